@@ -1,0 +1,477 @@
+"""The study: configuration and sample sheet, checked before any job, and where each input comes from."""
+
+import csv
+import difflib
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import jsonschema
+import yaml
+
+from chromattend.errors import UserError
+
+# Histone marks and variants of the Roadmap consolidated epigenomes. Others need a column in the sheet.
+ROADMAP_MARKS = frozenset(
+    "H2A.Z H2AK5ac H2AK9ac H2BK120ac H2BK12ac H2BK15ac H2BK20ac H2BK5ac H3K14ac H3K18ac H3K23ac H3K23me2 "
+    "H3K27ac H3K27me3 H3K36me3 H3K4ac H3K4me1 H3K4me2 H3K4me3 H3K56ac H3K79me1 H3K79me2 H3K9ac H3K9me1 "
+    "H3K9me3 H3T11ph H4K12ac H4K20me1 H4K5ac H4K8ac H4K91ac".split()
+)
+MARK_NAME = re.compile(r"\w[\w.+-]*")
+FORMATS = {
+    "reads": (".tagalign", ".tagalign.gz", ".bed", ".bed.gz"),
+    "bam": (".bam",),
+    "bigwig": (".bigwig", ".bw"),
+    "binned": (".csv", ".csv.gz"),
+}
+PARTS = ("train", "valid", "test")
+RESERVED_NAMES = ("tables", "figures")
+MISSING = "none"
+
+
+def format_of(location: str) -> str:
+    """Return `reads`, `bam`, `bigwig` or `binned` by the ending of a URL or path.
+
+    Raises:
+        UserError: the ending is none of those known.
+    """
+    name = urlsplit(location).path.lower() if is_url(location) else location.lower()
+    for kind, suffixes in FORMATS.items():
+        if name.endswith(suffixes):
+            return kind
+    known = ", ".join(suffix for suffixes in FORMATS.values() for suffix in suffixes)
+    raise UserError(f"{location}: the ending does not tell the format; rename the file to end in one of {known}")
+
+
+def is_url(location: str) -> bool:
+    """Tell a URL, which is downloaded, from a local path, which is read where it lies."""
+    return "://" in location
+
+
+def fill(template: str, **fields: str) -> str:
+    """Fill the `{fields}` of a URL or path template.
+
+    Raises:
+        UserError: the template has a field that does not exist here.
+    """
+    try:
+        return template.format(**fields)
+    except (KeyError, IndexError, ValueError) as error:
+        known = ", ".join(f"{{{name}}}" for name in fields)
+        raise UserError(f"source {template!r}: {error} is not a field; the fields are {known}") from None
+
+
+def download_name(url: str, mirror: str) -> str:
+    """Return the path under the resources folder that a URL is downloaded to.
+
+    What lies under the mirror keeps its relative path below `roadmap/`; anything else goes to
+    `other/{host}/{path}`.
+
+    Raises:
+        UserError: the URL's path could lead outside that folder or names no file.
+    """
+    root = mirror.rstrip("/") + "/"
+    if url.startswith(root):
+        folder, path = "roadmap", urlsplit(url[len(root) :]).path
+    else:
+        parts = urlsplit(url)
+        folder, path = "other/" + (parts.hostname or "localhost"), parts.path
+    path = unquote(path).lstrip("/")
+    if not path or path.endswith("/") or ".." in PurePosixPath(path).parts or any(ord(c) < 32 for c in path):
+        raise UserError(f"source {url!r}: names no file; give the URL of a file, without '..' in its path")
+    return f"{folder}/{PurePosixPath(path)}"
+
+
+@dataclass(frozen=True)
+class Epigenome:
+    """One row of the sample sheet.
+
+    Attributes:
+        id: identifier, for instance E003.
+        name, group, colour: what reports and figures show.
+        signal: template of the sources of its marks.
+        sources: mark -> URL or path, for the marks whose column the row fills.
+        missing: marks that the sheet says there are no data for.
+    """
+
+    id: str
+    name: str
+    group: str
+    colour: str
+    signal: str
+    sources: Mapping[str, str]
+    missing: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Study:
+    """A checked configuration with its sample sheet: what to run and where each input comes from."""
+
+    config: dict[str, Any]
+    epigenomes: dict[str, Epigenome]
+    workdir: Path
+    checksums: Mapping[str, tuple[str | None, int | None]]
+
+    @property
+    def marks(self) -> list[str]:
+        """The marks that the models see."""
+        return list(self.config["marks"])
+
+    @property
+    def counted_marks(self) -> list[str]:
+        """The marks of the models and the validation mark."""
+        validation = self.config["validation_mark"]
+        return self.marks + ([validation] if validation else [])
+
+    def is_binned(self, epigenome: str) -> bool:
+        """Whether the epigenome comes as the authors' binned CSV instead of one file per mark."""
+        return "{mark}" not in self.epigenomes[epigenome].signal and format_of(
+            self.epigenomes[epigenome].signal
+        ) == "binned"
+
+    def has_mark(self, epigenome: str, mark: str) -> bool:
+        """Whether there are data of a mark."""
+        row = self.epigenomes[epigenome]
+        if mark in row.missing:
+            return False
+        return mark in row.sources or not self.is_binned(epigenome)
+
+    def signal(self, epigenome: str, mark: str) -> str:
+        """Return the URL or path of one mark of one epigenome."""
+        row = self.epigenomes[epigenome]
+        if mark in row.sources:
+            return self._fill(row.sources[mark], epigenome=epigenome, mark=mark)
+        return self._fill(row.signal, epigenome=epigenome, mark=mark)
+
+    def binned(self, epigenome: str) -> list[str]:
+        """Return the URLs or paths of an epigenome's binned CSV files: train, valid, test, or a single one."""
+        template = self.epigenomes[epigenome].signal
+        parts = PARTS if "{part}" in template else ("",)
+        return [self._fill(template, epigenome=epigenome, part=part) for part in parts]
+
+    def source(self, key: str) -> str:
+        """Return the URL or path of `expression` or `annotation`."""
+        return self._fill(self.config["sources"][key])
+
+    def local_path(self, location: str, resources: str) -> str:
+        """Return where a source is read: a path as it stands, a URL's download under `resources`."""
+        if not is_url(location):
+            return location
+        return f"{resources}/{download_name(location, self._mirror)}"
+
+    @property
+    def downloads(self) -> dict[str, str]:
+        """Path under the resources folder -> URL, for every source of the study that is a URL.
+
+        Raises:
+            UserError: two URLs would be written to the same path.
+        """
+        found: dict[str, str] = {}
+        for location in self._locations():
+            if is_url(location):
+                name = download_name(location, self._mirror)
+                if found.setdefault(name, location) != location:
+                    raise UserError(
+                        f"sources: {location!r} and {found[name]!r} have the same path; "
+                        "download one of them by hand and give its local path"
+                    )
+        return found
+
+    @property
+    def _mirror(self) -> str:
+        return fill(self.config["mirror"], workdir=str(self.workdir)).rstrip("/")
+
+    def _fill(self, template: str, **fields: str) -> str:
+        return fill(template, mirror=self._mirror, workdir=str(self.workdir), **fields)
+
+    def _locations(self) -> Iterator[str]:
+        yield self.source("expression")
+        yield self.source("annotation")
+        for epigenome in self.epigenomes:
+            if self.is_binned(epigenome):
+                yield from self.binned(epigenome)
+            for mark in self.counted_marks:
+                if self.has_mark(epigenome, mark):
+                    yield self.signal(epigenome, mark)
+
+
+def load_study(
+    config: dict[str, Any], schemas: Path, workdir: Path, config_name: str = "config"
+) -> Study:
+    """Check a configuration and its sample sheet; every mistake is one line that names key, value and mend.
+
+    Args:
+        config: the merged configuration; missing keys get the schema's defaults.
+        schemas: folder with `config.schema.yaml` and `epigenomes.schema.yaml`.
+        workdir: folder that relative paths start from.
+        config_name: what messages call the configuration, usually its file name.
+
+    Raises:
+        UserError: anything that would make a job fail later.
+    """
+    config_schema = yaml.safe_load((schemas / "config.schema.yaml").read_text())
+    config = with_defaults(config, config_schema)
+    _check(config, config_schema, config_name)
+
+    bins = config["bins"]
+    width = bins["upstream"] + bins["downstream"]
+    if width == 0 or width % bins["size"]:
+        raise UserError(
+            f"{config_name}: key 'bins.size': {bins['size']} does not divide the window of {width} bp; "
+            "change upstream, downstream or size"
+        )
+    if config["validation_mark"] in config["marks"]:
+        raise UserError(
+            f"{config_name}: key 'validation_mark': {config['validation_mark']!r} is also in 'marks'; "
+            "a validation mark must not be seen by the models, remove it from one of them"
+        )
+
+    sheet = workdir / config["epigenomes"]
+    row_schema = yaml.safe_load((schemas / "epigenomes.schema.yaml").read_text())
+    rows, columns = _read_sheet(sheet, config["epigenomes"], row_schema, set(_wanted_marks(config)))
+    for mark in _wanted_marks(config):
+        if mark not in ROADMAP_MARKS and mark not in columns:
+            raise UserError(
+                f"{config_name}: key 'marks': unknown mark {mark!r}{_did_you_mean(mark, ROADMAP_MARKS)}; "
+                f"a mark that Roadmap does not have needs a column of its name in {config['epigenomes']}"
+            )
+
+    unknown = [name for name in config["select"] if name not in rows]
+    if unknown:
+        raise UserError(
+            f"{config_name}: key 'select': epigenome {unknown[0]!r} is not in {config['epigenomes']}"
+            f"{_did_you_mean(unknown[0], rows)}; add its row or remove it"
+        )
+    chosen = {
+        name: _epigenome(row, columns, config)
+        for name, row in rows.items()
+        if not config["select"] or name in config["select"]
+    }
+    study = Study(config, chosen, workdir, _read_checksums(config, workdir))
+    _check_sources(study, config_name)
+    return study
+
+
+def with_defaults(value: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+    """Return a copy of a configuration in which missing keys have their schema's default, at every level."""
+    filled = dict(value)
+    for key, part in schema.get("properties", {}).items():
+        if part.get("type") == "object" and isinstance(filled.get(key, {}), dict):
+            filled[key] = with_defaults(filled.get(key, {}), part)
+        elif "default" in part:
+            filled.setdefault(key, part["default"])
+    return filled
+
+
+def _wanted_marks(config: dict[str, Any]) -> list[str]:
+    return [*config["marks"], *filter(None, [config["validation_mark"]])]
+
+
+def _check(instance: dict[str, Any], schema: dict[str, Any], where: str) -> None:
+    validator = jsonschema.Draft202012Validator(schema)
+    error = jsonschema.exceptions.best_match(validator.iter_errors(instance))
+    if error is not None:
+        raise UserError(f"{where}: {_explain(error)}")
+
+
+def _explain(error: jsonschema.ValidationError) -> str:
+    """Turn a schema violation into one line that names key, value and mend."""
+    key = ".".join(str(part) for part in error.absolute_path)
+    value = f"key {key!r}: {error.instance!r}"
+    expected = error.validator_value
+    known = sorted(error.schema.get("properties", {}))
+    if error.validator == "additionalProperties":
+        name = next(name for name in error.instance if name not in known)
+        full = f"{key}.{name}" if key else str(name)
+        return f"unknown key {full!r}{_did_you_mean(str(name), known)}; the keys here are {', '.join(known)}"
+    if error.validator == "required":
+        name = next(name for name in expected if name not in error.instance)
+        return f"key {name!r} is missing; add it"
+    if error.validator == "enum":
+        choices = ", ".join(str(choice) for choice in expected)
+        return f"{value} is not known{_did_you_mean(str(error.instance), expected)}; choose one of {choices}"
+    if error.validator == "type":
+        kinds = expected if isinstance(expected, list) else [expected]
+        return f"{value} has the wrong type; give {' or '.join(_KINDS.get(kind, kind) for kind in kinds)}"
+    if error.validator == "uniqueItems":
+        doubled = next(item for item in error.instance if error.instance.count(item) > 1)
+        return f"key {key!r}: {doubled!r} is given twice; remove one"
+    if error.validator in _BOUNDS:
+        return f"{value} is out of range; give {_BOUNDS[error.validator]} {expected}"
+    if error.validator == "pattern":
+        hint = error.schema.get("description", "")
+        return f"{value} is not valid; it must match {expected} ({hint})"
+    return f"{value}: {error.message}; see config/README.md for what it can hold"
+
+
+_KINDS = {
+    "integer": "a whole number",
+    "number": "a number",
+    "string": "a text",
+    "boolean": "true or false",
+    "array": "a list",
+    "object": "a mapping of keys",
+    "null": "null",
+}
+_BOUNDS = {
+    "minimum": "a number of at least",
+    "maximum": "a number of at most",
+    "exclusiveMinimum": "a number above",
+    "exclusiveMaximum": "a number below",
+    "minItems": "a list of this many items at least:",
+    "maxItems": "a list of this many items at most:",
+}
+
+
+def _did_you_mean(word: str, known: Any) -> str:
+    close = difflib.get_close_matches(word, [str(item) for item in known], n=1, cutoff=0.6)
+    return f", did you mean {close[0]!r}?" if close else ""
+
+
+def _read_sheet(
+    path: Path, name: str, schema: dict[str, Any], wanted: set[str]
+) -> tuple[dict[str, dict[str, str]], list[str]]:
+    """Read the sample sheet into rows by epigenome, and the names of its mark columns."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise UserError(f"key 'epigenomes': file {name!r} does not exist; give the path of the sample sheet") from None
+    except UnicodeDecodeError as error:
+        raise UserError(f"{name}: is not UTF-8 text ({error.reason}); save it as UTF-8") from None
+    lines = [
+        (number, line)
+        for number, line in enumerate(text.splitlines(), start=1)
+        if line.strip() and not line.startswith("#")
+    ]
+    if not lines:
+        raise UserError(f"{name}: is empty; it needs a header line and one row per epigenome")
+    table = [next(csv.reader([line], delimiter="\t")) for _, line in lines]
+    header = [cell.strip() for cell in table[0]]
+    fixed = list(schema["properties"])
+    columns = [column for column in header if column not in fixed]
+    for column in header:
+        if header.count(column) > 1:
+            raise UserError(f"{name}: column {column!r} is given twice; remove one")
+    for column in columns:
+        if column not in ROADMAP_MARKS and column not in wanted:
+            raise UserError(
+                f"{name}: unknown column {column!r}{_did_you_mean(column, [*fixed, *sorted(wanted)])}; "
+                f"the columns are {', '.join(fixed)} and names of marks that the configuration lists"
+            )
+    if "epigenome" not in header:
+        raise UserError(f"{name}: column 'epigenome' is missing; the header line must be tab-separated and have it")
+
+    rows: dict[str, dict[str, str]] = {}
+    for (number, _), cells in zip(lines[1:], table[1:], strict=True):
+        where = f"{name} line {number}"
+        if len(cells) != len(header):
+            raise UserError(f"{where}: has {len(cells)} cells where the header has {len(header)}; separate by tabs")
+        row = {column: cell.strip() for column, cell in zip(header, cells, strict=True)}
+        _check(row, schema, where)
+        epigenome = row["epigenome"]
+        if epigenome in rows:
+            raise UserError(f"{where}: epigenome {epigenome!r} is given twice; remove or rename one row")
+        if epigenome in RESERVED_NAMES:
+            raise UserError(f"{where}: epigenome {epigenome!r} is a folder of the results; rename it")
+        rows[epigenome] = row
+    if not rows:
+        raise UserError(f"{name}: has a header line but no epigenome; add a row for each")
+    return rows, columns
+
+
+def _epigenome(row: dict[str, str], mark_columns: list[str], config: dict[str, Any]) -> Epigenome:
+    cells = {mark: row[mark] for mark in mark_columns if row[mark]}
+    return Epigenome(
+        id=row["epigenome"],
+        name=row.get("name") or row["epigenome"],
+        group=row.get("group", ""),
+        colour=row.get("colour") or "#808080",
+        signal=row.get("signal") or config["sources"]["signal"],
+        sources={mark: cell for mark, cell in cells.items() if cell != MISSING},
+        missing=frozenset(mark for mark, cell in cells.items() if cell == MISSING),
+    )
+
+
+def _check_sources(study: Study, config_name: str) -> None:
+    """Check that every source has a known format and that every local file exists."""
+    config, sheet = study.config, study.config["epigenomes"]
+    paths = [
+        ("genome.chrom_sizes", config["genome"]["chrom_sizes"]),
+        ("genes.include", config["genes"]["include"]),
+        ("sources.expression", study.source("expression")),
+        ("sources.annotation", study.source("annotation")),
+    ]
+    for key, location in paths:
+        if location and not is_url(location) and not (study.workdir / location).is_file():
+            raise UserError(f"{config_name}: key {key!r}: file {location!r} does not exist; correct the path")
+
+    for name in study.epigenomes:
+        binned = study.is_binned(name)
+        for mark in study.marks:
+            if not MARK_NAME.fullmatch(mark):
+                raise UserError(f"{config_name}: key 'marks': {mark!r} is no name; use letters, digits and . + - _")
+            if not binned and not study.has_mark(name, mark):
+                raise UserError(
+                    f"{sheet}: epigenome {name!r} has no {mark}, which the models need; "
+                    "give its file, or remove the mark from 'marks' or the row"
+                )
+        if not binned and "{mark}" not in study.epigenomes[name].signal:
+            unnamed = [mark for mark in study.marks if mark not in study.epigenomes[name].sources]
+            if unnamed:
+                raise UserError(
+                    f"{sheet}: epigenome {name!r}, signal: {study.epigenomes[name].signal!r} lacks {{mark}}, so it "
+                    f"cannot name the file of {unnamed[0]}; put {{mark}} into it or fill the mark's column"
+                )
+        locations = {"signal": location for location in study.binned(name)} if binned else {}
+        locations |= {
+            mark: study.signal(name, mark) for mark in study.counted_marks if study.has_mark(name, mark)
+        }
+        if not binned and study.config["labels"] == "published":
+            raise UserError(
+                f"{config_name}: key 'labels': 'published' needs the authors' binned CSV, which epigenome {name!r} "
+                "is not; choose rpkm_median"
+            )
+        for column, location in locations.items():
+            try:
+                kind = format_of(location)
+            except UserError as error:
+                raise UserError(f"{sheet}: epigenome {name!r}, {column}: {error}") from None
+            if (kind == "binned") != (column == "signal"):
+                raise UserError(
+                    f"{sheet}: epigenome {name!r}, {column}: {location!r} holds all marks of an epigenome; "
+                    "put it into the column 'signal', without {mark}"
+                )
+            if not is_url(location) and not (study.workdir / location).is_file():
+                raise UserError(
+                    f"{sheet}: epigenome {name!r}, {column}: file {location!r} does not exist; correct the path"
+                )
+    _ = study.downloads  # raises where two URLs collide
+
+
+def _read_checksums(config: dict[str, Any], workdir: Path) -> dict[str, tuple[str | None, int | None]]:
+    """Read the table of known checksums: URL -> (algorithm:digest, size in bytes)."""
+    name = config["sources"]["checksums"]
+    if not name:
+        return {}
+    path = workdir / name
+    if not path.is_file():
+        raise UserError(f"key 'sources.checksums': file {name!r} does not exist; correct the path or give null")
+    known: dict[str, tuple[str | None, int | None]] = {}
+    with open(path, encoding="utf-8-sig", newline="") as file:
+        reader = csv.DictReader(file, delimiter="\t")
+        if "url" not in (reader.fieldnames or []):
+            raise UserError(f"{name}: column 'url' is missing; the columns are url, checksum and size")
+        for row in reader:
+            checksum, size = (row.get("checksum") or "").strip(), (row.get("size") or "").strip()
+            if checksum and not re.fullmatch(r"sha256:[0-9a-fA-F]{64}|md5:[0-9a-fA-F]{32}", checksum):
+                raise UserError(
+                    f"{name} line {reader.line_num}: checksum {checksum!r} is not valid; "
+                    "give sha256: or md5: and its hexadecimal digits"
+                )
+            if size and not size.isdigit():
+                raise UserError(f"{name} line {reader.line_num}: size {size!r} is not a number of bytes")
+            known[row["url"]] = (checksum.lower() or None, int(size) if size else None)
+    return known

@@ -1,0 +1,195 @@
+"""One dataset per epigenome: counts, RPKM, label and split of every gene, and the split rules."""
+
+import logging
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from chromattend import __version__
+from chromattend.bins import Bins
+from chromattend.errors import UserError
+from chromattend.expression import label_by_median
+
+logger = logging.getLogger(__name__)
+
+SPLITS = ("train", "valid", "test")
+
+
+def signal_dataset(counts: np.ndarray, genes: pd.DataFrame, bins: Bins, attributes: Mapping[str, object]) -> xr.Dataset:
+    """Pack one mark's counts for `signal/{mark}.nc`.
+
+    Args:
+        counts: shape (gene, bin).
+        genes: gene table of the same order.
+        bins: the bins along the second axis.
+        attributes: provenance: epigenome, mark, source, checksum, ...
+    """
+    dataset = xr.Dataset(
+        {"counts": (("gene", "bin"), counts)},
+        coords={"gene": genes["gene"].to_numpy(str), "bin": bins.offsets},
+        attrs={**attributes, "program": f"chromattend {__version__}"},
+    )
+    dataset["bin"].attrs = {"units": "bp", "long_name": "start of the bin relative to the TSS"}
+    return dataset
+
+
+def build_dataset(
+    genes: pd.DataFrame,
+    split: pd.Series,
+    counts: xr.DataArray,
+    rpkm: pd.Series,
+    published_labels: xr.DataArray | None,
+    attributes: Mapping[str, object],
+) -> xr.Dataset:
+    """Join counts, expression, label and split of one epigenome.
+
+    Genes whose counts the source does not have are left out, and their number is logged and recorded.
+
+    Args:
+        genes: gene table.
+        split: `train`, `valid` or `test` by position in the gene table.
+        counts: dims gene, bin, mark; the gene coordinate may hold an id twice, as the gene table does in
+            reproduction mode: the first goes with the first.
+        rpkm: RPKM of all genes of the expression matrix; its median decides the labels.
+        published_labels: labels by gene of `counts`, used in place of the median rule if given.
+        attributes: provenance.
+
+    Returns:
+        `counts[gene, bin, mark]`, `rpkm[gene]` (RPKM), `label[gene]` (0 or 1), `split[gene]`, with coordinates
+        symbol, chrom, tss and strand by gene.
+
+    Raises:
+        UserError: no gene has counts, or a part of the split has no ON or no OFF gene.
+    """
+    wanted = _numbered(genes["gene"])
+    position = pd.Series(np.arange(counts.sizes["gene"]), index=_numbered(pd.Series(counts["gene"].values)))
+    known = wanted.isin(position.index)
+    if not known.any():
+        raise UserError(f"{attributes['epigenome']}: the source has none of the study's genes; compare their ids")
+    left_out = int((~known).sum())
+    if left_out:
+        logger.warning("%s: %d genes have no counts in the source and are left out", attributes["epigenome"], left_out)
+    table = genes[known].reset_index(drop=True)
+    rows = position.loc[wanted[known]].to_numpy()
+
+    if published_labels is None:
+        label = label_by_median(rpkm).loc[table["gene"]].to_numpy()
+    else:
+        label = published_labels.values[rows].astype(np.int8)
+    dataset = xr.Dataset(
+        {
+            "counts": (("gene", "bin", "mark"), counts.transpose("gene", "bin", "mark").values[rows]),
+            "rpkm": ("gene", rpkm.loc[table["gene"]].to_numpy(), {"units": "RPKM"}),
+            "label": ("gene", label, {"long_name": "1: RPKM above the epigenome's median"}),
+            "split": ("gene", split[known].to_numpy(str)),
+        },
+        coords={
+            "gene": table["gene"].to_numpy(str),
+            "bin": counts["bin"],
+            "mark": counts["mark"].values.astype(str),
+            **{name: ("gene", table[name].to_numpy(str)) for name in ("symbol", "chrom", "strand")},
+            "tss": ("gene", table["tss"].to_numpy(np.int64), {"units": "bp"}),
+        },
+        attrs={**attributes, "genes_left_out": left_out, "program": f"chromattend {__version__}"},
+    )
+    for part in SPLITS:
+        chosen = label[dataset["split"].values == part]
+        if len(set(chosen)) < 2:
+            raise UserError(
+                f"{attributes['epigenome']}: the {part} part has {int((chosen == 1).sum())} ON and "
+                f"{int((chosen == 0).sum())} OFF genes, and needs both; change the key 'split' or add genes"
+            )
+    return dataset
+
+
+def _numbered(genes: pd.Series) -> pd.Index:
+    """Make gene ids that may stand twice unique: by id and how often it stood before."""
+    return pd.MultiIndex.from_arrays([genes.to_numpy(), genes.groupby(genes.to_numpy()).cumcount().to_numpy()])
+
+
+def part_sizes(total: int, fractions: Sequence[float]) -> list[int]:
+    """Divide `total` by `fractions`; what rounding leaves goes to the largest remainders, first to the first.
+
+    19,802 in equal parts gives the papers' 6601, 6601 and 6600.
+    """
+    exact = total * np.asarray(fractions, dtype=float) / sum(fractions)
+    sizes = np.floor(exact + 1e-9).astype(int)
+    order = np.argsort(-(exact - sizes), kind="stable")
+    sizes[order[: total - sizes.sum()]] += 1
+    return sizes.tolist()
+
+
+def assign_split(
+    genes: pd.DataFrame,
+    mode: str,
+    *,
+    fractions: Sequence[float] = (1, 1, 1),
+    seed: int = 1,
+    valid_chromosomes: Sequence[str] = (),
+    test_chromosomes: Sequence[str] = (),
+) -> pd.Series:
+    """Assign every gene to train, valid or test.
+
+    Args:
+        genes: gene table, sorted by gene.
+        mode: `sequential` cuts the table as it is sorted (AttentiveChrome, section 4), `random` shuffles its
+            genes first, `chromosome` holds out chromosomes. Rows of one gene never part in the last two.
+        fractions: shares of the parts (sequential, random).
+        seed: of the shuffling (random).
+        valid_chromosomes, test_chromosomes: chromosomes held out (chromosome); all others are for training.
+
+    Returns:
+        Part by position in the table.
+
+    Raises:
+        UserError: a chromosome is in two parts or has no gene, or a part is empty.
+    """
+    if mode == "chromosome":
+        both = set(valid_chromosomes) & set(test_chromosomes)
+        if both:
+            raise UserError(f"split.test_chromosomes: {min(both)!r} is also in valid_chromosomes; remove it from one")
+        chosen = pd.Series("train", index=genes.index)
+        chosen[genes["chrom"].isin(valid_chromosomes)] = "valid"
+        chosen[genes["chrom"].isin(test_chromosomes)] = "test"
+    elif mode == "random":
+        unique = genes["gene"].unique()
+        shuffled = np.random.default_rng(seed).permutation(unique)
+        part = pd.Series(np.repeat(SPLITS, part_sizes(len(unique), fractions)), index=shuffled)
+        chosen = genes["gene"].map(part)
+    else:
+        chosen = pd.Series(np.repeat(SPLITS, part_sizes(len(genes), fractions)), index=genes.index)
+    for part_name in SPLITS:
+        if not (chosen == part_name).any():
+            raise UserError(f"split: no gene is in the {part_name} part; change mode, fractions or chromosomes")
+    return chosen
+
+
+def overlaps_across_splits(genes: pd.DataFrame, split: pd.Series, bins: Bins) -> pd.DataFrame:
+    """List the pairs of genes in different parts whose windows overlap: reads that both parts see.
+
+    Rows of the same gene are no pair.
+
+    Returns:
+        gene, split, other_gene, other_split, chrom, shared_bp; the part that comes first in train, valid, test
+        stands first.
+    """
+    width = bins.number * bins.size
+    pairs = []
+    starts = pd.Series(bins.starts(genes), index=genes.index)
+    for chrom, index in genes.groupby("chrom", sort=True).groups.items():
+        ordered = starts.loc[index].sort_values(kind="stable")
+        position = ordered.to_numpy()
+        last = np.searchsorted(position, position + width, side="left")
+        for row, stop in enumerate(last):
+            for other in range(row + 1, stop):
+                first, second = ordered.index[row], ordered.index[other]
+                if split[first] == split[second]:
+                    continue
+                if SPLITS.index(split[first]) > SPLITS.index(split[second]):
+                    first, second = second, first
+                shared = width - (position[other] - position[row])
+                pairs.append((genes.gene[first], split[first], genes.gene[second], split[second], chrom, shared))
+    columns = ["gene", "split", "other_gene", "other_split", "chrom", "shared_bp"]
+    return pd.DataFrame(pairs, columns=columns).sort_values(["gene", "other_gene"], ignore_index=True)

@@ -1,0 +1,59 @@
+"""Writing outputs so that a killed job never leaves half a file under its final name."""
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import xarray as xr
+
+from chromattend.errors import UserError
+
+
+@contextmanager
+def atomic(path: str | Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; rename it to `path` on success, remove it on any failure.
+
+    The temporary name keeps the suffixes of `path`, because several writers choose their format by them.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".tmp-", suffix="-" + path.name)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        # mkstemp makes files private to the user; results are shared like any other output.
+        umask = os.umask(0)
+        os.umask(umask)
+        temporary.chmod(0o666 & ~umask)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def sha256(path: str | Path) -> str:
+    """Return the SHA-256 of a file as hexadecimal digits."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_netcdf(dataset: xr.Dataset, path: str | Path) -> None:
+    """Write a compressed netCDF-4 file; the same content gives the same bytes."""
+    encoding = {
+        name: {"zlib": True, "complevel": 4, "shuffle": True}
+        for name, variable in dataset.data_vars.items()
+        if variable.dtype.kind in "iuf"
+    }
+    with atomic(path) as temporary:
+        dataset.to_netcdf(temporary, engine="h5netcdf", encoding=encoding)
+
+
+def read_netcdf(path: str | Path) -> xr.Dataset:
+    """Read a netCDF file of this project into memory."""
+    try:
+        return xr.load_dataset(path, engine="h5netcdf")
+    except OSError as error:
+        raise UserError(f"{path}: is not a readable netCDF file; delete it and run again ({error})") from error

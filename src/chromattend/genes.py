@@ -1,0 +1,149 @@
+"""Gene table: the protein-coding genes of the study and their TSS."""
+
+import gzip
+import logging
+import re
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+import pandas as pd
+
+from chromattend.errors import UserError
+
+logger = logging.getLogger(__name__)
+
+COLUMNS = ["gene", "symbol", "chrom", "tss", "strand"]
+# GTF attributes: gene_id "ENSG00000000003.9"; gene_name "TSPAN6"; ...
+ATTRIBUTE = re.compile(r'(gene_id|gene_name) "([^"]*)"')
+# The gene table behind the papers lists these Ensembl ids twice, under two symbols: 19,795 + 7 = 19,802 rows.
+TWICE_LISTED = {
+    "ENSG00000062370": ("ZFP112", "ZNF285"),
+    "ENSG00000104835": ("FBXO17", "SARS2"),
+    "ENSG00000167380": ("ZNF226", "ZNF234"),
+    "ENSG00000167578": ("MIA", "RAB4B"),
+    "ENSG00000183048": ("MRPL12", "SLC25A10"),
+    "ENSG00000188629": ("ZNF177", "ZNF559-ZNF177"),
+    "ENSG00000213030": ("CGB1", "CGB8"),
+}
+
+
+def read_annotation(path: str | Path) -> pd.DataFrame:
+    """Read gene rows of a GENCODE GTF (.gz or plain).
+
+    Returns:
+        One row per gene with columns gene (Ensembl id without version), symbol, chrom, tss, strand. The TSS is
+        the gene's start on the plus strand and its end on the minus strand, as the GTF gives them (1-based).
+
+    Raises:
+        UserError: the file is damaged, a line is not GTF, or no line is a gene.
+    """
+    rows = []
+    for number, line in _lines(path):
+        if line.startswith("#") or not line.strip():
+            continue
+        cells = line.rstrip("\r\n").split("\t")
+        if len(cells) != 9:
+            raise UserError(f"{path}: line {number}: has {len(cells)} tab-separated cells where GTF has 9; repair it")
+        if cells[2] != "gene":
+            continue
+        names = dict(ATTRIBUTE.findall(cells[8]))
+        if "gene_id" not in names or cells[6] not in ("+", "-") or not (cells[3] + cells[4]).isdigit():
+            raise UserError(f"{path}: line {number}: a gene needs start, end, strand + or - and a gene_id; repair it")
+        gene = names["gene_id"].split(".")[0]
+        tss = int(cells[3] if cells[6] == "+" else cells[4])
+        rows.append((gene, names.get("gene_name", gene), cells[0], tss, cells[6]))
+    if not rows:
+        raise UserError(f"{path}: has no line of the feature 'gene'; give a GENCODE GTF that has gene rows")
+    table = pd.DataFrame(rows, columns=COLUMNS)
+    # Genes of the pseudoautosomal regions stand on both X and Y under one id; the first is X.
+    return table.drop_duplicates("gene", ignore_index=True)
+
+
+def _lines(path: str | Path) -> Iterator[tuple[int, str]]:
+    file: IO[str]
+    opener = gzip.open if str(path).endswith(".gz") else open
+    try:
+        with opener(path, "rt", encoding="utf-8") as file:
+            yield from enumerate(file, start=1)
+    except (EOFError, zlib.error, gzip.BadGzipFile, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: is truncated or damaged ({error}); download it again") from None
+
+
+def build_gene_table(
+    annotation: pd.DataFrame,
+    expressed: pd.Index,
+    *,
+    mode: str = "unique",
+    include: set[str] | None = None,
+) -> pd.DataFrame:
+    """Combine annotation and expression matrix into the genes of the study, sorted by Ensembl id.
+
+    A gene needs both a TSS and an expression; those with only one of them are left out, and their number is
+    logged.
+
+    Args:
+        annotation: result of `read_annotation`.
+        expressed: gene ids of the expression matrix.
+        mode: `unique`, or `reproduction` for the papers' 19,802 rows, where 7 genes stand twice.
+        include: gene ids to restrict the table to.
+
+    Returns:
+        Columns gene, symbol, chrom, tss, strand; one row a gene.
+
+    Raises:
+        UserError: no gene is left.
+    """
+    table = annotation[annotation["gene"].isin(expressed)]
+    logger.info(
+        "%d genes have a TSS and an expression; left out: %d of the matrix without a TSS",
+        len(table),
+        len(expressed) - len(table),
+    )
+    if include is not None:
+        unknown = include - set(table["gene"])
+        if unknown:
+            logger.warning("genes.include: %d ids are not in the study, %s first", len(unknown), min(unknown))
+        table = table[table["gene"].isin(include)]
+    if mode == "reproduction":
+        twice = table[table["gene"].isin(list(TWICE_LISTED))]
+        first = table.assign(symbol=[TWICE_LISTED.get(g, (s,))[0] for g, s in zip(table.gene, table.symbol, strict=True)])
+        second = twice.assign(symbol=[TWICE_LISTED[gene][1] for gene in twice["gene"]])
+        table = pd.concat([first, second])
+    if table.empty:
+        raise UserError("annotation and expression matrix: have no gene in common; both need Ensembl gene ids")
+    return table.sort_values(["gene", "symbol"], ignore_index=True)[COLUMNS]
+
+
+def read_gene_table(path: str | Path) -> pd.DataFrame:
+    """Read `genes.tsv`."""
+    return pd.read_csv(path, sep="\t", dtype={"gene": str, "symbol": str, "chrom": str}, keep_default_na=False)
+
+
+def read_gene_list(path: str | Path) -> set[str]:
+    """Read gene ids, one per line; versions such as `.9` are dropped."""
+    lines = (line.strip() for line in Path(path).read_text(encoding="utf-8-sig").splitlines())
+    genes = {line.split(".")[0] for line in lines if line and not line.startswith("#")}
+    if not genes:
+        raise UserError(f"{path}: names no gene; give one Ensembl gene id per line")
+    return genes
+
+
+def read_chrom_sizes(path: str | Path) -> dict[str, int]:
+    """Read chromosome lengths (bp) from a tab-separated file of name and length.
+
+    Raises:
+        UserError: a line has no name and whole number.
+    """
+    sizes = {}
+    for number, line in enumerate(Path(path).read_text(encoding="utf-8-sig").splitlines(), start=1):
+        cells = line.split()
+        if not cells or line.startswith("#"):
+            continue
+        if len(cells) < 2 or not cells[1].isdigit() or int(cells[1]) == 0:
+            raise UserError(f"{path}: line {number}: {line!r} is not a chromosome and its length; repair it")
+        sizes[cells[0]] = int(cells[1])
+    if not sizes:
+        raise UserError(f"{path}: is empty; give one chromosome and its length per line")
+    return sizes

@@ -1,0 +1,30 @@
+"""How a rule's script logs and fails: lines in its log file, one line on the terminal for a user's mistake."""
+
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from chromattend.errors import UserError
+
+
+@contextmanager
+def logged(path: str | Path) -> Iterator[None]:
+    """Send log records and warnings of the block to the file `path`; end with one line on a `UserError`.
+
+    Other exceptions are written to the log with their traceback and raised on: they are our mistakes.
+    """
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    handler = logging.FileHandler(path, mode="w", encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    logging.captureWarnings(True)
+    try:
+        yield
+    except UserError as error:
+        logging.error("%s", error)
+        sys.exit(f"Error: {error}")
+    except Exception:
+        logging.exception("failed")
+        raise

@@ -1,0 +1,294 @@
+"""Downloads: resumed, retried, and verified before they get their final name."""
+
+import hashlib
+import json
+import logging
+import os
+import time
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+from urllib.parse import unquote, urlsplit
+
+import requests
+import tenacity
+from isal import igzip
+
+from chromattend.errors import UserError
+from chromattend.files import atomic
+
+logger = logging.getLogger(__name__)
+
+BLOCK = 1 << 20
+GZIP_MAGIC = b"\x1f\x8b"
+BIGWIG_MAGICS = (b"\x26\xfc\x8f\x88", b"\x88\x8f\xfc\x26")
+# The empty block that ends every complete BGZF file (SAM specification, section 4.1.2).
+BGZF_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
+TRANSIENT_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
+
+
+class TransferError(Exception):
+    """A transfer that failed in a way that may pass: worth another try."""
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """What is known of a file before it is downloaded.
+
+    Attributes:
+        checksum: `sha256:...` or `md5:...`, or None.
+        size: bytes, or None.
+    """
+
+    checksum: str | None = None
+    size: int | None = None
+
+
+@dataclass
+class _Body:
+    """An open response: its stream, where in the file it starts, the whole file's size and its identity."""
+
+    stream: IO[bytes] | Any
+    start: int
+    size: int | None
+    identity: str | None
+
+
+def download(
+    url: str,
+    target: str | Path,
+    *,
+    expect: Expectation = Expectation(),  # noqa: B008 (frozen)
+    retries: int = 6,
+    timeout: float = 60,
+    backoff: float = 2,
+) -> str:
+    """Download `url` to `target` and return its SHA-256.
+
+    The bytes go to `.{name}.part` beside the target, which a later call resumes, and get the final name only
+    after they were verified: the size that the server or `expect` gives, the checksum in `expect`, and the
+    format by the name's ending (see `verify_content`). The SHA-256 is written to `{target}.sha256`, in the
+    format of `sha256sum`.
+
+    Args:
+        url: http, https or file URL.
+        target: final path.
+        expect: known checksum and size.
+        retries: further tries after the first failed.
+        timeout: seconds without a byte that end a try.
+        backoff: seconds before the first retry, doubled each time, up to two minutes.
+
+    Raises:
+        UserError: the server refuses the file, all tries failed, or the file is not what it should be.
+    """
+    target = Path(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(f".{target.name}.part")
+    retrying = tenacity.Retrying(
+        retry=tenacity.retry_if_exception_type(TransferError),
+        stop=tenacity.stop_after_attempt(retries + 1),
+        wait=tenacity.wait_exponential_jitter(initial=backoff, max=120, jitter=backoff / 4),
+        before_sleep=lambda state: logger.warning(
+            "%s: try %d failed: %s; next in %.0f s",
+            url,
+            state.attempt_number,
+            state.outcome.exception() if state.outcome else "",
+            state.next_action.sleep if state.next_action else 0,
+        ),
+        reraise=True,
+    )
+    try:
+        retrying(_transfer, url, part, timeout)
+    except TransferError as error:
+        raise UserError(
+            f"{url}: {error}, after {retries + 1} tries; the part that arrived is kept, so run again to go on, "
+            "or download it by hand and give its local path"
+        ) from None
+    try:
+        digest = _verify(url, part, target.name, expect)
+    except UserError:
+        _discard(part)
+        raise
+    with atomic(f"{target}.sha256") as record:
+        record.write_text(f"{digest}  {target.name}\n")
+    os.replace(part, target)
+    _discard(part)
+    return digest
+
+
+def verify_content(path: Path, name: str) -> None:
+    """Check that a file holds what its name says, reading it whole where the format has checksums.
+
+    Args:
+        path: the file to read.
+        name: the name whose ending tells the format: `.gz` is decompressed to its end, bigWig and BAM are
+            known by their magic number and BAM by its end marker; anything else only must not be HTML.
+
+    Raises:
+        UserError: the file is empty, damaged, truncated, or an HTML page.
+    """
+    with open(path, "rb") as file:
+        head = file.read(512)
+    if not head:
+        raise UserError(f"{name}: is empty; the source holds no data, correct its URL")
+    if head.lstrip().lower().startswith((b"<!doctype html", b"<html", b"<?xml")):
+        raise UserError(f"{name}: is a web page and not data; correct the URL, or log in and download it by hand")
+    lower = name.lower()
+    if lower.endswith(".gz"):
+        _verify_gzip(path, name, head)
+    elif lower.endswith((".bigwig", ".bw")) and not head.startswith(BIGWIG_MAGICS):
+        raise UserError(f"{name}: is not a bigWig file; correct the URL")
+    elif lower.endswith(".bam"):
+        with open(path, "rb") as file:
+            file.seek(max(0, path.stat().st_size - len(BGZF_END)))
+            if not head.startswith(GZIP_MAGIC) or file.read() != BGZF_END:
+                raise UserError(f"{name}: is not a complete BAM file; download it again")
+
+
+def _verify_gzip(path: Path, name: str, head: bytes) -> None:
+    if not head.startswith(GZIP_MAGIC):
+        raise UserError(f"{name}: is not gzip data; correct the URL")
+    start = b""
+    try:
+        with igzip.open(path, "rb") as file:
+            start = file.read(512)
+            while file.read(BLOCK):
+                pass
+    except (EOFError, OSError, zlib.error, igzip.BadGzipFile) as error:
+        raise UserError(f"{name}: is a truncated or damaged gzip file ({error}); download it again") from None
+    if not start:
+        raise UserError(f"{name}: is an empty file once decompressed; the source holds no data, correct its URL")
+    if start.lstrip().lower().startswith((b"<!doctype html", b"<html")):
+        raise UserError(f"{name}: is a web page and not data; correct the URL, or log in and download it by hand")
+
+
+def _verify(url: str, part: Path, name: str, expect: Expectation) -> str:
+    """Check size, checksum and content of a finished download; return its SHA-256."""
+    size = part.stat().st_size
+    if expect.size is not None and size != expect.size:
+        raise UserError(
+            f"{url}: has {size} bytes where the checksum table says {expect.size}; "
+            "the source has changed or the table is wrong, compare them"
+        )
+    algorithm, _, known = (expect.checksum or "sha256:").partition(":")
+    digests = {"sha256": hashlib.sha256(), algorithm: hashlib.new(algorithm, usedforsecurity=False)}
+    with open(part, "rb") as file:
+        while block := file.read(BLOCK):
+            for digest in digests.values():
+                digest.update(block)
+    if known and digests[algorithm].hexdigest() != known:
+        raise UserError(
+            f"{url}: {algorithm} is {digests[algorithm].hexdigest()} where the checksum table says {known}; "
+            "the source has changed or the table is wrong, compare them"
+        )
+    verify_content(part, name)
+    return digests["sha256"].hexdigest()
+
+
+def _transfer(url: str, part: Path, timeout: float) -> None:
+    """Bring `part` to its full size, going on where an earlier try of the same file stopped."""
+    identity_file = part.with_name(part.name + ".json")
+    offset, identity = 0, None
+    if part.exists() and identity_file.exists():
+        try:
+            identity = json.loads(identity_file.read_text())["identity"]
+            offset = part.stat().st_size if identity else 0
+        except (ValueError, KeyError):
+            identity = None
+    with _open(url, offset, identity, timeout) as body:
+        if body.start == 0:
+            part.unlink(missing_ok=True)
+            identity_file.write_text(json.dumps({"url": url, "identity": body.identity}))
+        elif body.start:
+            logger.info("%s: going on at byte %d", url, body.start)
+        _receive(url, body, part)
+    size = part.stat().st_size
+    if body.size is not None and size < body.size:
+        raise TransferError(f"ended after {size} of {body.size} bytes")
+    if body.size is not None and size > body.size:
+        _discard(part)
+        raise TransferError(f"sent {size} bytes where {body.size} were announced")
+
+
+def _receive(url: str, body: _Body, part: Path) -> None:
+    reported = time.monotonic()
+    with open(part, "ab") as file:
+        while True:
+            try:
+                block = body.stream.read(BLOCK)
+            # requests and urllib3 raise many kinds here; all of them mean that the stream broke.
+            except (requests.RequestException, OSError) as error:
+                raise TransferError(f"broke off ({error})") from None
+            except Exception as error:
+                if type(error).__module__.startswith("urllib3"):
+                    raise TransferError(f"broke off ({error})") from None
+                raise
+            if not block:
+                return
+            file.write(block)
+            if time.monotonic() - reported > 10:
+                reported = time.monotonic()
+                share = f" of {body.size / 1e6:.0f}" if body.size else ""
+                logger.info("%s: %.0f%s MB", url, file.tell() / 1e6, share)
+
+
+@contextmanager
+def _open(url: str, offset: int, identity: str | None, timeout: float) -> Iterator[_Body]:
+    """Open a URL at `offset` if it is still the file of `identity`, else at its start."""
+    if urlsplit(url).scheme == "file":
+        with _open_file(url, offset, identity) as body:
+            yield body
+        return
+    # Compressed transfer would hide the published bytes, which are what checksums are for.
+    headers = {"Accept-Encoding": "identity"}
+    if offset and identity:
+        headers |= {"Range": f"bytes={offset}-", "If-Range": identity}
+    try:
+        response = requests.get(url, headers=headers, stream=True, timeout=timeout)
+    except requests.RequestException as error:
+        raise TransferError(f"no connection ({error})") from None
+    with response:
+        status = response.status_code
+        if status in TRANSIENT_STATUS or status == 416:
+            raise TransferError(f"answered {status} {response.reason}")
+        if status not in (200, 206):
+            raise UserError(f"{url}: the server answered {status} {response.reason}; correct the URL or the mirror")
+        length = response.headers.get("Content-Length")
+        start, size = 0, int(length) if length else None
+        if status == 206:
+            span, _, total = response.headers.get("Content-Range", "").removeprefix("bytes ").partition("/")
+            start, size = int(span.split("-")[0]), int(total) if total.isdigit() else None
+            if start != offset:
+                raise TransferError(f"answered with byte {start} where {offset} was asked for")
+        etag = response.headers.get("ETag", "")
+        # A weak ETag cannot be used in If-Range (RFC 9110, section 13.1.5).
+        strong = etag if etag and not etag.startswith("W/") else response.headers.get("Last-Modified")
+        yield _Body(response.raw, start, size, strong)
+
+
+@contextmanager
+def _open_file(url: str, offset: int, identity: str | None) -> Iterator[_Body]:
+    path = Path(unquote(urlsplit(url).path))
+    try:
+        with open(path, "rb") as file:
+            stat = os.fstat(file.fileno())
+            current = f"{stat.st_size}-{stat.st_mtime_ns}"
+            start = offset if identity == current else 0
+            file.seek(start)
+            yield _Body(file, start, stat.st_size, current)
+    except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
+        raise UserError(f"{url}: {error.strerror}; correct the URL or the mirror") from None
+
+
+def _discard(part: Path) -> None:
+    part.unlink(missing_ok=True)
+    part.with_name(part.name + ".json").unlink(missing_ok=True)
+
+
+def recorded_sha256(path: str | Path) -> str | None:
+    """Return the SHA-256 that `download` recorded beside a file, or None for a file that it did not bring."""
+    record = Path(f"{path}.sha256")
+    return record.read_text().split()[0] if record.exists() else None
