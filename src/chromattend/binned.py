@@ -1,6 +1,5 @@
 """The authors' binned CSV files: counts and labels as published with DeepChrome and AttentiveChrome."""
 
-import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,8 +10,6 @@ import pyarrow.csv
 
 from chromattend.bins import Bins
 from chromattend.errors import UserError
-
-logger = logging.getLogger(__name__)
 
 # Columns of the files, which have no header: gene, bin from 1, one count per mark, label.
 PUBLISHED_MARKS = ("H3K27me3", "H3K36me3", "H3K4me1", "H3K4me3", "H3K9me3")

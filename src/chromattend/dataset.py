@@ -17,24 +17,6 @@ logger = logging.getLogger(__name__)
 SPLITS = ("train", "valid", "test")
 
 
-def signal_dataset(counts: np.ndarray, genes: pd.DataFrame, bins: Bins, attributes: Mapping[str, object]) -> xr.Dataset:
-    """Pack one mark's counts for `signal/{mark}.nc`.
-
-    Args:
-        counts: shape (gene, bin).
-        genes: gene table of the same order.
-        bins: the bins along the second axis.
-        attributes: provenance: epigenome, mark, source, checksum, ...
-    """
-    dataset = xr.Dataset(
-        {"counts": (("gene", "bin"), counts)},
-        coords={"gene": genes["gene"].to_numpy(str), "bin": bins.offsets},
-        attrs={**attributes, "program": f"chromattend {__version__}"},
-    )
-    dataset["bin"].attrs = {"units": "bp", "long_name": "start of the bin relative to the TSS"}
-    return dataset
-
-
 def build_dataset(
     genes: pd.DataFrame,
     split: pd.Series,

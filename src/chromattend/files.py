@@ -1,12 +1,15 @@
 """Writing outputs so that a killed job never leaves half a file under its final name."""
 
 import hashlib
+import json
 import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import pandas as pd
 import xarray as xr
 
 from chromattend.errors import UserError
@@ -57,3 +60,23 @@ def read_netcdf(path: str | Path) -> xr.Dataset:
         return xr.load_dataset(path, engine="h5netcdf")
     except OSError as error:
         raise UserError(f"{path}: is not a readable netCDF file; delete it and run again ({error})") from error
+
+
+def write_table(table: pd.DataFrame, path: str | Path) -> None:
+    """Write a tab-separated table with a header line; missing values are empty cells."""
+    with atomic(path) as temporary:
+        table.to_csv(temporary, sep="\t", index=False, lineterminator="\n")
+
+
+def write_json(value: Any, path: str | Path) -> None:
+    """Write a value as JSON."""
+    with atomic(path) as temporary:
+        temporary.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
+
+
+def read_json(path: str | Path) -> Any:
+    """Read a JSON file of this project."""
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UserError(f"{path}: is damaged; delete it and run again ({error})") from None

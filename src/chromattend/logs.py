@@ -16,7 +16,9 @@ def logged(path: str | Path) -> Iterator[None]:
     Other exceptions are written to the log with their traceback and raised on: they are our mistakes.
     """
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    handler = logging.FileHandler(path, mode="w", encoding="utf-8")
+    Path(path).unlink(missing_ok=True)
+    # Appending, so that a program which the script runs can write to the same file.
+    handler = logging.FileHandler(path, mode="a", encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     logging.captureWarnings(True)

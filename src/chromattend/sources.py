@@ -18,7 +18,7 @@ import tenacity
 from isal import igzip
 
 from chromattend.errors import UserError
-from chromattend.files import atomic
+from chromattend.files import atomic, sha256
 
 logger = logging.getLogger(__name__)
 
@@ -288,7 +288,7 @@ def _discard(part: Path) -> None:
     part.with_name(part.name + ".json").unlink(missing_ok=True)
 
 
-def recorded_sha256(path: str | Path) -> str | None:
-    """Return the SHA-256 that `download` recorded beside a file, or None for a file that it did not bring."""
+def file_sha256(path: str | Path) -> str:
+    """Return the SHA-256 of a source: as recorded by `download`, else computed."""
     record = Path(f"{path}.sha256")
-    return record.read_text().split()[0] if record.exists() else None
+    return record.read_text().split()[0] if record.exists() else sha256(path)

@@ -1,0 +1,23 @@
+from chromattend.bins import Bins
+from chromattend.files import write_netcdf
+from chromattend.genes import read_chrom_sizes, read_gene_table
+from chromattend.logs import logged
+from chromattend.reads import ReadOptions
+from chromattend.signal import count_signal
+
+with logged(snakemake.log[0]):
+    dataset = count_signal(
+        snakemake.input.signal,
+        read_gene_table(snakemake.input.genes),
+        Bins(**snakemake.params.bins),
+        read_chrom_sizes(snakemake.input.chrom_sizes),
+        options=ReadOptions(**snakemake.params.reads),
+        statistic=snakemake.params.bigwig["statistic"],
+        attributes={
+            "epigenome": snakemake.wildcards.epigenome,
+            "mark": snakemake.wildcards.mark,
+            "source": snakemake.params.source,
+            "genome": snakemake.params.genome,
+        },
+    )
+    write_netcdf(dataset, snakemake.output[0])

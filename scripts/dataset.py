@@ -1,0 +1,31 @@
+import pandas as pd
+
+from chromattend.dataset import build_dataset
+from chromattend.expression import read_rpkm
+from chromattend.files import read_netcdf, write_netcdf
+from chromattend.genes import read_gene_table
+from chromattend.logs import logged
+from chromattend.signal import join_marks
+from chromattend.sources import file_sha256
+
+with logged(snakemake.log[0]):
+    counts, labels, provenance = join_marks(
+        [read_netcdf(path) for path in snakemake.input.signals], snakemake.params.marks
+    )
+    dataset = build_dataset(
+        read_gene_table(snakemake.input.genes),
+        pd.read_csv(snakemake.input.split, sep="\t")["split"],
+        counts,
+        read_rpkm(snakemake.input.expression, snakemake.wildcards.epigenome),
+        labels if snakemake.params.labels == "published" else None,
+        attributes={
+            "epigenome": snakemake.wildcards.epigenome,
+            "genome": snakemake.params.genome,
+            "split_rule": snakemake.params.split_rule,
+            "labels": snakemake.params.labels,
+            "expression_source": snakemake.params.expression,
+            "expression_sha256": file_sha256(snakemake.input.expression),
+            **provenance,
+        },
+    )
+    write_netcdf(dataset, snakemake.output[0])

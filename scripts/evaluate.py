@@ -1,0 +1,10 @@
+from chromattend.evaluate import metrics, predict
+from chromattend.files import read_netcdf, write_json, write_table
+from chromattend.logs import logged
+from chromattend.training import load_model
+
+with logged(snakemake.log[0]):
+    model = load_model(snakemake.input.model)
+    predictions = predict(model, read_netcdf(snakemake.input.dataset))
+    write_table(predictions, snakemake.output.predictions)
+    write_json(metrics(predictions, model.threshold), snakemake.output.metrics)

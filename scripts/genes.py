@@ -1,0 +1,13 @@
+from chromattend.expression import read_gene_ids
+from chromattend.files import write_table
+from chromattend.genes import build_gene_table, read_annotation, read_gene_list
+from chromattend.logs import logged
+
+with logged(snakemake.log[0]):
+    table = build_gene_table(
+        read_annotation(snakemake.input.annotation),
+        read_gene_ids(snakemake.input.expression),
+        mode=snakemake.params.mode,
+        include=read_gene_list(snakemake.input.include) if snakemake.input.include else None,
+    )
+    write_table(table, snakemake.output[0])

@@ -1,0 +1,20 @@
+import os
+import subprocess
+import sys
+
+import yaml
+from chromattend.errors import UserError
+from chromattend.files import atomic
+from chromattend.logs import logged
+
+with logged(snakemake.log[0]):
+    with atomic(snakemake.output.config) as temporary:
+        temporary.write_text(yaml.safe_dump(snakemake.params.config, sort_keys=False, allow_unicode=True))
+    # A profile of the environment could send this call to a cluster.
+    environment = {key: value for key, value in os.environ.items() if key != "SNAKEMAKE_PROFILE"}
+    with atomic(snakemake.output.html) as temporary, open(snakemake.log[0], "a") as log:
+        command = [sys.executable, "-m", "snakemake", *snakemake.input, "--snakefile", snakemake.params.snakefile]
+        # The run that this job belongs to holds the lock of the folder, and only reads beside it are made here.
+        command += ["--configfile", snakemake.output.config, "--nolock", "--report", str(temporary)]
+        if subprocess.run(command, env=environment, stdout=log, stderr=log).returncode:
+            raise UserError(f"the report could not be made; the reason is in {snakemake.log[0]}")

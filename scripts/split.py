@@ -1,0 +1,15 @@
+import logging
+
+from chromattend.bins import Bins
+from chromattend.dataset import assign_split, overlaps_across_splits
+from chromattend.files import write_table
+from chromattend.genes import read_gene_table
+from chromattend.logs import logged
+
+with logged(snakemake.log[0]):
+    genes = read_gene_table(snakemake.input[0])
+    split = assign_split(genes, **snakemake.params.split)
+    overlaps = overlaps_across_splits(genes, split, Bins(**snakemake.params.bins))
+    logging.info("%s; %d pairs of windows overlap across parts", split.value_counts().to_dict(), len(overlaps))
+    write_table(overlaps, snakemake.output.overlaps)
+    write_table(genes[["gene", "symbol"]].assign(split=split), snakemake.output.split)

@@ -1,0 +1,17 @@
+from pathlib import Path
+
+from chromattend.files import read_netcdf, write_table
+from chromattend.logs import logged
+from chromattend.training import TrainingOptions, train
+
+with logged(snakemake.log[0]):
+    training = {key: value for key, value in snakemake.params.training.items() if key != "gpus"}
+    model, history = train(
+        snakemake.wildcards.model,
+        read_netcdf(snakemake.input[0]),
+        snakemake.params.options,
+        TrainingOptions(**{**training, "threads": snakemake.threads}),
+        work_folder=Path(snakemake.output.model).parent,
+    )
+    write_table(history, snakemake.output.history)
+    model.save(snakemake.output.model)

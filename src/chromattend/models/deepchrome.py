@@ -1,0 +1,58 @@
+"""DeepChrome: a convolutional network over the bins (Singh et al., Bioinformatics 32(17):i639, 2016)."""
+
+import torch
+from torch import Tensor, nn
+
+
+class DeepChrome(nn.Module):
+    """Convolution, max-pooling and a multilayer perceptron (section 3.2, figure 2).
+
+    For 100 bins: 91 positions after the convolution, 18 after pooling, 900 features; 644,177 parameters. The
+    paper's two outputs with a log-softmax are kept; their difference is the logit of ON, so that binary
+    cross-entropy on it equals the paper's negative log-likelihood.
+    """
+
+    def __init__(
+        self,
+        marks: int,
+        bins: int,
+        *,
+        channels: int = 50,
+        kernel: int = 10,
+        pool: int = 5,
+        hidden1: int = 625,
+        hidden2: int = 125,
+        dropout: float = 0.5,
+    ) -> None:
+        """Build the layers.
+
+        Args:
+            marks: number of histone marks.
+            bins: number of bins.
+            channels: maps of the convolution.
+            kernel: its width (bins).
+            pool: width of the max-pooling (positions).
+            hidden1, hidden2: units of the linear layers.
+            dropout: share of pooled features dropped in training.
+
+        Raises:
+            ValueError: there are too few bins for the kernel and pooling.
+        """
+        super().__init__()
+        pooled = (bins - kernel + 1) // pool
+        if pooled < 1:
+            raise ValueError(f"{bins} bins are too few for kernel {kernel} and pool {pool}")
+        self.convolution = nn.Conv1d(marks, channels, kernel)
+        self.pool = nn.MaxPool1d(pool)
+        self.dropout = nn.Dropout(dropout)
+        self.perceptron = nn.Sequential(
+            nn.Linear(channels * pooled, hidden1), nn.ReLU(), nn.Linear(hidden1, hidden2), nn.ReLU()
+        )
+        self.output = nn.Linear(hidden2, 2)
+
+    def forward(self, signal: Tensor) -> Tensor:
+        """Return the logit of ON, shape (gene,), of signal with shape (gene, bin, mark)."""
+        maps = torch.relu(self.convolution(signal.transpose(1, 2)))
+        features = self.dropout(self.pool(maps).flatten(1))
+        off, on = self.output(self.perceptron(features)).unbind(dim=1)
+        return on - off

@@ -1,0 +1,130 @@
+"""Signal of an epigenome's marks, whatever format it comes in, with its provenance."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from chromattend import __version__
+from chromattend.binned import PUBLISHED_MARKS, doubled_marks, read_binned
+from chromattend.bins import Bins, bin_bigwig, count_reads
+from chromattend.config import format_of
+from chromattend.errors import UserError
+from chromattend.reads import ReadOptions, read_bam, read_intervals
+from chromattend.sources import file_sha256
+
+logger = logging.getLogger(__name__)
+
+# What distinguishes one mark's file from another's, and is kept per mark when marks are joined.
+PER_MARK = ("source", "sha256", "format", "reads", "reads_elsewhere")
+
+
+def count_signal(
+    path: str | Path,
+    genes: pd.DataFrame,
+    bins: Bins,
+    chrom_sizes: dict[str, int],
+    *,
+    options: ReadOptions,
+    statistic: str,
+    attributes: Mapping[str, object],
+) -> xr.Dataset:
+    """Count the reads, or average the signal, of one mark's file; its name's ending tells the format.
+
+    Args:
+        path: tagAlign or BED (.gz), BAM or bigWig.
+        genes: gene table.
+        bins: the bins around each TSS.
+        chrom_sizes: chromosome lengths (bp).
+        options: which reads count, and where.
+        statistic: `mean` or `sum` of a bigWig's values.
+        attributes: provenance to keep: epigenome, mark, source, genome.
+
+    Returns:
+        `counts[gene, bin]`: int32 for reads, float32 for a bigWig. Attributes add the file's SHA-256, format and
+        number of reads.
+    """
+    kind = format_of(str(path))
+    if kind == "bigwig":
+        counts, numbers = bin_bigwig(path, genes, bins, chrom_sizes, statistic), {}
+    else:
+        reader = read_bam if kind == "bam" else read_intervals
+        counts, numbers = count_reads(reader(path, options, chrom_sizes), genes, bins, chrom_sizes, path)
+    return _packed(
+        xr.DataArray(counts, dims=("gene", "bin")),
+        genes["gene"].to_numpy(str),
+        bins,
+        {**attributes, "format": kind, "sha256": file_sha256(path), **numbers},
+    )
+
+
+def import_binned(
+    paths: Sequence[str | Path], bins: Bins, marks: Sequence[str], *, attributes: Mapping[str, object]
+) -> xr.Dataset:
+    """Import the authors' binned CSV files of one epigenome.
+
+    Counts stay as they are, but marks whose counts are all even are named in the log and in the attribute
+    `doubled_marks`: see `chromattend.binned.doubled_marks`.
+
+    Returns:
+        `counts[gene, bin, mark]`, int32, and `label[gene]`.
+
+    Raises:
+        UserError: the files lack one of the marks, or are damaged.
+    """
+    for mark in marks:
+        if mark not in PUBLISHED_MARKS:
+            raise UserError(f"marks: {mark} is not in binned CSV files, which have {', '.join(PUBLISHED_MARKS)}")
+    genes, counts, labels = read_binned(paths, bins)
+    counts = counts[:, :, [PUBLISHED_MARKS.index(mark) for mark in marks]]
+    doubled = doubled_marks(counts, marks)
+    if doubled:
+        logger.warning("%s: every count of %s is even, so it was probably doubled", paths[0], ", ".join(doubled))
+    dataset = _packed(
+        xr.DataArray(counts, dims=("gene", "bin", "mark"), coords={"mark": np.array(marks, dtype=str)}),
+        genes.to_numpy(str),
+        bins,
+        {
+            **attributes,
+            "format": "binned",
+            "sha256": " ".join(file_sha256(path) for path in paths),
+            "doubled_marks": " ".join(doubled),
+        },
+    )
+    return dataset.assign(label=("gene", labels))
+
+
+def _packed(counts: xr.DataArray, genes: np.ndarray, bins: Bins, attributes: Mapping[str, object]) -> xr.Dataset:
+    dataset = counts.assign_coords(gene=genes, bin=bins.offsets).to_dataset(name="counts")
+    dataset["bin"].attrs = {"units": "bp", "long_name": "start of the bin relative to the TSS"}
+    return dataset.assign_attrs(attributes, program=f"chromattend {__version__}")
+
+
+def join_marks(
+    signals: Sequence[xr.Dataset], marks: Sequence[str]
+) -> tuple[xr.DataArray, xr.DataArray | None, dict[str, object]]:
+    """Join the signal files of an epigenome.
+
+    Args:
+        signals: one per mark in the order of `marks`, or the single result of `import_binned`.
+        marks: names of the marks.
+
+    Returns:
+        Counts with dims gene, bin, mark; the published labels where the source has them; and the attributes
+        of the sources: for each mark those in `PER_MARK`, prefixed by the mark.
+    """
+    if "mark" in signals[0].dims:
+        (signal,) = signals
+        kept = {name: signal.attrs[name] for name in (*PER_MARK, "doubled_marks") if name in signal.attrs}
+        return signal["counts"].sel(mark=list(marks)), signal["label"], kept
+    counts = xr.concat([signal["counts"] for signal in signals], pd.Index(marks, name="mark"), join="exact")
+    provenance = {
+        f"{mark}_{name}": signal.attrs[name]
+        for mark, signal in zip(marks, signals, strict=True)
+        for name in PER_MARK
+        if name in signal.attrs
+    }
+    return counts.transpose("gene", "bin", "mark"), None, provenance

@@ -1,0 +1,90 @@
+import os
+import re
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+# The library is used from the checkout, by the rules here and by every script, also in a conda environment.
+SOURCE = str(Path(workflow.basedir) / "src")
+sys.path.insert(0, SOURCE)
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [SOURCE, os.environ.get("PYTHONPATH")]))
+
+from chromattend import STAGE_VERSIONS
+from chromattend.config import load_study
+from chromattend.errors import UserError
+from chromattend.models import REGISTRY
+
+
+def user_errors(function, *args, **kwargs):
+    """Call the library; show a user's mistake as Snakemake shows its own."""
+    try:
+        return function(*args, **kwargs)
+    except UserError as error:
+        raise WorkflowError(str(error)) from None
+
+
+STUDY = user_errors(
+    load_study,
+    config,
+    Path(workflow.basedir) / "workflow" / "schemas",
+    Path.cwd(),
+    os.path.relpath(workflow.configfiles[-1]) if workflow.configfiles else "config",
+)
+CONFIG = STUDY.config
+ENVIRONMENT = "../../envs/cpu.yaml" if CONFIG["training"]["gpus"] == 0 else "../../envs/gpu.yaml"
+
+
+wildcard_constraints:
+    epigenome="|".join(map(re.escape, STUDY.epigenomes)),
+    mark="|".join(map(re.escape, STUDY.counted_marks)),
+    model="|".join(CONFIG["models"]),
+
+
+def local(location):
+    """Path of a source: local files as they stand, URLs as the download rule brings them."""
+    return STUDY.local_path(location, "<resources>")
+
+
+def url_of(wildcards):
+    path = f"{wildcards.origin}/{wildcards.path}"
+    if path not in STUDY.downloads:
+        raise WorkflowError(f"{path}: no source of this study; check the configuration and the sample sheet")
+    return STUDY.downloads[path]
+
+
+def signal_file(wildcards):
+    return local(STUDY.signal(wildcards.epigenome, wildcards.mark))
+
+
+def binned_files(wildcards):
+    return [local(location) for location in STUDY.binned(wildcards.epigenome)]
+
+
+def dataset_signals(wildcards):
+    """The files that hold the counts of an epigenome: one per mark, or one for all of a binned CSV."""
+    if STUDY.is_binned(wildcards.epigenome):
+        return [f"<results>/{wildcards.epigenome}/signal/binned.nc"]
+    return expand("<results>/{epigenome}/signal/{mark}.nc", epigenome=wildcards.epigenome, mark=STUDY.marks)
+
+
+def validation_signal(wildcards):
+    """The counts of the validation mark, for the epigenomes that have it."""
+    mark = CONFIG["validation_mark"]
+    if mark and STUDY.has_mark(wildcards.epigenome, mark):
+        return [f"<results>/{wildcards.epigenome}/signal/{mark}.nc"]
+    return []
+
+
+def of_models(name):
+    """Input function: a file of every model of an epigenome."""
+    return lambda wildcards: [f"<results>/{wildcards.epigenome}/{model}/{name}" for model in CONFIG["models"]]
+
+
+def of_all(name):
+    """A file of every model of every epigenome."""
+    return expand(f"<results>/{{epigenome}}/{{model}}/{name}", epigenome=STUDY.epigenomes, model=CONFIG["models"])
+
+
+def trains_network(wildcards):
+    return REGISTRY[wildcards.model].kind == "network"

@@ -1,0 +1,75 @@
+rule genes:
+    input:
+        annotation=local(STUDY.source("annotation")),
+        expression=local(STUDY.source("expression")),
+        include=CONFIG["genes"]["include"] or [],
+    output:
+        "<results>/genes.tsv",
+    params:
+        mode=CONFIG["genes"]["mode"],
+        version=STAGE_VERSIONS["genes"],
+    log:
+        "<logs>/genes.log",
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=20,
+    conda:
+        ENVIRONMENT
+    script:
+        "../../scripts/genes.py"
+
+
+# Apart from the gene table, so that another split does not count all reads again.
+rule split:
+    input:
+        "<results>/genes.tsv",
+    output:
+        split="<results>/split.tsv",
+        overlaps=report(
+            "<results>/tables/split_overlaps.tsv",
+            caption="../report/overlaps.rst",
+            category="Data",
+            labels={"content": "Windows that overlap across splits", "kind": "table"},
+        ),
+    params:
+        split=CONFIG["split"],
+        bins=CONFIG["bins"],
+        version=STAGE_VERSIONS["dataset"],
+    log:
+        "<logs>/split.log",
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    conda:
+        ENVIRONMENT
+    script:
+        "../../scripts/split.py"
+
+
+rule dataset:
+    input:
+        genes="<results>/genes.tsv",
+        split="<results>/split.tsv",
+        expression=local(STUDY.source("expression")),
+        signals=dataset_signals,
+    output:
+        "<results>/{epigenome}/dataset.nc",
+    params:
+        labels=CONFIG["labels"],
+        marks=STUDY.marks,
+        genome=CONFIG["genome"]["name"],
+        expression=STUDY.source("expression"),
+        split_rule=CONFIG["split"]["mode"],
+        version=STAGE_VERSIONS["dataset"],
+    log:
+        "<logs>/dataset/{epigenome}.log",
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=20,
+    conda:
+        ENVIRONMENT
+    script:
+        "../../scripts/dataset.py"

@@ -1,0 +1,23 @@
+rule train:
+    input:
+        "<results>/{epigenome}/dataset.nc",
+    output:
+        model="<results>/{epigenome}/{model}/model.ckpt",
+        history="<results>/{epigenome}/{model}/history.csv",
+    params:
+        options=lambda wildcards: CONFIG["model_options"][wildcards.model],
+        training=CONFIG["training"],
+        version=STAGE_VERSIONS["train"],
+    log:
+        "<logs>/train/{epigenome}/{model}.log",
+    benchmark:
+        "<benchmarks>/train/{epigenome}/{model}.tsv"
+    threads: CONFIG["training"]["threads"]
+    resources:
+        mem_mb=4000,
+        runtime=240,
+        gpu=lambda wildcards: CONFIG["training"]["gpus"] if trains_network(wildcards) else 0,
+    conda:
+        ENVIRONMENT
+    script:
+        "../../scripts/train.py"
