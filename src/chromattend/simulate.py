@@ -1,8 +1,8 @@
 """A small synthetic mirror of the Roadmap web site with known truth, for the demo and the tests.
 
-Every gene has a hidden transcription state in each epigenome. Expression is drawn from it, and so are the reads of
-six histone marks, whose average shapes around the TSS follow what ChIP-seq shows (see `mark_shape`). Some genes are
-uninformative: their chromatin follows a state of its own, so no model can predict them and no AUC comes near 1.
+Every gene has a hidden transcription state in each epigenome. Its expression is drawn from that state, and so are
+the reads of six histone marks, whose average shapes around the TSS follow ChIP-seq (see `mark_shape`). Some genes
+are uninformative: their chromatin follows a state of its own, so that no model can predict them.
 """
 
 import gzip
@@ -10,7 +10,7 @@ import json
 import logging
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -24,72 +24,53 @@ from chromattend.genes import read_chrom_sizes
 
 logger = logging.getLogger(__name__)
 
-# Part of the record in simulation.json: raise it with any change of what is written, so that old mirrors are remade.
+# Stands in simulation.json: raise it with any change of what is written, so that older mirrors are made anew.
 VERSION = 1
-# Share of a file's reads that lies in enriched regions (FRiP: Landt et al., Genome Res. 2012), by mark.
-FRIP = {"H3K27me3": 0.30, "H3K36me3": 0.40, "H3K4me1": 0.30, "H3K4me3": 0.45, "H3K9me3": 0.25, "H3K27ac": 0.40}
-MARKS = tuple(FRIP)
-REFERENCE = "E000"  # the universal reference, which Roadmap's matrix has as its first column
+# Share of a file's reads that lies in enriched regions, by mark (FRiP: Landt et al., Genome Res. 2012).
+FRIP = {"H3K27me3": 0.3, "H3K36me3": 0.4, "H3K4me1": 0.3, "H3K4me3": 0.45, "H3K9me3": 0.25, "H3K27ac": 0.4}
+REFERENCE = "E000"  # the universal reference, the first column of Roadmap's matrix
+ALIGNMENTS = "byFileType/alignments/consolidated/{}-{}.tagAlign.gz"
+SIGNALS = "byFileType/signal/consolidated/macs2signal/pval/{}-{}.pval.signal.bigwig"
+EXPRESSION = "byDataType/rna/expression/57epigenomes.RPKM.pc.gz"
+ANNOTATION = "byDataType/rna/annotations/gen10.long.gtf.gz"
 
 READ_LENGTH = 36  # bp, as all reads of the consolidated epigenomes
-READS_PER_GENE = 75  # mean depth of a file; real files have about 1,500, but a demo is to be small
-CELL = 50  # bp: resolution at which read densities are drawn
+READS_PER_GENE = 75  # mean depth of a file; real files have about 1,500
+CELL = 50  # bp, the resolution at which read densities are drawn
 REACH = 10_000  # bp around a gene that its marks may cover
-FRAGMENT_CELLS = 5  # 250 bp: what the signal track counts reads over, about a ChIP fragment
+FRAGMENT_CELLS = 5  # 250 bp, about a ChIP fragment, over which the signal track counts reads
 LOCAL = 200_000  # bp over which the background's level changes
-MIN_SPACING = 15_000  # bp a gene, on average; less would make nearly all windows overlap
-UNINFORMATIVE = 0.14  # share of genes whose chromatin says nothing about their expression
+MIN_SPACING = 15_000  # bp a gene, on average; with less, windows of neighbours would overlap throughout
+UNINFORMATIVE = 0.13  # share of genes whose chromatin says nothing about their expression
 # From the first epigenome to the last: the share of FRIP that an experiment reaches, and the spread (sd of log
-# RPKM) of what chromatin does not explain. They set how well models can do: test AUC of about 0.80 to 0.90.
+# RPKM) that chromatin does not explain. With them a random forest's test AUC goes from about 0.80 to 0.90.
 ENRICHMENT = (0.6, 1.0)
-UNEXPLAINED = (1.8, 0.7)
-
-
-@dataclass(frozen=True)
-class Simulation:
-    """What determines the files of a mirror; recorded in `simulation.json`.
-
-    Attributes
-    ----------
-    chrom_sizes : lengths of the chromosomes in bp, by name.
-    epigenomes : names of the epigenomes, in the order of the expression matrix.
-    genes : number of protein-coding genes.
-    seed : seed of all random numbers.
-    version : version of this program's files.
-    """
-
-    chrom_sizes: dict[str, int]
-    epigenomes: list[str]
-    genes: int
-    seed: int
-    version: int = VERSION
+UNEXPLAINED = (1.6, 0.5)
 
 
 @dataclass(frozen=True)
 class Grid:
-    """The genome cut into cells of `CELL` bp, numbered through all chromosomes; a short rest at the ends is left out.
+    """The genome cut into cells of `CELL` bp, numbered through all chromosomes; a short rest at each end is left out.
 
     Attributes
     ----------
-    names : chromosome names.
-    sizes : lengths in bp, shape (chromosome,).
-    first : number of each chromosome's first cell, and the number of all cells at the end, shape (chromosome + 1,).
+    names, sizes : chromosome names, and lengths in bp, shape (chromosome,).
+    first : number of each chromosome's first cell, and at the end that of all cells, shape (chromosome + 1,).
     """
 
     names: list[str]
     sizes: np.ndarray
     first: np.ndarray
 
-    @classmethod
-    def of(cls, chrom_sizes: dict[str, int]) -> "Grid":
-        """Cut the chromosomes."""
-        sizes = np.array(list(chrom_sizes.values()))
-        return cls(list(chrom_sizes), sizes, np.concatenate([[0], np.cumsum(sizes // CELL)]))
+    def chromosomes(self) -> Iterator[tuple[str, int, slice]]:
+        """Yield the name, length (bp) and cells of each chromosome."""
+        for name, size, first, last in zip(self.names, self.sizes, self.first[:-1], self.first[1:], strict=True):
+            yield name, int(size), slice(first, last)
 
     def around(
         self, chrom: np.ndarray, centre: np.ndarray, sign: np.ndarray, upstream: np.ndarray, downstream: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """List the cells around genomic elements, clipped to their chromosomes.
+        """List the cells around genomic elements, within their chromosomes.
 
         Parameters
         ----------
@@ -98,14 +79,13 @@ class Grid:
 
         Returns
         -------
-        element, cell : numbers of the element and of the cell, shape (pair,).
-        distance : of the cell's middle from the centre in the element's direction (bp), float32, shape (pair,).
+        element, cell : number of the element and of the cell, shape (pair,).
+        distance : of the cell's middle from the centre, in the element's direction (bp), shape (pair,).
         """
         start = centre - np.where(sign > 0, upstream, downstream)
         end = centre + np.where(sign > 0, downstream, upstream)
         low = np.maximum(start // CELL, 0)
-        high = np.minimum(end // CELL + 1, np.diff(self.first)[chrom])
-        number = high - low
+        number = np.minimum(end // CELL + 1, np.diff(self.first)[chrom]) - low
         element = np.repeat(np.arange(len(centre)), number)
         within = np.arange(number.sum()) - np.repeat(np.cumsum(number) - number, number) + low[element]
         distance = (within * CELL + CELL // 2 - centre[element]) * sign[element]
@@ -122,95 +102,89 @@ def simulate_mirror(
 ) -> None:
     """Write reads, signal, expression and annotation at Roadmap's relative paths, and the truth behind them.
 
-    The same arguments give the same bytes. A folder that is complete for the same arguments is left as it is; one
-    that was interrupted or has other arguments is written anew, file by file under temporary names.
+    The same arguments give the same bytes. A folder that is complete for these arguments is left as it is; one that
+    was interrupted, or was made from others, is written anew.
 
     Parameters
     ----------
-    folder : where the mirror goes; `truth.tsv` and `simulation.json`, written last, lie at its top. The truth has a
-        row per gene: gene, informative, and per epigenome whether its transcription is ON or OFF.
-    chrom_sizes : tab-separated names and lengths (bp) of the chromosomes, at least 15,000 bp a gene.
-    epigenomes : their names. Data quality, and with it the AUC that models reach, rises from first to last.
-    genes : number of protein-coding genes; as many reads as `READS_PER_GENE` for each go into a file on average.
+    folder : where the mirror goes. At its top lies `truth.tsv`, a row per gene: gene, informative, and whether it is
+        ON or OFF in each epigenome; and the arguments in `simulation.json`, which is written last.
+    chrom_sizes : tab-separated names and lengths (bp) of the chromosomes; 15,000 bp a gene at least.
+    epigenomes : their names. The quality of the data, and so the AUC of models, rises from the first to the last.
+    genes : number of protein-coding genes. A file has about 75 reads for each.
     seed : whole number from 0.
 
     Raises
     ------
     UserError
-        Arguments that no mirror can be made from.
+        No mirror can be made from the arguments.
     """
-    folder = Path(folder)
-    simulation = Simulation(read_chrom_sizes(chrom_sizes), list(epigenomes), genes, seed)
-    _check(simulation, chrom_sizes)
-    record = folder / "simulation.json"
-    text = json.dumps(asdict(simulation), indent=1) + "\n"
-    alignments = "byFileType/alignments/consolidated/{}-{}.tagAlign.gz"
-    signals = "byFileType/signal/consolidated/macs2signal/pval/{}-{}.pval.signal.bigwig"
-    expression = folder / "byDataType/rna/expression/57epigenomes.RPKM.pc.gz"
-    annotation = folder / "byDataType/rna/annotations/gen10.long.gtf.gz"
-    expected = [expression, annotation, folder / "truth.tsv"]
-    expected += [folder / path.format(e, mark) for path in (alignments, signals) for e in epigenomes for mark in MARKS]
-    if record.exists() and record.read_text(encoding="utf-8") == text and all(path.exists() for path in expected):
-        logger.info("%s is complete", folder)
+    folder, epigenomes = Path(folder), list(epigenomes)
+    sizes = read_chrom_sizes(chrom_sizes)
+    _check(sizes, chrom_sizes, epigenomes, genes, seed)
+    parameters = {"version": VERSION, "seed": seed, "genes": genes, "epigenomes": epigenomes, "chrom_sizes": sizes}
+    record, content = folder / "simulation.json", (json.dumps(parameters, indent=1) + "\n").encode()
+    paths = [EXPRESSION, ANNOTATION, "truth.tsv"]
+    paths += [template.format(name, mark) for template in (ALIGNMENTS, SIGNALS) for name in epigenomes for mark in FRIP]
+    if record.exists() and record.read_bytes() == content and all((folder / path).exists() for path in paths):
+        logger.info("%s: is complete", folder)
         return
     record.unlink(missing_ok=True)
 
     rng = np.random.default_rng(seed)
-    grid = Grid.of(simulation.chrom_sizes)
+    lengths = np.array(list(sizes.values()))
+    grid = Grid(list(sizes), lengths, np.concatenate([[0], np.cumsum(lengths // CELL)]))
     table = place_genes(rng, grid, genes)
     on, level = transcription(rng, genes, len(epigenomes))
     informative = rng.random(genes) >= UNINFORMATIVE
-    # Uninformative genes get chromatin that fits another transcription than their own.
+    # Uninformative genes get the chromatin of another transcription than their own.
     other_on, other_level = transcription(rng, genes, len(epigenomes))
     active = np.where(informative[:, None], on, other_on)
     strength = np.where(informative[:, None], level, other_level)
     rpkm = measure_rpkm(rng, on, level)
 
-    order = table["gene"].argsort().to_numpy()
-    states = pd.DataFrame(np.where(on, "ON", "OFF"), columns=list(epigenomes))
-    truth = pd.concat([table["gene"], pd.Series(informative, name="informative"), states], axis=1).iloc[order]
-    _write(expression, _gzip(_expression_text(table["gene"].to_numpy()[order], rpkm[order], epigenomes)))
-    _write(annotation, _gzip(_annotation_text(rng, table, grid)))
+    by_id = np.argsort(table["gene"].to_numpy())
+    truth = pd.DataFrame({"gene": table["gene"], "informative": informative})
+    truth[epigenomes] = np.where(on, "ON", "OFF")
+    _write(folder / "truth.tsv", truth.iloc[by_id].to_csv(sep="\t", index=False, lineterminator="\n").encode())
+    _write(folder / EXPRESSION, _gzip(_expression_text(table["gene"].iloc[by_id], rpkm[by_id], epigenomes)))
+    _write(folder / ANNOTATION, _gzip(_annotation_text(rng, table, grid)))
 
     landscape = Landscape(rng, grid, table)
-    enrichment = np.linspace(*ENRICHMENT, len(epigenomes))
-    for number, stream in enumerate(rng.spawn(len(epigenomes))):
-        counted = landscape.draw_reads(stream, active[:, number], strength[:, number], enrichment[number])
-        for mark, counts in counted:
-            _write(folder / alignments.format(epigenomes[number], mark), _gzip(_reads_text(stream, grid, counts)))
-            with atomic(folder / signals.format(epigenomes[number], mark)) as path:
+    quality = np.linspace(*ENRICHMENT, len(epigenomes))
+    for number, (name, stream) in enumerate(zip(epigenomes, rng.spawn(len(epigenomes)), strict=True)):
+        for mark, counts in landscape.draw_reads(stream, active[:, number], strength[:, number], quality[number]):
+            _write(folder / ALIGNMENTS.format(name, mark), _gzip(_reads_text(stream, grid, counts)))
+            with atomic(folder / SIGNALS.format(name, mark)) as path:
                 _write_signal(path, grid, counts)
-        logger.info("%s: wrote %d marks, epigenome %d of %d", epigenomes[number], len(MARKS), number + 1, len(epigenomes))
-    _write(folder / "truth.tsv", truth.to_csv(sep="\t", index=False, lineterminator="\n").encode())
-    _write(record, text.encode())
+        logger.info("%s: %d marks written, epigenome %d of %d", name, len(FRIP), number + 1, len(epigenomes))
+    _write(record, content)
 
 
-def _check(simulation: Simulation, source: Path) -> None:
-    names = simulation.epigenomes
-    if not names or len(set(names)) < len(names):
-        raise UserError(f"epigenomes: {names} is empty or names one twice; give different names")
-    for name in names:
-        if not re.fullmatch(r"\w[\w.]*", name) or name == REFERENCE:
-            raise UserError(f"epigenomes: {name!r} cannot be used; give letters and digits, and not {REFERENCE}")
-    if simulation.seed < 0 or simulation.genes < 1:
-        raise UserError(f"seed {simulation.seed}, genes {simulation.genes}: give a seed from 0 and at least 1 gene")
-    for chrom, size in simulation.chrom_sizes.items():
+def _check(sizes: dict[str, int], source: Path, epigenomes: list[str], genes: int, seed: int) -> None:
+    if not epigenomes or len(set(epigenomes)) < len(epigenomes):
+        raise UserError(f"epigenomes: {epigenomes} names none, or one twice; give different names")
+    for name in epigenomes:
+        if not re.fullmatch(r"\w+", name) or name in (REFERENCE, "gene", "informative", "gene_id"):
+            raise UserError(f"epigenomes: {name!r} cannot be a name here; use letters and digits, such as SYN1")
+    if genes < 1 or seed < 0:
+        raise UserError(f"genes {genes}, seed {seed}: give at least 1 gene and a seed from 0")
+    for chrom, size in sizes.items():
         if size < MIN_SPACING:
             raise UserError(f"{source}: {chrom} has {size} bp; give at least {MIN_SPACING} bp or remove its line")
-    total = sum(simulation.chrom_sizes.values())
-    if total < simulation.genes * MIN_SPACING:
+    if sum(sizes.values()) < genes * MIN_SPACING:
         raise UserError(
-            f"{source}: {total} bp are too few for {simulation.genes} genes; "
-            f"give chromosomes of {simulation.genes * MIN_SPACING} bp in all, or fewer genes"
+            f"{source}: {sum(sizes.values())} bp are too few for {genes} genes; give {genes * MIN_SPACING} bp or "
+            "ask for fewer genes"
         )
 
 
 def place_genes(rng: np.random.Generator, grid: Grid, genes: int) -> pd.DataFrame:
     """Put protein-coding genes on the chromosomes.
 
-    Neighbouring TSSs are at least three quarters of the mean spacing apart, but for one gene in 25, which lies close
-    to the one before it, half of these as bidirectional pairs; windows of 10 kb overlap there. The outermost genes
-    lie less than 5 kb from the chromosome's ends, where windows leave it.
+    Neighbouring TSSs are at least about three quarters of the mean spacing apart, but one gene in 25 lies close to
+    the one before it, in half of the cases as a bidirectional pair; there windows overlap. The outermost genes lie
+    less than 5 kb from the chromosome's ends, which their windows leave.
 
     Returns
     -------
@@ -337,7 +311,7 @@ class Landscape:
         promoter = (distance - shift[self.gene]) / width[self.gene]
         self.shapes = {
             mark: mark_shape(mark, promoter if mark.startswith(("H3K4", "H3K27ac")) else distance, length[self.gene])
-            for mark in MARKS
+            for mark in FRIP
         }
         # What keeps a gene silent where it is OFF: Polycomb, alone or on a CpG island with weak H3K4me3 (bivalent:
         # Bernstein et al., Cell 2006), heterochromatin, or nothing that these marks show.
@@ -369,7 +343,7 @@ class Landscape:
         # Copy number and mappability are the same for all marks of a sample.
         copies = _local_level(rng, cells)
         enhancing = rng.random(len(active)) < 0.4
-        for mark in MARKS:
+        for mark in FRIP:
             amplitude = self._amplitude(rng, mark, active, level)
             signal = np.bincount(self.cell, amplitude[self.gene] * self.shapes[mark], minlength=cells)
             if mark in self.enhancer_shapes:
@@ -409,8 +383,8 @@ def _local_level(rng: np.random.Generator, cells: int) -> np.ndarray:
 def _reads_text(rng: np.random.Generator, grid: Grid, counts: np.ndarray) -> str:
     """Write reads as tagAlign (BED6), sorted; `counts` has the reads that start in each cell, shape (cell,)."""
     lines: list[str] = []
-    for name, size, first, last in zip(grid.names, grid.sizes, grid.first[:-1], grid.first[1:], strict=True):
-        starts = np.repeat(np.arange(last - first) * CELL, counts[first:last])
+    for name, size, cells in grid.chromosomes():
+        starts = np.repeat(np.arange(cells.stop - cells.start) * CELL, counts[cells])
         starts += rng.integers(0, CELL, size=len(starts))
         starts = np.sort(np.minimum(starts, size - READ_LENGTH))
         strands = rng.choice(["+", "-"], size=len(starts)).tolist()
@@ -422,16 +396,18 @@ def _reads_text(rng: np.random.Generator, grid: Grid, counts: np.ndarray) -> str
 
 
 def _write_signal(path: Path, grid: Grid, counts: np.ndarray) -> None:
-    """Write -log10 of the Poisson P value of each cell's depth, as MACS2 does, against the genome's mean depth."""
+    """Write the -log10 Poisson P value of each cell's read depth over the genome's mean, in runs (MACS2's pval)."""
     mean = counts.mean() * FRAGMENT_CELLS
-    table = np.round(-poisson.logsf(np.arange(counts.max() * FRAGMENT_CELLS + 1) - 1, mean) / np.log(10), 3)
+    table = -poisson.logsf(np.arange(counts.max() * FRAGMENT_CELLS + 1) - 1, mean) / np.log(10)
+    # The tail of the distribution underflows at about 1e-308.
+    table = np.minimum(np.round(table, 3), 300)
     with pyBigWig.open(str(path), "w") as file:
         file.addHeader(list(zip(grid.names, grid.sizes.tolist(), strict=True)))
-        for name, size, first, last in zip(grid.names, grid.sizes, grid.first[:-1], grid.first[1:], strict=True):
-            depth = np.convolve(counts[first:last], np.ones(FRAGMENT_CELLS, dtype=int), mode="same")
+        for name, size, cells in grid.chromosomes():
+            depth = np.convolve(counts[cells], np.ones(FRAGMENT_CELLS, dtype=int), mode="same")
             starts = np.concatenate([[0], np.flatnonzero(np.diff(depth)) + 1])
             ends = np.append(starts[1:] * CELL, size)
-            file.addEntries(np.full(len(starts), name).tolist(), starts * CELL, ends=ends, values=table[depth[starts]])
+            file.addEntries([name] * len(starts), starts * CELL, ends=ends, values=table[depth[starts]])
 
 
 def _expression_text(ids: np.ndarray, rpkm: np.ndarray, epigenomes: Sequence[str]) -> str:

@@ -1,0 +1,23 @@
+"""Fixtures that every kind of test shares."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real Roadmap files: CHROMATTEND_TEST_DATA, or shared/data beside the checkout."""
+    folder = Path(os.environ.get("CHROMATTEND_TEST_DATA", REPOSITORY.parent / "shared" / "data"))
+    if not (folder / "roadmap").is_dir():
+        pytest.skip(f"no real data in {folder}; set CHROMATTEND_TEST_DATA to their folder")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """The checkout under test."""
+    return REPOSITORY
