@@ -73,7 +73,9 @@ def _read_one(path: Path, bins: int) -> tuple[np.ndarray, np.ndarray, np.ndarray
     ):
         if uneven.any():
             first = int(np.argmax(uneven))
-            raise UserError(f"{path}: line {first * bins + 1}: the {what} changes within a gene's {bins} bins; repair it")
+            raise UserError(
+                f"{path}: line {first * bins + 1}: the {what} changes within a gene's {bins} bins; repair it"
+            )
     labels = per_gene[:, 0, -1]
     if not np.isin(labels, (0, 1)).all():
         first = int(np.argmax(~np.isin(labels, (0, 1))))
@@ -95,8 +97,4 @@ def doubled_marks(counts: np.ndarray, marks: Sequence[str]) -> list[str]:
         counts: shape (gene, bin, mark).
         marks: names along the last axis.
     """
-    return [
-        mark
-        for index, mark in enumerate(marks)
-        if counts[..., index].any() and not (counts[..., index] % 2).any()
-    ]
+    return [mark for index, mark in enumerate(marks) if counts[..., index].any() and not (counts[..., index] % 2).any()]

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -79,7 +80,7 @@ class _Edges:
         return self.started[self.index[:, 1:]] - self.ended[self.index[:, :-1]]
 
 
-def _add_sorted(total: np.ndarray, positions: np.ndarray, values: np.ndarray, side: str) -> None:
+def _add_sorted(total: np.ndarray, positions: np.ndarray, values: np.ndarray, side: Literal["left", "right"]) -> None:
     """Add to `total` how many of the sorted `values` lie before each of the sorted `positions`.
 
     Only positions within the range of the values are searched: reads mostly come sorted, in blocks that cover a
@@ -174,7 +175,10 @@ def bin_bigwig(
                     "they are of different genome builds"
                 )
         if not sizes.keys() & set(genes["chrom"]):
-            raise UserError(f"{path}: has none of the genes' chromosomes, only {', '.join(list(sizes)[:3])}; compare genome.chrom_sizes")
+            raise UserError(
+                f"{path}: has none of the genes' chromosomes, only {', '.join(list(sizes)[:3])}; "
+                "compare genome.chrom_sizes"
+            )
         width = bins.number * bins.size
         values = np.zeros((len(genes), bins.number), dtype=np.float32)
         for row, (chrom, start) in enumerate(zip(genes["chrom"], bins.starts(genes), strict=True)):

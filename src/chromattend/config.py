@@ -16,7 +16,7 @@ from chromattend.errors import UserError
 
 # Histone marks and variants of the Roadmap consolidated epigenomes. Others need a column in the sheet.
 ROADMAP_MARKS = frozenset(
-    "H2A.Z H2AK5ac H2AK9ac H2BK120ac H2BK12ac H2BK15ac H2BK20ac H2BK5ac H3K14ac H3K18ac H3K23ac H3K23me2 "
+    "H2A.Z H2AK5ac H2AK9ac H2BK120ac H2BK12ac H2BK15ac H2BK20ac H2BK5ac H3K14ac H3K18ac H3K23ac H3K23me2 "  # noqa: SIM905
     "H3K27ac H3K27me3 H3K36me3 H3K4ac H3K4me1 H3K4me2 H3K4me3 H3K56ac H3K79me1 H3K79me2 H3K9ac H3K9me1 "
     "H3K9me3 H3T11ph H4K12ac H4K20me1 H4K5ac H4K8ac H4K91ac".split()
 )
@@ -123,14 +123,14 @@ class Study:
     @property
     def counted_marks(self) -> list[str]:
         """The marks of the models and the validation mark."""
-        validation = self.config["validation_mark"]
-        return self.marks + ([validation] if validation else [])
+        return _wanted_marks(self.config)
 
     def is_binned(self, epigenome: str) -> bool:
         """Whether the epigenome comes as the authors' binned CSV instead of one file per mark."""
-        return "{mark}" not in self.epigenomes[epigenome].signal and format_of(
-            self.epigenomes[epigenome].signal
-        ) == "binned"
+        return (
+            "{mark}" not in self.epigenomes[epigenome].signal
+            and format_of(self.epigenomes[epigenome].signal) == "binned"
+        )
 
     def has_mark(self, epigenome: str, mark: str) -> bool:
         """Whether there are data of a mark."""
@@ -198,9 +198,7 @@ class Study:
                     yield self.signal(epigenome, mark)
 
 
-def load_study(
-    config: dict[str, Any], schemas: Path, workdir: Path, config_name: str = "config"
-) -> Study:
+def load_study(config: dict[str, Any], schemas: Path, workdir: Path, config_name: str = "config") -> Study:
     """Check a configuration and its sample sheet; every mistake is one line that names key, value and mend.
 
     Args:
@@ -267,7 +265,8 @@ def with_defaults(value: dict[str, Any], schema: dict[str, Any]) -> dict[str, An
 
 
 def _wanted_marks(config: dict[str, Any]) -> list[str]:
-    return [*config["marks"], *filter(None, [config["validation_mark"]])]
+    validation = config["validation_mark"]
+    return [*config["marks"], *([validation] if validation else [])]
 
 
 def _check(instance: dict[str, Any], schema: dict[str, Any], where: str) -> None:
@@ -281,7 +280,7 @@ def _explain(error: jsonschema.ValidationError) -> str:
     """Turn a schema violation into one line that names key, value and mend."""
     key = ".".join(str(part) for part in error.absolute_path)
     value = f"key {key!r}: {error.instance!r}"
-    expected = error.validator_value
+    expected: Any = error.validator_value
     known = sorted(error.schema.get("properties", {}))
     if error.validator == "additionalProperties":
         name = next(name for name in error.instance if name not in known)
@@ -295,7 +294,7 @@ def _explain(error: jsonschema.ValidationError) -> str:
         return f"{value} is not known{_did_you_mean(str(error.instance), expected)}; choose one of {choices}"
     if error.validator == "type":
         kinds = expected if isinstance(expected, list) else [expected]
-        return f"{value} has the wrong type; give {' or '.join(_KINDS.get(kind, kind) for kind in kinds)}"
+        return f"{value} has the wrong type; give {' or '.join(_KINDS[kind] for kind in kinds)}"
     if error.validator == "uniqueItems":
         doubled = next(item for item in error.instance if error.instance.count(item) > 1)
         return f"key {key!r}: {doubled!r} is given twice; remove one"
@@ -425,16 +424,14 @@ def _check_sources(study: Study, config_name: str) -> None:
                     f"{sheet}: epigenome {name!r}, signal: {study.epigenomes[name].signal!r} lacks {{mark}}, so it "
                     f"cannot name the file of {unnamed[0]}; put {{mark}} into it or fill the mark's column"
                 )
-        locations = {"signal": location for location in study.binned(name)} if binned else {}
-        locations |= {
-            mark: study.signal(name, mark) for mark in study.counted_marks if study.has_mark(name, mark)
-        }
+        locations = [("signal", location) for location in study.binned(name)] if binned else []
+        locations += [(mark, study.signal(name, mark)) for mark in study.counted_marks if study.has_mark(name, mark)]
         if not binned and study.config["labels"] == "published":
             raise UserError(
                 f"{config_name}: key 'labels': 'published' needs the authors' binned CSV, which epigenome {name!r} "
                 "is not; choose rpkm_median"
             )
-        for column, location in locations.items():
+        for column, location in locations:
             try:
                 kind = format_of(location)
             except UserError as error:

@@ -108,7 +108,8 @@ def build_gene_table(
         table = table[table["gene"].isin(include)]
     if mode == "reproduction":
         twice = table[table["gene"].isin(list(TWICE_LISTED))]
-        first = table.assign(symbol=[TWICE_LISTED.get(g, (s,))[0] for g, s in zip(table.gene, table.symbol, strict=True)])
+        named = zip(table["gene"], table["symbol"], strict=True)
+        first = table.assign(symbol=[TWICE_LISTED.get(gene, (symbol,))[0] for gene, symbol in named])
         second = twice.assign(symbol=[TWICE_LISTED[gene][1] for gene in twice["gene"]])
         table = pd.concat([first, second])
     if table.empty:

@@ -195,8 +195,9 @@ def _open_bytes(path: str | Path) -> IO[bytes] | Any:
 
 def _comment_lines(path: str | Path) -> int:
     """Number of lines before the first that is neither comment nor `track` nor `browser` line."""
+    marks = tuple(comment.encode() for comment in COMMENTS)
     with _open_bytes(path) as stream:
-        return sum(1 for _ in itertools.takewhile(lambda line: line.startswith(tuple(c.encode() for c in COMMENTS)), stream))
+        return sum(1 for _ in itertools.takewhile(lambda line: line.startswith(marks), stream))
 
 
 def _bad_line(path: str | Path, options: ReadOptions) -> UserError | None:

@@ -48,8 +48,9 @@ def count_signal(
         number of reads.
     """
     kind = format_of(str(path))
+    numbers: dict[str, int] = {}
     if kind == "bigwig":
-        counts, numbers = bin_bigwig(path, genes, bins, chrom_sizes, statistic), {}
+        counts = bin_bigwig(path, genes, bins, chrom_sizes, statistic)
     else:
         reader = read_bam if kind == "bam" else read_intervals
         counts, numbers = count_reads(reader(path, options, chrom_sizes), genes, bins, chrom_sizes, path)

@@ -61,7 +61,7 @@ def download(
     url: str,
     target: str | Path,
     *,
-    expect: Expectation = Expectation(),  # noqa: B008 (frozen)
+    expect: Expectation = Expectation(),
     retries: int = 6,
     timeout: float = 60,
     backoff: float = 2,

@@ -323,7 +323,9 @@ def _train_network(
     )
     network.transform.fit(data.parts["train"].counts)
     with tempfile.TemporaryDirectory(dir=work_folder, prefix=".checkpoints-") as folder:
-        best = ModelCheckpoint(Path(folder) / "best", filename="best", monitor="valid_auc", mode="max", save_weights_only=True)
+        best = ModelCheckpoint(
+            Path(folder) / "best", filename="best", monitor="valid_auc", mode="max", save_weights_only=True
+        )
         csv = CSVLogger(folder, name=None, version="log")
         trainer = L.Trainer(
             max_epochs=options.max_epochs,

@@ -8,7 +8,7 @@ from snakemake.exceptions import WorkflowError
 # The library is used from the checkout, by the rules here and by every script, also in a conda environment.
 SOURCE = str(Path(workflow.basedir) / "src")
 sys.path.insert(0, SOURCE)
-os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [SOURCE, os.environ.get("PYTHONPATH")]))
+os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [SOURCE, os.environ.get("PYTHONPATH")])))
 
 from chromattend import STAGE_VERSIONS
 from chromattend.config import load_study

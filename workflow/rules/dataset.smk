@@ -5,17 +5,17 @@ rule genes:
         include=CONFIG["genes"]["include"] or [],
     output:
         "<results>/genes.tsv",
-    params:
-        mode=CONFIG["genes"]["mode"],
-        version=STAGE_VERSIONS["genes"],
     log:
         "<logs>/genes.log",
+    conda:
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=2000,
         runtime=20,
-    conda:
-        ENVIRONMENT
+    params:
+        mode=CONFIG["genes"]["mode"],
+        version=STAGE_VERSIONS["genes"],
     script:
         "../../scripts/genes.py"
 
@@ -32,18 +32,18 @@ rule split:
             category="Data",
             labels={"content": "Windows that overlap across splits", "kind": "table"},
         ),
-    params:
-        split=CONFIG["split"],
-        bins=CONFIG["bins"],
-        version=STAGE_VERSIONS["dataset"],
     log:
         "<logs>/split.log",
+    conda:
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=1000,
         runtime=10,
-    conda:
-        ENVIRONMENT
+    params:
+        split=CONFIG["split"],
+        bins=CONFIG["bins"],
+        version=STAGE_VERSIONS["dataset"],
     script:
         "../../scripts/split.py"
 
@@ -56,6 +56,14 @@ rule dataset:
         signals=dataset_signals,
     output:
         "<results>/{epigenome}/dataset.nc",
+    log:
+        "<logs>/dataset/{epigenome}.log",
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=20,
     params:
         labels=CONFIG["labels"],
         marks=STUDY.marks,
@@ -63,13 +71,5 @@ rule dataset:
         expression=STUDY.source("expression"),
         split_rule=CONFIG["split"]["mode"],
         version=STAGE_VERSIONS["dataset"],
-    log:
-        "<logs>/dataset/{epigenome}.log",
-    threads: 1
-    resources:
-        mem_mb=2000,
-        runtime=20,
-    conda:
-        ENVIRONMENT
     script:
         "../../scripts/dataset.py"

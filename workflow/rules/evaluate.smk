@@ -5,16 +5,16 @@ rule evaluate:
     output:
         predictions="<results>/{epigenome}/{model}/predictions.tsv",
         metrics="<results>/{epigenome}/{model}/metrics.json",
-    params:
-        version=STAGE_VERSIONS["evaluate"],
     log:
         "<logs>/evaluate/{epigenome}/{model}.log",
+    conda:
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=2000,
         runtime=30,
-    conda:
-        ENVIRONMENT
+    params:
+        version=STAGE_VERSIONS["evaluate"],
     script:
         "../../scripts/evaluate.py"
 
@@ -36,19 +36,19 @@ rule tables:
             category="Performance",
             labels={"content": "Summary beside the published figures", "kind": "table"},
         ),
+    log:
+        "<logs>/tables.log",
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
     params:
         epigenomes=list(STUDY.epigenomes),
         models=CONFIG["models"],
         split_rule=CONFIG["split"]["mode"],
         version=STAGE_VERSIONS["evaluate"],
-    log:
-        "<logs>/tables.log",
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=10,
-    conda:
-        ENVIRONMENT
     script:
         "../../scripts/tables.py"
 
@@ -64,17 +64,17 @@ rule plot_auc:
             category="Performance",
             labels={"content": "AUC of all epigenomes", "kind": "figure"},
         ),
-    params:
-        groups={epigenome.id: [epigenome.group, epigenome.colour] for epigenome in STUDY.epigenomes.values()},
-        version=STAGE_VERSIONS["report"],
     log:
         "<logs>/plot_auc.log",
+    conda:
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=1000,
         runtime=10,
-    conda:
-        ENVIRONMENT
+    params:
+        groups={epigenome.id: [epigenome.group, epigenome.colour] for epigenome in STUDY.epigenomes.values()},
+        version=STAGE_VERSIONS["report"],
     script:
         "../../scripts/plot_auc.py"
 
@@ -90,16 +90,16 @@ rule plot_roc:
             category="Performance",
             labels={"content": "ROC of {epigenome}", "kind": "figure"},
         ),
-    params:
-        models=CONFIG["models"],
-        version=STAGE_VERSIONS["report"],
     log:
         "<logs>/plot_roc/{epigenome}.log",
+    conda:
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=1000,
         runtime=10,
-    conda:
-        ENVIRONMENT
+    params:
+        models=CONFIG["models"],
+        version=STAGE_VERSIONS["report"],
     script:
         "../../scripts/plot_roc.py"

@@ -18,16 +18,16 @@ rule plot_profile:
             category="Data",
             labels={"content": "Marks of {epigenome}", "kind": "figure"},
         ),
-    params:
-        version=STAGE_VERSIONS["report"],
     log:
         "<logs>/plot_profile/{epigenome}.log",
+    conda:
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=2000,
         runtime=10,
-    conda:
-        ENVIRONMENT
+    params:
+        version=STAGE_VERSIONS["report"],
     script:
         "../../scripts/plot_profile.py"
 
@@ -42,19 +42,19 @@ rule page:
         profile="<results>/{epigenome}/figures/profile.svg",
     output:
         "<results>/{epigenome}/report.html",
+    log:
+        "<logs>/page/{epigenome}.log",
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
     params:
         name=lambda wildcards: STUDY.epigenomes[wildcards.epigenome].name,
         group=lambda wildcards: STUDY.epigenomes[wildcards.epigenome].group,
         models=CONFIG["models"],
         version=STAGE_VERSIONS["report"],
-    log:
-        "<logs>/page/{epigenome}.log",
-    threads: 1
-    resources:
-        mem_mb=2000,
-        runtime=10,
-    conda:
-        ENVIRONMENT
     script:
         "../../scripts/page.py"
 
@@ -67,18 +67,18 @@ rule report:
     output:
         html="<results>/report.html",
         config="<results>/config.yaml",
-    params:
-        config=CONFIG,
-        snakefile=workflow.main_snakefile,
-        version=STAGE_VERSIONS["report"],
     log:
         "<logs>/report.log",
     localrule: True
+    conda:
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=2000,
         runtime=20,
-    conda:
-        ENVIRONMENT
+    params:
+        config=CONFIG,
+        snakefile=workflow.main_snakefile,
+        version=STAGE_VERSIONS["report"],
     script:
         "../../scripts/report.py"

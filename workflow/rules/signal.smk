@@ -5,6 +5,16 @@ rule count:
         chrom_sizes=CONFIG["genome"]["chrom_sizes"],
     output:
         "<results>/{epigenome}/signal/{mark}.nc",
+    log:
+        "<logs>/count/{epigenome}/{mark}.log",
+    benchmark:
+        "<benchmarks>/count/{epigenome}/{mark}.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
     params:
         source=lambda wildcards: STUDY.signal(wildcards.epigenome, wildcards.mark),
         genome=CONFIG["genome"]["name"],
@@ -12,16 +22,6 @@ rule count:
         reads=CONFIG["reads"],
         bigwig=CONFIG["bigwig"],
         version=STAGE_VERSIONS["signal"],
-    log:
-        "<logs>/count/{epigenome}/{mark}.log",
-    benchmark:
-        "<benchmarks>/count/{epigenome}/{mark}.tsv"
-    threads: 1
-    resources:
-        mem_mb=2000,
-        runtime=60,
-    conda:
-        ENVIRONMENT
     script:
         "../../scripts/count.py"
 
@@ -31,18 +31,18 @@ rule binned:
         binned_files,
     output:
         "<results>/{epigenome}/signal/binned.nc",
+    log:
+        "<logs>/binned/{epigenome}.log",
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=20,
     params:
         sources=lambda wildcards: STUDY.binned(wildcards.epigenome),
         marks=STUDY.marks,
         bins=CONFIG["bins"],
         version=STAGE_VERSIONS["signal"],
-    log:
-        "<logs>/binned/{epigenome}.log",
-    threads: 1
-    resources:
-        mem_mb=2000,
-        runtime=20,
-    conda:
-        ENVIRONMENT
     script:
         "../../scripts/binned.py"

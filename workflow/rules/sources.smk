@@ -2,21 +2,21 @@ rule download:
     output:
         data="<resources>/{origin}/{path}",
         record="<resources>/{origin}/{path}.sha256",
+    log:
+        "<logs>/download/{origin}/{path}.log",
     wildcard_constraints:
         origin="roadmap|other",
         path=r".+(?<!\.sha256)",
-    params:
-        url=url_of,
-        expect=lambda wildcards: STUDY.checksums.get(url_of(wildcards), (None, None)),
-        download=CONFIG["download"],
-    log:
-        "<logs>/download/{origin}/{path}.log",
     localrule: True
+    conda:
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=500,
         runtime=720,
-    conda:
-        ENVIRONMENT
+    params:
+        url=url_of,
+        expect=lambda wildcards: STUDY.checksums.get(url_of(wildcards), (None, None)),
+        download=CONFIG["download"],
     script:
         "../../scripts/download.py"

@@ -4,20 +4,20 @@ rule train:
     output:
         model="<results>/{epigenome}/{model}/model.ckpt",
         history="<results>/{epigenome}/{model}/history.csv",
-    params:
-        options=lambda wildcards: CONFIG["model_options"][wildcards.model],
-        training=CONFIG["training"],
-        version=STAGE_VERSIONS["train"],
     log:
         "<logs>/train/{epigenome}/{model}.log",
     benchmark:
         "<benchmarks>/train/{epigenome}/{model}.tsv"
+    conda:
+        ENVIRONMENT
     threads: CONFIG["training"]["threads"]
     resources:
         mem_mb=4000,
         runtime=240,
         gpu=lambda wildcards: CONFIG["training"]["gpus"] if trains_network(wildcards) else 0,
-    conda:
-        ENVIRONMENT
+    params:
+        options=lambda wildcards: CONFIG["model_options"][wildcards.model],
+        training=CONFIG["training"],
+        version=STAGE_VERSIONS["train"],
     script:
         "../../scripts/train.py"

@@ -38,12 +38,12 @@ class ModelSpec:
 REGISTRY = {
     spec.name: spec
     for spec in (
-        ModelSpec(
-            "logistic_regression", "Logistic regression", "baseline", "logistic_regression:logistic_regression"
-        ),
+        ModelSpec("logistic_regression", "Logistic regression", "baseline", "logistic_regression:logistic_regression"),
         ModelSpec("linear_svc", "Linear SVC", "baseline", "linear_svc:linear_svc"),
         ModelSpec("random_forest", "Random forest", "baseline", "random_forest:random_forest"),
         ModelSpec("deepchrome", "DeepChrome", "network", "deepchrome:DeepChrome", "DeepChrome"),
-        ModelSpec("attentivechrome", "AttentiveChrome", "network", "attentivechrome:AttentiveChrome", "AttentiveChrome"),
+        ModelSpec(
+            "attentivechrome", "AttentiveChrome", "network", "attentivechrome:AttentiveChrome", "AttentiveChrome"
+        ),
     )
 }

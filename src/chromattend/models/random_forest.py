@@ -6,9 +6,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from chromattend.models.transform import LogCounts
 
 
-def random_forest(
-    *, n_estimators: int = 500, min_samples_leaf: int = 3, seed: int = 1, threads: int = 1
-) -> Pipeline:
+def random_forest(*, n_estimators: int = 500, min_samples_leaf: int = 3, seed: int = 1, threads: int = 1) -> Pipeline:
     """Build a random forest on log counts, shape (gene, bin * mark).
 
     The DeepChrome paper's forest sees one best bin per mark (section 4.2); this one sees every bin.

@@ -30,6 +30,7 @@ class StandardisedLogCounts(nn.Module):
     deviation: Tensor
 
     def __init__(self, marks: int) -> None:
+        """Start as the identity on log counts of `marks` marks."""
         super().__init__()
         self.register_buffer("mean", torch.zeros(marks))
         self.register_buffer("deviation", torch.ones(marks))

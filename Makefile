@@ -1,0 +1,49 @@
+# make demo | make test | make lint | make help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+SNAKEMAKE := $(BIN)/snakemake
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test test-unit lint format
+
+help: ## show what make can do
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+install: $(STAMP) ## make the environment .venv from requirements.lock
+
+$(STAMP): requirements.lock pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "Error: $(PYTHON) was not found; install Python 3.11 or newer, or run make PYTHON=/path/to/python3" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Error: $$($(PYTHON) --version) is too old; install Python 3.11 or newer, or run make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "Error: $(PYTHON) cannot make environments; install its venv package (Debian: apt install python3-venv)" >&2; exit 1; }
+	@echo "Installing the packages of requirements.lock into $(VENV); this takes a few minutes the first time."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --progress-bar on -r requirements.lock || { echo "Error: pip could not install requirements.lock; its reason stands above (no network, or no wheel for this platform)" >&2; exit 1; }
+	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --editable .
+	@touch $@
+
+demo: $(STAMP) ## run the whole pipeline on a small synthetic example
+	@$(BIN)/chromattend simulate resources/demo/mirror --chrom-sizes config/demo/synthetic.chrom.sizes
+	@$(SNAKEMAKE) --profile workflow/profiles/demo
+	@echo
+	@echo "The report: results/demo/report.html"
+	@echo "One page per epigenome: results/demo/SYN1/report.html, SYN2, SYN3"
+
+test: $(STAMP) ## run every test
+	@$(BIN)/python -m pytest tests
+
+test-unit: $(STAMP) ## run the fast tests only
+	@$(BIN)/python -m pytest tests/unit
+
+lint: $(STAMP) ## check style, types and the workflow
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/snakefmt --check Snakefile workflow/rules
+	@$(SNAKEMAKE) --lint --configfile config/demo/config.yaml
+
+format: $(STAMP) ## bring all code into the project's style
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+	@$(BIN)/snakefmt Snakefile workflow/rules
