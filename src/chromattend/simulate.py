@@ -302,14 +302,10 @@ def _bell(distance: np.ndarray, centre: float, sd: float) -> np.ndarray:
 
 
 class Landscape:
-    """Where marks can lie on the genome, and how genes differ in them, in every epigenome.
-
-    Parameters
-    ----------
-    genes : the genes that the marks are about. As many enhancers are put anywhere.
-    """
+    """Where marks can lie on the genome, and how genes differ in them, in every epigenome."""
 
     def __init__(self, rng: np.random.Generator, grid: Grid, genes: Genes) -> None:
+        """Lay out the marks of `genes`, and as many enhancers anywhere."""
         self.grid, number = grid, len(genes.ids)
         reach = np.full(number, REACH)
         self.gene, self.cell, distance = grid.around(genes.chrom, genes.tss, genes.sign, reach, genes.length + reach)

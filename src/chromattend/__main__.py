@@ -1,0 +1,5 @@
+"""`python -m chromattend`: the same as the command `chromattend`."""
+
+from chromattend.cli import main
+
+main()

@@ -1,0 +1,136 @@
+"""Running the workflow for real, in a folder of its own."""
+
+import functools
+import http.server
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from chromattend.genes import build_gene_table, read_annotation
+from chromattend.simulate import simulate_mirror
+
+# Hard limit of one call of Snakemake (seconds): far above what any takes.
+LIMIT = 900
+MODEL_MARKS = ("H3K27me3", "H3K36me3", "H3K4me1", "H3K4me3", "H3K9me3")
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a call of Snakemake printed, and how it ended."""
+
+    code: int
+    output: str
+
+    @property
+    def jobs(self) -> dict[str, int]:
+        """Rule -> number of jobs, from the table that Snakemake prints first; empty if there was nothing to do."""
+        table = re.search(r"^Job stats:\n(.*?)\n\n", self.output, re.MULTILINE | re.DOTALL)
+        rows = (line.split() for line in table[1].splitlines()[2:]) if table else []
+        return {rule: int(count) for rule, count in rows if rule not in ("total", "all")}
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A folder with a configuration and a sample sheet of its own, run with the checkout's Snakefile."""
+
+    folder: Path
+    snakefile: Path
+
+    def configure(self, config: dict, sheet: str) -> None:
+        (self.folder / "config.yaml").write_text(yaml.safe_dump({"epigenomes": "sheet.tsv"} | config))
+        (self.folder / "sheet.tsv").write_text(sheet)
+
+    def snakemake(self, *arguments: str) -> Run:
+        command = [sys.executable, "-m", "snakemake", "--snakefile", str(self.snakefile), "--cores", "2"]
+        command += ["--configfile", "config.yaml", "--show-failed-logs", *arguments]
+        return run(command, self.folder)
+
+    def succeed(self, *arguments: str) -> Run:
+        result = self.snakemake(*arguments)
+        assert result.code == 0, result.output
+        return result
+
+    def __truediv__(self, path: str) -> Path:
+        return self.folder / path
+
+
+def run(command: list[str], folder: Path) -> Run:
+    # Colours and a user's profile would change what is printed.
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("SNAKEMAKE")}
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env=environment | {"NO_COLOR": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=LIMIT,
+        check=False,
+    )
+    return Run(done.returncode, done.stdout)
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, repository: Path) -> Workspace:
+    """An empty workspace."""
+    return Workspace(tmp_path, repository / "Snakefile")
+
+
+@pytest.fixture(scope="session")
+def small_mirror(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Path:
+    """A synthetic mirror of two epigenomes and few genes."""
+    folder = tmp_path_factory.mktemp("synthetic") / "mirror"
+    sizes = repository / "config" / "demo" / "synthetic.chrom.sizes"
+    simulate_mirror(folder, chrom_sizes=sizes, epigenomes=("SYN1", "SYN2"), genes=300, seed=3)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def real_mirror(tmp_path_factory: pytest.TempPathFactory, real_data: Path) -> Path:
+    """The real E003 reads, expression and annotation in the layout of the Roadmap site."""
+    folder = tmp_path_factory.mktemp("roadmap")
+    files = {
+        f"byFileType/alignments/consolidated/E003-{mark}.tagAlign.gz": f"chromatin/E003-{mark}.demo_regions.tagAlign.gz"
+        for mark in (*MODEL_MARKS, "H3K27ac")
+    }
+    files["byDataType/rna/expression/57epigenomes.RPKM.pc.gz"] = "roadmap/57epigenomes.RPKM.pc.gz"
+    files["byDataType/rna/annotations/gen10.long.gtf.gz"] = "roadmap/gencode_10_genes.gtf.gz"
+    for path, source in files.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(real_data / source, folder / path)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def covered_genes(real_data: Path) -> list[str]:
+    """The genes with true counts whose whole window the real reads cover."""
+    known = np.load(real_data / "chromatin" / "E003_union_counts.npz", allow_pickle=True)["gene"]
+    genes = build_gene_table(
+        read_annotation(real_data / "roadmap" / "gencode_10_genes.gtf.gz"), pd.Index(known)
+    )
+    regions = pd.read_csv(real_data / "chromatin" / "demo_regions.bed", sep="\t", names=["chrom", "start", "end"])
+    pairs = genes.merge(regions, on="chrom")
+    inside = pairs[(pairs["start"] <= pairs["tss"] - 5000) & (pairs["end"] >= pairs["tss"] + 5000)]
+    return sorted(inside["gene"].unique())
+
+
+@pytest.fixture(scope="session")
+def real_server(real_mirror: Path) -> Iterator[str]:
+    """URL of a local HTTP server of the real mirror."""
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(real_mirror))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+        thread.join(timeout=10)

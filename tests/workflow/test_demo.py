@@ -1,0 +1,38 @@
+"""The embedded example, run as `make demo` runs it."""
+
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from .conftest import run
+from .test_planning import checkout  # noqa: F401
+
+
+@pytest.fixture(scope="module")
+def demo(checkout: Path) -> Path:  # noqa: F811
+    """A finished demo in a copy of the checkout."""
+    command = [sys.executable, "-m", "chromattend", "simulate", "resources/demo/mirror"]
+    simulated = run([*command, "--chrom-sizes", "config/demo/synthetic.chrom.sizes"], checkout)
+    assert simulated.code == 0, simulated.output
+    result = run([sys.executable, "-m", "snakemake", "--profile", "workflow/profiles/demo"], checkout)
+    assert result.code == 0, result.output
+    return checkout / "results" / "demo"
+
+
+def test_aucs_are_as_in_real_epigenomes(demo: Path) -> None:
+    auc = pd.read_csv(demo / "tables/auc.tsv", sep="\t")
+    assert len(auc) == 3 * 5
+    assert auc["auc"].between(0.75, 0.92).all(), auc
+    assert auc.groupby("model")["auc"].agg(lambda values: values.max() - values.min()).min() > 0.01
+
+
+def test_reports_are_where_make_demo_says(demo: Path) -> None:
+    assert (demo / "report.html").stat().st_size > 100_000
+    for epigenome in ("SYN1", "SYN2", "SYN3"):
+        assert "Synthetic epigenome" in (demo / epigenome / "report.html").read_text()
+
+
+def test_the_demo_leaves_the_study_alone(demo: Path) -> None:
+    assert [path.name for path in demo.parent.iterdir()] == ["demo"]

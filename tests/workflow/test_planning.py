@@ -1,0 +1,47 @@
+"""The study and the demo, planned as they are committed."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from .conftest import run
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Path:
+    """A copy of the files that git tracks, so that nothing made here stands in the way."""
+    target = tmp_path_factory.mktemp("clone") / "chromattend"
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=repository, capture_output=True, text=True, check=True)
+    for name in filter(None, listed.stdout.split("\0")):
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(repository / name, target / name, follow_symlinks=False)
+    return target
+
+
+def test_the_study_plans_56_epigenomes(checkout: Path) -> None:
+    result = run([sys.executable, "-m", "snakemake", "--cores", "1", "--dry-run", "--quiet", "rules"], checkout)
+    assert result.code == 0, result.output
+    jobs = result.jobs
+    assert jobs["train"] == jobs["evaluate"] == 56 * 5
+    assert jobs["dataset"] == jobs["page"] == 56
+    # Five marks everywhere, and the validation mark where Roadmap has it.
+    assert jobs["count"] == 56 * 5 + 48
+    assert jobs["download"] == jobs["count"] + 2
+
+
+def test_one_epigenome_of_the_study_is_a_target(checkout: Path) -> None:
+    command = [sys.executable, "-m", "snakemake", "--cores", "1", "--dry-run", "--quiet", "rules"]
+    result = run([*command, "results/E116/report.html"], checkout)
+    assert result.code == 0, result.output
+    assert result.jobs["train"] == 5
+    assert result.jobs["dataset"] == 1
+
+
+def test_the_slurm_profile_is_found_by_its_name(checkout: Path) -> None:
+    command = [sys.executable, "-m", "snakemake", "--profile", "slurm", "--dry-run", "--quiet", "rules"]
+    result = run(command, checkout)
+    assert result.code == 0, result.output
+    assert result.jobs["train"] == 56 * 5

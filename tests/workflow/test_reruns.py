@@ -1,0 +1,106 @@
+"""What is made again, and what is left alone, when something changes."""
+
+import gzip
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from .conftest import Workspace
+
+SHEET = "epigenome\tname\nSYN1\tone\nSYN2\ttwo\n"
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory, repository: Path, small_mirror: Path) -> Workspace:
+    """A finished run over local files that the tests may change."""
+    workspace = Workspace(tmp_path_factory.mktemp("reruns"), repository / "Snakefile")
+    shutil.copytree(small_mirror, workspace / "data")
+    workspace.configure(config(repository), SHEET)
+    workspace.succeed()
+    return workspace
+
+
+def config(repository: Path, **changes: object) -> dict:
+    data = "data/byDataType/rna"
+    return {
+        "genome": {"name": "synthetic", "chrom_sizes": str(repository / "config/demo/synthetic.chrom.sizes")},
+        "sources": {
+            "signal": "data/byFileType/alignments/consolidated/{epigenome}-{mark}.tagAlign.gz",
+            "expression": f"{data}/expression/57epigenomes.RPKM.pc.gz",
+            "annotation": f"{data}/annotations/gen10.long.gtf.gz",
+        },
+        "models": ["logistic_regression"],
+        **changes,
+    }
+
+
+def made_after(workspace: Workspace, moment: int) -> set[str]:
+    """Files of the results that were written after a moment."""
+    results = workspace / "results"
+    return {
+        str(path.relative_to(results))
+        for path in results.rglob("*")
+        if path.is_file() and path.stat().st_mtime_ns > moment
+    }
+
+
+def now(workspace: Workspace) -> int:
+    mark = workspace / "now"
+    mark.write_text("")
+    return mark.stat().st_mtime_ns
+
+
+def test_running_again_does_nothing(study: Workspace) -> None:
+    assert study.succeed().jobs == {}
+
+
+def test_a_changed_file_rebuilds_only_what_depends_on_it(study: Workspace) -> None:
+    reads = study / "data/byFileType/alignments/consolidated/SYN2-H3K4me3.tagAlign.gz"
+    text = gzip.decompress(reads.read_bytes())
+    reads.write_bytes(gzip.compress(text + text.splitlines(keepends=True)[0] * 50))
+    before = now(study)
+    jobs = study.succeed().jobs
+    assert jobs["count"] == jobs["dataset"] == jobs["train"] == jobs["evaluate"] == jobs["page"] == 1
+    assert "genes" not in jobs
+    assert "split" not in jobs
+    changed = made_after(study, before)
+    assert not any(path.startswith("SYN1/") for path in changed)
+    assert "SYN2/signal/H3K4me3.nc" in changed
+    assert "SYN2/signal/H3K36me3.nc" not in changed
+    assert {"tables/auc.tsv", "report.html", "SYN2/report.html"} <= changed
+
+
+def test_a_deleted_output_is_rebuilt_alone(study: Workspace) -> None:
+    target = study / "results/SYN1/figures/roc.svg"
+    content = target.read_bytes()
+    target.unlink()
+    before = now(study)
+    assert study.succeed("results/SYN1/figures/roc.svg").jobs == {"plot_roc": 1}
+    assert made_after(study, before) == {"SYN1/figures/roc.svg"}
+    assert target.read_bytes() == content
+
+
+def test_a_deleted_dataset_is_rebuilt_with_the_same_bytes(study: Workspace) -> None:
+    target = study / "results/SYN1/dataset.nc"
+    content = target.read_bytes()
+    target.unlink()
+    assert study.succeed("results/SYN1/dataset.nc").jobs == {"dataset": 1}
+    assert target.read_bytes() == content
+
+
+def test_one_epigenome_is_built_alone(workspace: Workspace, repository: Path, small_mirror: Path) -> None:
+    os.symlink(small_mirror, workspace / "data")
+    workspace.configure(config(repository), SHEET)
+    workspace.succeed("results/SYN2/report.html")
+    assert sorted(path.name for path in (workspace / "results").iterdir()) == ["SYN2", "genes.tsv", "split.tsv", "tables"]
+    assert (workspace / "results/SYN2/report.html").exists()
+
+
+def test_another_split_counts_no_reads_again(study: Workspace, repository: Path) -> None:
+    study.configure(config(repository, split={"mode": "random", "seed": 7}), SHEET)
+    jobs = study.succeed("--dry-run").jobs
+    study.configure(config(repository), SHEET)
+    assert jobs["dataset"] == jobs["train"] == 2
+    assert "count" not in jobs
