@@ -1,7 +1,7 @@
 from chromattend.evaluate import metrics, predict
 from chromattend.files import read_netcdf, write_json, write_table
 from chromattend.logs import logged
-from chromattend.training import load_model
+from chromattend.models import load_model
 
 with logged(snakemake.log[0]):
     model = load_model(snakemake.input.model)

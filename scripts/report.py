@@ -3,6 +3,7 @@ import subprocess
 import sys
 
 import yaml
+
 from chromattend.errors import UserError
 from chromattend.files import atomic
 from chromattend.logs import logged

@@ -4,10 +4,12 @@ import csv
 import difflib
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from string import Formatter
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 import jsonschema
 import yaml
@@ -28,7 +30,8 @@ FORMATS = {
     "binned": (".csv", ".csv.gz"),
 }
 PARTS = ("train", "valid", "test")
-RESERVED_NAMES = ("tables", "figures")
+# What the results hold beside the folders of the epigenomes.
+RESERVED_NAMES = ("tables", "figures", "genes.tsv", "split.tsv", "config.yaml", "report.html")
 MISSING = "none"
 
 
@@ -55,13 +58,18 @@ def fill(template: str, **fields: str) -> str:
     """Fill the `{fields}` of a URL or path template.
 
     Raises:
-        UserError: the template has a field that does not exist here.
+        UserError: the template has a field that does not exist here, or a single brace.
     """
+    known = ", ".join(f"{{{name}}}" for name in fields)
     try:
+        for _, name, _, _ in Formatter().parse(template):
+            if name is not None and name not in fields:
+                raise UserError(f"source {template!r}: {{{name}}} is not a field; the fields are {known}")
         return template.format(**fields)
-    except (KeyError, IndexError, ValueError) as error:
-        known = ", ".join(f"{{{name}}}" for name in fields)
-        raise UserError(f"source {template!r}: {error} is not a field; the fields are {known}") from None
+    except UserError:
+        raise
+    except ValueError as error:
+        raise UserError(f"source {template!r}: {error}; the fields are {known}, correct or remove the braces") from None
 
 
 def download_name(url: str, mirror: str) -> str:
@@ -71,8 +79,10 @@ def download_name(url: str, mirror: str) -> str:
     `other/{host}/{path}`.
 
     Raises:
-        UserError: the URL's path could lead outside that folder or names no file.
+        UserError: the URL cannot be downloaded, or its path could lead outside that folder or names no file.
     """
+    if urlsplit(url).scheme not in ("http", "https", "file"):
+        raise UserError(f"source {url!r}: is no https, http or file URL; download it by hand and give its local path")
     root = mirror.rstrip("/") + "/"
     if url.startswith(root):
         folder, path = "roadmap", urlsplit(url[len(root) :]).path
@@ -80,9 +90,10 @@ def download_name(url: str, mirror: str) -> str:
         parts = urlsplit(url)
         folder, path = "other/" + (parts.hostname or "localhost"), parts.path
     path = unquote(path).lstrip("/")
-    if not path or path.endswith("/") or ".." in PurePosixPath(path).parts or any(ord(c) < 32 for c in path):
+    name = PurePosixPath(folder, path)
+    if not path or path.endswith("/") or ".." in name.parts or any(ord(c) < 32 for c in path):
         raise UserError(f"source {url!r}: names no file; give the URL of a file, without '..' in its path")
-    return f"{folder}/{PurePosixPath(path)}"
+    return str(name)
 
 
 @dataclass(frozen=True)
@@ -137,7 +148,7 @@ class Study:
         row = self.epigenomes[epigenome]
         if mark in row.missing:
             return False
-        return mark in row.sources or not self.is_binned(epigenome)
+        return mark in row.sources or "{mark}" in row.signal
 
     def signal(self, epigenome: str, mark: str) -> str:
         """Return the URL or path of one mark of one epigenome."""
@@ -182,7 +193,8 @@ class Study:
 
     @property
     def _mirror(self) -> str:
-        return fill(self.config["mirror"], workdir=str(self.workdir)).rstrip("/")
+        # It is a URL, in which a folder's name may need its special characters escaped.
+        return fill(self.config["mirror"], workdir=quote(str(self.workdir))).rstrip("/")
 
     def _fill(self, template: str, **fields: str) -> str:
         return fill(template, mirror=self._mirror, workdir=str(self.workdir), **fields)
@@ -269,9 +281,15 @@ def _wanted_marks(config: dict[str, Any]) -> list[str]:
     return [*config["marks"], *([validation] if validation else [])]
 
 
+# JSON Schema takes 100.0 for an integer, which code that counts with it does not.
+_Validator = jsonschema.validators.extend(
+    jsonschema.Draft202012Validator,
+    type_checker=jsonschema.Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda _, value: type(value) is int),
+)
+
+
 def _check(instance: dict[str, Any], schema: dict[str, Any], where: str) -> None:
-    validator = jsonschema.Draft202012Validator(schema)
-    error = jsonschema.exceptions.best_match(validator.iter_errors(instance))
+    error = jsonschema.exceptions.best_match(_Validator(schema).iter_errors(instance))
     if error is not None:
         raise UserError(f"{where}: {_explain(error)}")
 
@@ -330,16 +348,21 @@ def _did_you_mean(word: str, known: Any) -> str:
     return f", did you mean {close[0]!r}?" if close else ""
 
 
+def _read_text(path: Path, name: str) -> str:
+    """Read a table of the user, with or without a byte order mark."""
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UserError(f"{name}: is not UTF-8 text ({error.reason}); save it as UTF-8") from None
+
+
 def _read_sheet(
     path: Path, name: str, schema: dict[str, Any], wanted: set[str]
 ) -> tuple[dict[str, dict[str, str]], list[str]]:
     """Read the sample sheet into rows by epigenome, and the names of its mark columns."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise UserError(f"key 'epigenomes': file {name!r} does not exist; give the path of the sample sheet") from None
-    except UnicodeDecodeError as error:
-        raise UserError(f"{name}: is not UTF-8 text ({error.reason}); save it as UTF-8") from None
+    if not path.is_file():
+        raise UserError(f"key 'epigenomes': file {name!r} does not exist; give the path of the sample sheet")
+    text = _read_text(path, name)
     lines = [
         (number, line)
         for number, line in enumerate(text.splitlines(), start=1)
@@ -374,7 +397,7 @@ def _read_sheet(
         if epigenome in rows:
             raise UserError(f"{where}: epigenome {epigenome!r} is given twice; remove or rename one row")
         if epigenome in RESERVED_NAMES:
-            raise UserError(f"{where}: epigenome {epigenome!r} is a folder of the results; rename it")
+            raise UserError(f"{where}: epigenome {epigenome!r} is the name of another result; rename it")
         rows[epigenome] = row
     if not rows:
         raise UserError(f"{name}: has a header line but no epigenome; add a row for each")
@@ -394,57 +417,68 @@ def _epigenome(row: dict[str, str], mark_columns: list[str], config: dict[str, A
     )
 
 
+@contextmanager
+def _located(where: str) -> Iterator[None]:
+    """Say in a mistake's message where it is."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(f"{where}: {error}") from None
+
+
 def _check_sources(study: Study, config_name: str) -> None:
     """Check that every source has a known format and that every local file exists."""
     config, sheet = study.config, study.config["epigenomes"]
-    paths = [
-        ("genome.chrom_sizes", config["genome"]["chrom_sizes"]),
-        ("genes.include", config["genes"]["include"]),
-        ("sources.expression", study.source("expression")),
-        ("sources.annotation", study.source("annotation")),
-    ]
-    for key, location in paths:
-        if location and not is_url(location) and not (study.workdir / location).is_file():
-            raise UserError(f"{config_name}: key {key!r}: file {location!r} does not exist; correct the path")
+    with _located(f"{config_name}: key 'mirror'"):
+        _ = study._mirror
+    local = {"genome.chrom_sizes": config["genome"]["chrom_sizes"], "genes.include": config["genes"]["include"]}
+    for key in ("expression", "annotation"):
+        with _located(f"{config_name}: key 'sources.{key}'"):
+            location = study.source(key)
+            if study.local_path(location, "") == location:
+                local[f"sources.{key}"] = location
+    for key, path in local.items():
+        if path and not (study.workdir / path).is_file():
+            raise UserError(f"{config_name}: key {key!r}: file {path!r} does not exist; correct the path")
+    for mark in study.counted_marks:
+        if not MARK_NAME.fullmatch(mark):
+            key = "marks" if mark in study.marks else "validation_mark"
+            raise UserError(f"{config_name}: key {key!r}: {mark!r} is no name; use letters, digits and . + - _")
 
-    for name in study.epigenomes:
-        binned = study.is_binned(name)
-        for mark in study.marks:
-            if not MARK_NAME.fullmatch(mark):
-                raise UserError(f"{config_name}: key 'marks': {mark!r} is no name; use letters, digits and . + - _")
-            if not binned and not study.has_mark(name, mark):
+    for name, row in study.epigenomes.items():
+        template = f"{sheet}: epigenome {name!r}, signal"
+        if row.signal == config["sources"]["signal"]:
+            template = f"{config_name}: key 'sources.signal', epigenome {name!r}"
+        with _located(template):
+            binned = study.is_binned(name)
+        for mark in [] if binned else study.marks:
+            if mark in row.missing:
                 raise UserError(
                     f"{sheet}: epigenome {name!r} has no {mark}, which the models need; "
                     "give its file, or remove the mark from 'marks' or the row"
                 )
-        if not binned and "{mark}" not in study.epigenomes[name].signal:
-            unnamed = [mark for mark in study.marks if mark not in study.epigenomes[name].sources]
-            if unnamed:
+            if not study.has_mark(name, mark):
                 raise UserError(
-                    f"{sheet}: epigenome {name!r}, signal: {study.epigenomes[name].signal!r} lacks {{mark}}, so it "
-                    f"cannot name the file of {unnamed[0]}; put {{mark}} into it or fill the mark's column"
+                    f"{template}: {row.signal!r} lacks {{mark}}, so it cannot name the file of {mark}; "
+                    "put {mark} into it or fill the mark's column"
                 )
-        locations = [("signal", location) for location in study.binned(name)] if binned else []
-        locations += [(mark, study.signal(name, mark)) for mark in study.counted_marks if study.has_mark(name, mark)]
-        if not binned and study.config["labels"] == "published":
+        if not binned and config["labels"] == "published":
             raise UserError(
                 f"{config_name}: key 'labels': 'published' needs the authors' binned CSV, which epigenome {name!r} "
                 "is not; choose rpkm_median"
             )
-        for column, location in locations:
-            try:
-                kind = format_of(location)
-            except UserError as error:
-                raise UserError(f"{sheet}: epigenome {name!r}, {column}: {error}") from None
-            if (kind == "binned") != (column == "signal"):
-                raise UserError(
-                    f"{sheet}: epigenome {name!r}, {column}: {location!r} holds all marks of an epigenome; "
-                    "put it into the column 'signal', without {mark}"
-                )
-            if not is_url(location) and not (study.workdir / location).is_file():
-                raise UserError(
-                    f"{sheet}: epigenome {name!r}, {column}: file {location!r} does not exist; correct the path"
-                )
+        columns = [mark for mark in study.counted_marks if study.has_mark(name, mark)]
+        for column in ["signal", *columns] if binned else columns:
+            where = f"{sheet}: epigenome {name!r}, {column}" if column in row.sources else template
+            with _located(where):
+                for location in study.binned(name) if column == "signal" else [study.signal(name, column)]:
+                    if (format_of(location) == "binned") != (column == "signal"):
+                        raise UserError(
+                            f"{location!r} holds all marks of an epigenome; "
+                            "put it into the column 'signal', without {mark}"
+                        )
+                    if study.local_path(location, "") == location and not (study.workdir / location).is_file():
+                        raise UserError(f"file {location!r} does not exist; correct the path")
     _ = study.downloads  # raises where two URLs collide
 
 
@@ -457,18 +491,19 @@ def _read_checksums(config: dict[str, Any], workdir: Path) -> dict[str, tuple[st
     if not path.is_file():
         raise UserError(f"key 'sources.checksums': file {name!r} does not exist; correct the path or give null")
     known: dict[str, tuple[str | None, int | None]] = {}
-    with open(path, encoding="utf-8-sig", newline="") as file:
-        reader = csv.DictReader(file, delimiter="\t")
-        if "url" not in (reader.fieldnames or []):
-            raise UserError(f"{name}: column 'url' is missing; the columns are url, checksum and size")
-        for row in reader:
-            checksum, size = (row.get("checksum") or "").strip(), (row.get("size") or "").strip()
-            if checksum and not re.fullmatch(r"sha256:[0-9a-fA-F]{64}|md5:[0-9a-fA-F]{32}", checksum):
-                raise UserError(
-                    f"{name} line {reader.line_num}: checksum {checksum!r} is not valid; "
-                    "give sha256: or md5: and its hexadecimal digits"
-                )
-            if size and not size.isdigit():
-                raise UserError(f"{name} line {reader.line_num}: size {size!r} is not a number of bytes")
-            known[row["url"]] = (checksum.lower() or None, int(size) if size else None)
+    reader = csv.DictReader(_read_text(path, name).splitlines(), delimiter="\t")
+    if "url" not in (reader.fieldnames or []):
+        raise UserError(f"{name}: column 'url' is missing; the columns are url, checksum and size")
+    for row in reader:
+        checksum, size = (row.get("checksum") or "").strip(), (row.get("size") or "").strip()
+        if checksum and not re.fullmatch(r"sha256:[0-9a-fA-F]{64}|md5:[0-9a-fA-F]{32}", checksum):
+            raise UserError(
+                f"{name} line {reader.line_num}: checksum {checksum!r} is not valid; "
+                "give sha256: or md5: and its hexadecimal digits"
+            )
+        if size and not size.isdecimal():
+            raise UserError(
+                f"{name} line {reader.line_num}: size {size!r} is not a number of bytes; correct it or leave it empty"
+            )
+        known[row["url"]] = (checksum.lower() or None, int(size) if size else None)
     return known

@@ -10,7 +10,7 @@ from scipy import stats
 from sklearn.metrics import average_precision_score
 
 from chromattend.models import REGISTRY
-from chromattend.training import TrainedModel
+from chromattend.models.base import TrainedModel
 
 LEVEL = 0.95
 REFERENCE = "deepchrome"

@@ -6,9 +6,16 @@ counts flattened to (gene, bin * mark). Nothing heavy is imported until a model 
 """
 
 import importlib
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from chromattend.errors import UserError
+
+if TYPE_CHECKING:
+    from chromattend.models.base import TrainedModel
 
 
 @dataclass(frozen=True)
@@ -47,3 +54,26 @@ REGISTRY = {
         ),
     )
 }
+
+
+def load_model(path: str | Path) -> "TrainedModel":
+    """Read a trained model of any kind; only weights and known types are read, never code.
+
+    Raises:
+        UserError: the file is damaged or holds something else.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            is_baseline = "schema.json" in archive.namelist()
+        if is_baseline:
+            from chromattend.models.baseline import Baseline
+
+            return Baseline.load(path)
+        from chromattend.models.network import Network
+
+        return Network.load(path)
+    except FileNotFoundError:
+        raise
+    except Exception as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise UserError(f"{path}: is no model of chromattend or is damaged ({reason}); train it again") from error

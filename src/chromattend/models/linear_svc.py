@@ -4,7 +4,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
-from chromattend.models.transform import LogCounts
+from chromattend.models.baseline import LogCounts
 
 
 def linear_svc(*, C: float = 0.001, seed: int = 1, threads: int = 1) -> Pipeline:

@@ -4,7 +4,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from chromattend.models.transform import LogCounts
+from chromattend.models.baseline import LogCounts
 
 
 def logistic_regression(*, C: float = 0.01, seed: int = 1, threads: int = 1) -> Pipeline:

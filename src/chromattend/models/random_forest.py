@@ -3,7 +3,7 @@
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 
-from chromattend.models.transform import LogCounts
+from chromattend.models.baseline import LogCounts
 
 
 def random_forest(*, n_estimators: int = 500, min_samples_leaf: int = 3, seed: int = 1, threads: int = 1) -> Pipeline:
