@@ -14,5 +14,5 @@ with logged(snakemake.log[0]):
         signals=[read_netcdf(path).attrs for path in signals],
         metrics=dict(zip(snakemake.params.models, map(read_json, snakemake.input.metrics), strict=True)),
         figures=[Path(snakemake.input.roc), Path(snakemake.input.profile)],
-        target=snakemake.output[0],
+        command=snakemake.params.command,
     )

@@ -11,5 +11,5 @@ with logged(snakemake.log[0]):
     results = {key: read_json(path) for key, path in zip(keys, snakemake.input.metrics, strict=True)}
     auc = auc_table(results, snakemake.params.split_rule)
     published = pd.read_csv(snakemake.input.published, sep="\t")
-    write_table(auc, snakemake.output.auc)
-    write_table(summary_table(auc, published), snakemake.output.summary)
+    write_table(auc, snakemake.output.auc, decimals=4)
+    write_table(summary_table(auc, published), snakemake.output.summary, decimals=4)

@@ -99,7 +99,9 @@ class ChromatinClassifier(L.LightningModule):
         """Collect loss and AUC."""
         counts, labels = batch
         logits = self(counts)
-        self.valid_auc.update(logits, labels.int())
+        # The metric takes any batch within 0 and 1 for probabilities and others for logits; this is within them
+        # always, and has the order of the logits.
+        self.valid_auc.update(0.5 + 0.5 * torch.nn.functional.softsign(logits), labels.int())
         self.log("valid_loss", self._loss(labels, logits), batch_size=len(labels))
         self.log("valid_auc", self.valid_auc, batch_size=len(labels))
 

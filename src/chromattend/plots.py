@@ -10,6 +10,7 @@ import pandas as pd
 import seaborn as sns
 import xarray as xr
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from sklearn.metrics import roc_curve
 
 from chromattend.files import atomic
@@ -82,17 +83,21 @@ def plot_auc(auc: pd.DataFrame, summary: pd.DataFrame, groups: Mapping[str, Sequ
         )
     hue = auc["epigenome"].map(lambda epigenome: groups[epigenome][0] or "epigenomes")
     colours = {groups[name][0] or "epigenomes": groups[name][1] for name in auc["epigenome"]}
-    sns.stripplot(
-        auc, x="auc", y="model", order=models, hue=hue, palette=colours, ax=axes, size=6, jitter=0.15, linewidth=0.5
-    )
+    # A swarm and not jitter, which would differ from run to run.
+    sns.swarmplot(auc, x="auc", y="model", order=models, hue=hue, palette=colours, ax=axes, size=5, linewidth=0.5)
     published = summary.set_index("model")["published_mean"].reindex(models)
     row = np.flatnonzero(published.notna())
-    axes.plot(published.iloc[row], row, "|", color="black", markersize=26, label="published mean (56 epigenomes)")
+    axes.plot(published.iloc[row], row, "|", color="black", markersize=26, markeredgewidth=1.5)
     axes.set(xlabel="AUC on the test genes", ylabel="", yticks=range(len(models)))
     axes.set_yticklabels([title(model) for model in models])
     axes.grid(axis="x", color="0.9", linewidth=0.8)
     axes.set_axisbelow(True)
-    axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False, fontsize=8)
+    handles, names = axes.get_legend_handles_labels()
+    if len(row):
+        # The tick of the panel is too long for a line of the legend.
+        handles.append(Line2D([], [], color="black", marker="|", markersize=10, linestyle="none"))
+        names.append("published mean (56 epigenomes)")
+    axes.legend(handles, names, loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False, fontsize=8)
     return figure
 
 

@@ -27,7 +27,7 @@ def write_page(
     signals: Sequence[Mapping[str, Any]],
     metrics: Mapping[str, Mapping[str, Mapping[str, float]]],
     figures: Sequence[Path],
-    target: str,
+    command: str,
 ) -> None:
     """Write the page of one epigenome.
 
@@ -38,7 +38,7 @@ def write_page(
         signals: attributes of the signal files.
         metrics: model -> see `chromattend.evaluate.metrics`.
         figures: SVG files to embed.
-        target: the file's name as a Snakemake target.
+        command: what makes the page again.
     """
     split, label = dataset["split"].values, dataset["label"].values
     page = ENVIRONMENT.get_template("epigenome.html").render(
@@ -54,7 +54,7 @@ def write_page(
         models=sorted(metrics.items(), key=lambda item: -item[1]["test"]["auc"]),
         titles={model: REGISTRY[model].title for model in metrics},
         figures=[_inline_svg(figure) for figure in figures],
-        target=target,
+        command=command,
         version=__version__,
     )
     with atomic(path) as temporary:

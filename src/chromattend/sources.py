@@ -4,18 +4,19 @@ import hashlib
 import json
 import logging
 import os
+import re
 import time
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import IO, Any
 from urllib.parse import unquote, urlsplit
 
 import requests
 import tenacity
-from isal import igzip
+from isal import igzip, isal_zlib
 
 from chromattend.errors import UserError
 from chromattend.files import atomic, sha256
@@ -23,6 +24,8 @@ from chromattend.files import atomic, sha256
 logger = logging.getLogger(__name__)
 
 BLOCK = 1 << 20
+# What a broken connection loses of what had arrived.
+RECEIVE_BLOCK = 1 << 16
 GZIP_MAGIC = b"\x1f\x8b"
 BIGWIG_MAGICS = (b"\x26\xfc\x8f\x88", b"\x88\x8f\xfc\x26")
 # The empty block that ends every complete BGZF file (SAM specification, section 4.1.2).
@@ -32,6 +35,10 @@ TRANSIENT_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 class TransferError(Exception):
     """A transfer that failed in a way that may pass: worth another try."""
+
+
+class _StalePartError(TransferError):
+    """The part that is here does not go with what the server has now: the next try starts anew."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +97,7 @@ def download(
     retrying = tenacity.Retrying(
         retry=tenacity.retry_if_exception_type(TransferError),
         stop=tenacity.stop_after_attempt(retries + 1),
-        wait=tenacity.wait_exponential_jitter(initial=backoff, max=120, jitter=backoff / 4),
+        wait=tenacity.wait_exponential(multiplier=backoff, max=120) + tenacity.wait_random(0, backoff / 4),
         before_sleep=lambda state: logger.warning(
             "%s: try %d failed: %s; next in %.0f s",
             url,
@@ -157,7 +164,7 @@ def _verify_gzip(path: Path, name: str, head: bytes) -> None:
             start = file.read(512)
             while file.read(BLOCK):
                 pass
-    except (EOFError, OSError, zlib.error, igzip.BadGzipFile) as error:
+    except (EOFError, OSError, isal_zlib.error) as error:
         raise UserError(f"{name}: is a truncated or damaged gzip file ({error}); download it again") from None
     if not start:
         raise UserError(f"{name}: is an empty file once decompressed; the source holds no data, correct its URL")
@@ -194,17 +201,22 @@ def _transfer(url: str, part: Path, timeout: float) -> None:
     offset, identity = 0, None
     if part.exists() and identity_file.exists():
         try:
-            identity = json.loads(identity_file.read_text())["identity"]
+            note = json.loads(identity_file.read_text())
+            identity = note["identity"] if note["url"] == url else None
             offset = part.stat().st_size if identity else 0
-        except (ValueError, KeyError):
+        except (ValueError, KeyError, TypeError):
             identity = None
-    with _open(url, offset, identity, timeout) as body:
-        if body.start == 0:
-            part.unlink(missing_ok=True)
-            identity_file.write_text(json.dumps({"url": url, "identity": body.identity}))
-        elif body.start:
-            logger.info("%s: going on at byte %d", url, body.start)
-        _receive(url, body, part)
+    try:
+        with _open(url, offset, identity, timeout) as body:
+            if body.start == 0:
+                part.unlink(missing_ok=True)
+                identity_file.write_text(json.dumps({"url": url, "identity": body.identity}))
+            else:
+                logger.info("%s: going on at byte %d", url, body.start)
+            _receive(url, body, part)
+    except _StalePartError:
+        _discard(part)
+        raise
     size = part.stat().st_size
     if body.size is not None and size < body.size:
         raise TransferError(f"ended after {size} of {body.size} bytes")
@@ -218,7 +230,7 @@ def _receive(url: str, body: _Body, part: Path) -> None:
     with open(part, "ab") as file:
         while True:
             try:
-                block = body.stream.read(BLOCK)
+                block = body.stream.read(RECEIVE_BLOCK)
             # requests and urllib3 raise many kinds here; all of them mean that the stream broke.
             except (requests.RequestException, OSError) as error:
                 raise TransferError(f"broke off ({error})") from None
@@ -248,24 +260,35 @@ def _open(url: str, offset: int, identity: str | None, timeout: float) -> Iterat
         headers |= {"Range": f"bytes={offset}-", "If-Range": identity}
     try:
         response = requests.get(url, headers=headers, stream=True, timeout=timeout)
+    except ValueError as error:  # how requests says that it cannot make anything of a URL
+        raise UserError(f"{url}: {error}; correct the URL or the mirror") from None
     except requests.RequestException as error:
         raise TransferError(f"no connection ({error})") from None
     with response:
         status = response.status_code
-        if status in TRANSIENT_STATUS or status == 416:
+        span = response.headers.get("Content-Range", "")
+        if status == 416 and offset:
+            # A part that has all bytes leaves none to ask for.
+            if span != f"bytes */{offset}":
+                raise _StalePartError(f"has no bytes from {offset}, where the part that is here ends")
+            yield _Body(BytesIO(), offset, offset, identity)
+            return
+        if status in TRANSIENT_STATUS:
             raise TransferError(f"answered {status} {response.reason}")
         if status not in (200, 206):
             raise UserError(f"{url}: the server answered {status} {response.reason}; correct the URL or the mirror")
         length = response.headers.get("Content-Length")
-        start, size = 0, int(length) if length else None
+        start, size = 0, int(length) if length and length.isdecimal() else None
         if status == 206:
-            span, _, total = response.headers.get("Content-Range", "").removeprefix("bytes ").partition("/")
-            start, size = int(span.split("-")[0]), int(total) if total.isdigit() else None
-            if start != offset:
-                raise TransferError(f"answered with byte {start} where {offset} was asked for")
+            found = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", span)
+            if not found or int(found[1]) != offset:
+                raise _StalePartError(f"answered with {span!r} where the bytes from {offset} were asked for")
+            start, size = offset, None if found[2] == "*" else int(found[2])
         etag = response.headers.get("ETag", "")
         # A weak ETag cannot be used in If-Range (RFC 9110, section 13.1.5).
         strong = etag if etag and not etag.startswith("W/") else response.headers.get("Last-Modified")
+        if start and strong and strong != identity:
+            raise _StalePartError("has changed since the part that is here was sent")
         yield _Body(response.raw, start, size, strong)
 
 
@@ -273,14 +296,15 @@ def _open(url: str, offset: int, identity: str | None, timeout: float) -> Iterat
 def _open_file(url: str, offset: int, identity: str | None) -> Iterator[_Body]:
     path = Path(unquote(urlsplit(url).path))
     try:
-        with open(path, "rb") as file:
-            stat = os.fstat(file.fileno())
-            current = f"{stat.st_size}-{stat.st_mtime_ns}"
-            start = offset if identity == current else 0
-            file.seek(start)
-            yield _Body(file, start, stat.st_size, current)
-    except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
+        file = open(path, "rb")  # noqa: SIM115 (closed below; the block must not catch what its caller raises)
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError) as error:
         raise UserError(f"{url}: {error.strerror}; correct the URL or the mirror") from None
+    with file:
+        stat = os.fstat(file.fileno())
+        current = f"{stat.st_size}-{stat.st_mtime_ns}"
+        start = offset if identity == current else 0
+        file.seek(start)
+        yield _Body(file, start, stat.st_size, current)
 
 
 def _discard(part: Path) -> None:

@@ -446,7 +446,9 @@ def leaves(value: dict[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[
 
 
 def test_the_demo_of_the_repository_is_valid(repository: Path) -> None:
-    base, demo = (yaml.safe_load((repository / f"config/{name}.yaml").read_text()) for name in ("config", "demo/config"))
+    base, demo = (
+        yaml.safe_load((repository / f"config/{name}.yaml").read_text()) for name in ("config", "demo/config")
+    )
     study = load_study(merged(base, demo), SCHEMAS, repository, "config/demo/config.yaml")
     assert list(study.epigenomes) == ["SYN1", "SYN2", "SYN3"]
     assert all(url.startswith(f"{repository.as_uri()}/resources/demo/mirror/") for url in study.downloads.values())

@@ -50,6 +50,9 @@ class Reply:
     headers: dict[str, str] = field(default_factory=dict)
 
 
+ANYTHING = Expectation()
+
+
 class Site(ThreadingHTTPServer):
     """A server that answers each request with the next reply, and all further ones with the last."""
 
@@ -112,7 +115,7 @@ def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     thread.join()
 
 
-def fetch(url: str, folder: Path, expect: Expectation = Expectation(), retries: int = 2, timeout: float = 5) -> Path:
+def fetch(url: str, folder: Path, expect: Expectation = ANYTHING, retries: int = 2, timeout: float = 5) -> Path:
     target = folder / url.rsplit("/", 1)[-1]
     download(url, target, expect=expect, retries=retries, timeout=timeout, backoff=0)
     return target
@@ -126,6 +129,11 @@ def refusal(url: str, folder: Path, **options: object) -> str:
     assert message.startswith(url) or message.startswith(url.rsplit("/", 1)[-1])
     assert "\n" not in message
     return message
+
+
+def short(value: object) -> str | None:
+    """Name a body in the name of a test."""
+    return f"{len(value)} bytes" if isinstance(value, bytes) else None
 
 
 def names(folder: Path) -> list[str]:
@@ -264,6 +272,16 @@ def test_a_failure_that_does_not_pass_is_one_line(site: Site, tmp_path: Path) ->
     assert names(tmp_path) == []
 
 
+def test_tries_are_further_and_further_apart(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    site.replies = [Reply(b"busy", status=503)]
+    waits: list[float] = []
+    monkeypatch.setattr(time, "sleep", waits.append)
+    with pytest.raises(UserError, match="after 9 tries"):
+        download(site.url(), tmp_path / NAME, retries=8, backoff=2)
+    expected = [2, 4, 8, 16, 32, 64, 120, 120]
+    assert all(0 <= wait - least <= 0.5 for wait, least in zip(waits, expected, strict=True)), waits
+
+
 @pytest.mark.parametrize("status", [401, 403, 404, 410])
 def test_a_refusal_of_the_server_is_final(site: Site, tmp_path: Path, status: int) -> None:
     site.replies = [Reply(b"not here", status=status)]
@@ -330,6 +348,7 @@ def damaged(content: bytes, at: int) -> bytes:
         ("a.bed.gz", damaged(LARGE, 300_000), ["truncated or damaged gzip"]),
         ("a.bed.gz", damaged(gzip.compress(b"chr1\t1\t2\n" * 90_000, mtime=0), 700), ["truncated or damaged gzip"]),
         ("a.bed.gz", READS[:-8] + bytes(4) + READS[-4:], ["truncated or damaged gzip"]),
+        ("a.bed.gz", READS[:10] + b"\x07" + READS[11:], ["truncated or damaged gzip"]),
         ("a.bed.gz", READS + b"garbage", ["truncated or damaged gzip"]),
         ("a.bed.gz", HTML, ["web page", "log in"]),
         ("a.bed.gz", gzip.compress(HTML), ["web page", "log in"]),
@@ -346,10 +365,9 @@ def damaged(content: bytes, at: int) -> bytes:
         ("a.bam", b"x" * 100 + BGZF_END, ["is not a complete BAM file"]),
         ("a.bam", BGZF_END[:10], ["is not a complete BAM file"]),
     ],
+    ids=short,
 )
-def test_what_is_not_the_data_is_refused(
-    site: Site, tmp_path: Path, name: str, body: bytes, words: list[str]
-) -> None:
+def test_what_is_not_the_data_is_refused(site: Site, tmp_path: Path, name: str, body: bytes, words: list[str]) -> None:
     site.replies = [Reply(body)]
     message = refusal(site.url(name), tmp_path)
     assert all(word in message for word in [name, *words]), message
@@ -367,6 +385,7 @@ def test_what_is_not_the_data_is_refused(
         ("a.bam", gzip.compress(b"BAM\1", mtime=0) + BGZF_END),
         ("a.csv", b"000001,1,0,0,0,0,0,1\n"),
     ],
+    ids=short,
 )
 def test_what_looks_like_the_data_is_kept(site: Site, tmp_path: Path, name: str, body: bytes) -> None:
     site.replies = [Reply(body)]

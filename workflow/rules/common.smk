@@ -1,5 +1,6 @@
 import os
 import re
+import shlex
 import sys
 from pathlib import Path
 
@@ -29,7 +30,8 @@ STUDY = user_errors(
     config,
     Path(workflow.basedir) / "workflow" / "schemas",
     Path.cwd(),
-    os.path.relpath(workflow.configfiles[-1]) if workflow.configfiles else "config",
+    # Files of the command line come before that of the Snakefile: the first is the user's.
+    os.path.relpath(workflow.configfiles[0]) if workflow.configfiles else "config",
 )
 CONFIG = STUDY.config
 ENVIRONMENT = "../../envs/cpu.yaml" if CONFIG["training"]["gpus"] == 0 else "../../envs/gpu.yaml"
@@ -84,6 +86,15 @@ def of_models(name):
 def of_all(name):
     """A file of every model of every epigenome."""
     return expand(f"<results>/{{epigenome}}/{{model}}/{name}", epigenome=STUDY.epigenomes, model=CONFIG["models"])
+
+
+def command_for(target):
+    """The command that makes a target again with the configuration of this run."""
+    given = [os.path.relpath(path) for path in workflow.configfiles]
+    files = [shlex.quote(path) for path in given if path != "config/config.yaml"]
+    return " ".join(
+        ["snakemake", "--cores all", *(["--configfile", *files, "--"] if files else []), shlex.quote(target)]
+    )
 
 
 def trains_network(wildcards):

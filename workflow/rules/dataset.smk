@@ -30,7 +30,7 @@ rule split:
             "<results>/tables/split_overlaps.tsv",
             caption="../report/overlaps.rst",
             category="Data",
-            labels={"content": "Windows that overlap across splits", "kind": "table"},
+            labels={"content": "Windows that overlap across splits (table)", "epigenome": "all"},
         ),
     log:
         "<logs>/split.log",

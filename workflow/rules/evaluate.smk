@@ -28,13 +28,13 @@ rule tables:
             "<results>/tables/auc.tsv",
             caption="../report/auc_table.rst",
             category="Performance",
-            labels={"content": "Test metrics", "kind": "table"},
+            labels={"content": "Test metrics (table)", "epigenome": "all"},
         ),
         summary=report(
             "<results>/tables/summary.tsv",
             caption="../report/summary.rst",
             category="Performance",
-            labels={"content": "Summary beside the published figures", "kind": "table"},
+            labels={"content": "Summary beside the published figures (table)", "epigenome": "all"},
         ),
     log:
         "<logs>/tables.log",
@@ -62,7 +62,7 @@ rule plot_auc:
             "<results>/figures/auc.svg",
             caption="../report/auc_figure.rst",
             category="Performance",
-            labels={"content": "AUC of all epigenomes", "kind": "figure"},
+            labels={"content": "AUC by model", "epigenome": "all"},
         ),
     log:
         "<logs>/plot_auc.log",
@@ -88,7 +88,7 @@ rule plot_roc:
             "<results>/{epigenome}/figures/roc.svg",
             caption="../report/roc.rst",
             category="Performance",
-            labels={"content": "ROC of {epigenome}", "kind": "figure"},
+            labels={"content": "ROC curves", "epigenome": "{epigenome}"},
         ),
     log:
         "<logs>/plot_roc/{epigenome}.log",

@@ -16,7 +16,7 @@ rule plot_profile:
             "<results>/{epigenome}/figures/profile.svg",
             caption="../report/profile.rst",
             category="Data",
-            labels={"content": "Marks of {epigenome}", "kind": "figure"},
+            labels={"content": "Marks around the TSS", "epigenome": "{epigenome}"},
         ),
     log:
         "<logs>/plot_profile/{epigenome}.log",
@@ -53,6 +53,7 @@ rule page:
     params:
         name=lambda wildcards: STUDY.epigenomes[wildcards.epigenome].name,
         group=lambda wildcards: STUDY.epigenomes[wildcards.epigenome].group,
+        command=lambda wildcards, output: command_for(output[0]),
         models=CONFIG["models"],
         version=STAGE_VERSIONS["report"],
     script:

@@ -65,6 +65,9 @@ def load_model(path: str | Path) -> "TrainedModel":
     try:
         with zipfile.ZipFile(path) as archive:
             is_baseline = "schema.json" in archive.namelist()
+            # torch does not compare the checksums of weights.
+            if (damaged := archive.testzip()) is not None:
+                raise ValueError(f"the checksum of {damaged} differs")
         if is_baseline:
             from chromattend.models.baseline import Baseline
 

@@ -89,8 +89,9 @@ class Network(nn.Module):
             "options": self.options,
             "state_dict": {name: tensor.cpu() for name, tensor in self.state_dict().items()},
         }
-        with atomic(path) as temporary:
-            torch.save(content, temporary)
+        # Given a path, torch would write the temporary file's name into the file.
+        with atomic(path) as temporary, open(temporary, "wb") as file:
+            torch.save(content, file)
 
     @classmethod
     def load(cls, path: str | Path) -> "Network":

@@ -1,0 +1,60 @@
+"""Small synthetic inputs that several tests share."""
+
+import numpy as np
+import xarray as xr
+
+MARKS = ["H3K27me3", "H3K36me3", "H3K4me1", "H3K4me3", "H3K9me3"]
+SIZES = {"train": 320, "valid": 160, "test": 160}
+
+
+def synthetic_dataset(
+    *,
+    sizes: dict[str, int] | None = None,
+    bins: int = 20,
+    marks: list[str] | None = None,
+    effect: float = 2.0,
+    seed: int = 1,
+    epigenome: str = "E003",
+) -> xr.Dataset:
+    """Build a dataset as `build_dataset` does, with counts that tell the label.
+
+    Args:
+        sizes: genes of each part.
+        bins: number of bins of 100 bp, half of them before the TSS.
+        marks: names of the marks; the last but one is high at the TSS of ON genes, the first at that of OFF genes.
+        effect: reads per bin that ON and OFF differ by there; with 0 the label cannot be told.
+        seed: of labels and counts.
+        epigenome: its name.
+    """
+    rng = np.random.default_rng(seed)
+    split = np.repeat(list(SIZES), list((sizes or SIZES).values()))
+    names = MARKS if marks is None else marks
+    label = rng.integers(0, 2, len(split)).astype(np.int8)
+    rate = np.ones((len(split), bins, len(names)))
+    middle = slice(bins // 4, max(3 * bins // 4, bins // 4 + 1))
+    rate[:, middle, max(len(names) - 2, 0)] += effect * label[:, None]
+    rate[:, middle, 0] += effect * (1 - label[:, None]) * (len(names) > 1)
+    genes = [f"ENSG{number:011d}" for number in range(len(split))]
+    return xr.Dataset(
+        {
+            "counts": (("gene", "bin", "mark"), rng.poisson(rate).astype(np.int32)),
+            "rpkm": ("gene", np.where(label == 1, 10.0, 0.1)),
+            "label": ("gene", label),
+            "split": ("gene", split),
+        },
+        coords={
+            "gene": genes,
+            "bin": 100 * np.arange(bins) - 100 * (bins // 2),
+            "mark": names,
+            "symbol": ("gene", [f"GENE{number}" for number in range(len(split))]),
+        },
+        attrs={
+            "epigenome": epigenome,
+            "genome": "hg19",
+            "split_rule": "sequential",
+            "labels": "rpkm_median",
+            "expression_source": "https://mirror.example/57epigenomes.RPKM.pc.gz",
+            "expression_sha256": "ab" * 32,
+            "genes_left_out": 0,
+        },
+    )

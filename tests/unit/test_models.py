@@ -1,0 +1,223 @@
+"""The models by themselves: sizes, shapes, and agreement with the papers' equations written out in numpy."""
+
+import inspect
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from torch import nn
+
+from chromattend.models import REGISTRY
+from chromattend.models.attentivechrome import AttentiveChrome
+from chromattend.models.baseline import LogCounts
+from chromattend.models.deepchrome import DeepChrome
+from chromattend.models.network import StandardisedLogCounts
+
+Weights = dict[str, np.ndarray]
+
+
+def signal(genes: int, bins: int, marks: int) -> torch.Tensor:
+    return torch.randn(genes, bins, marks, generator=torch.Generator().manual_seed(3))
+
+
+def parameters(network: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+def weights(network: nn.Module) -> Weights:
+    return {name: value.double().numpy() for name, value in network.state_dict().items()}
+
+
+def sigmoid(x: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-x))
+
+
+def softmax(x: np.ndarray) -> np.ndarray:
+    return np.exp(x) / np.exp(x).sum()
+
+
+def lstm(x: np.ndarray, w: Weights, name: str, suffix: str = "") -> np.ndarray:
+    """Run one direction of an LSTM over x, shape (step, feature): states, shape (step, unit)."""
+    input_weight, state_weight, input_bias, state_bias = (
+        w[f"{name}.{part}_l0{suffix}"] for part in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+    )
+    state = cell = np.zeros(state_weight.shape[1])
+    states = []
+    for step in x:
+        gates = input_weight @ step + input_bias + state_weight @ state + state_bias
+        into, forget, candidate, out = np.split(gates, 4)
+        cell = sigmoid(forget) * cell + sigmoid(into) * np.tanh(candidate)
+        state = sigmoid(out) * np.tanh(cell)
+        states.append(state)
+    return np.array(states)
+
+
+def bidirectional(x: np.ndarray, w: Weights, name: str) -> np.ndarray:
+    return np.hstack([lstm(x, w, name), lstm(x[::-1], w, name, "_reverse")[::-1]])
+
+
+def attentivechrome(x: np.ndarray, w: Weights) -> tuple[float, np.ndarray, np.ndarray]:
+    """Logit, alpha (mark, bin) and beta (mark) of one gene, shape (bin, mark)."""
+    alphas, embeddings = [], []
+    for mark in range(x.shape[1]):
+        h = bidirectional(x[:, [mark]], w, f"bin_lstms.{mark}")
+        alpha = softmax(h @ w[f"bin_attention.{mark}.weight"][0])
+        alphas.append(alpha)
+        embeddings.append(sum(a * state for a, state in zip(alpha, h, strict=True)))
+    s = bidirectional(np.array(embeddings), w, "mark_lstm")
+    beta = softmax(s @ w["mark_attention.weight"][0])
+    v = sum(b * state for b, state in zip(beta, s, strict=True))
+    return float(w["output.weight"][0] @ v + w["output.bias"][0]), np.array(alphas), beta
+
+
+def deepchrome(x: np.ndarray, w: Weights, pool: int = 5) -> np.ndarray:
+    """Log-probabilities of OFF and ON of one gene, shape (bin, mark)."""
+    kernel, bias = w["convolution.weight"], w["convolution.bias"]
+    width = kernel.shape[2]
+    windows = [x[start : start + width].T for start in range(len(x) - width + 1)]
+    maps = np.array([[max(0, np.sum(k * window) + b) for window in windows] for k, b in zip(kernel, bias, strict=True)])
+    pooled = [[max(row[start : start + pool]) for start in range(0, len(row) - pool + 1, pool)] for row in maps]
+    hidden = np.array(pooled).ravel()
+    for layer in ("perceptron.0", "perceptron.2"):
+        hidden = np.maximum(0, w[f"{layer}.weight"] @ hidden + w[f"{layer}.bias"])
+    return np.log(softmax(w["output.weight"] @ hidden + w["output.bias"]))
+
+
+def test_deepchrome_has_as_many_parameters_as_the_authors() -> None:
+    convolution = 50 * 5 * 10 + 50
+    pooled = (100 - 10 + 1) // 5
+    perceptron = (50 * pooled * 625 + 625) + (625 * 125 + 125)
+    assert convolution + perceptron + (125 * 2 + 2) == 644_177
+    assert parameters(DeepChrome(5, 100)) == 644_177
+
+
+def test_attentivechrome_has_as_many_parameters_as_the_authors() -> None:
+    def lstm_size(features: int, units: int) -> int:
+        return 2 * 4 * (units * features + units * units + 2 * units)
+
+    per_mark = lstm_size(1, 32) + 64
+    assert 5 * per_mark + lstm_size(64, 16) + 32 + (32 + 1) == 55_681
+    assert parameters(AttentiveChrome(5, 100)) == 55_681
+
+
+@pytest.mark.parametrize(("bins", "marks"), [(100, 5), (37, 2), (14, 1)])
+def test_attentivechrome_is_the_equations_of_the_paper(bins: int, marks: int) -> None:
+    torch.manual_seed(5)
+    network = AttentiveChrome(marks, bins)
+    x = signal(3, bins, marks)
+    with torch.inference_mode():
+        found = network.attend(x)
+        assert torch.equal(network(x), found.logit)
+    for gene in range(3):
+        logit, alpha, beta = attentivechrome(x[gene].double().numpy(), weights(network))
+        assert found.logit[gene].item() == pytest.approx(logit, abs=1e-5)
+        np.testing.assert_allclose(found.alpha[gene], alpha, atol=1e-5)
+        np.testing.assert_allclose(found.beta[gene], beta, atol=1e-5)
+
+
+@pytest.mark.parametrize(("bins", "marks"), [(100, 5), (37, 2), (14, 1)])
+def test_deepchrome_is_the_layers_of_the_paper(bins: int, marks: int) -> None:
+    torch.manual_seed(5)
+    network = DeepChrome(marks, bins).eval()
+    x = signal(3, bins, marks)
+    with torch.inference_mode():
+        logits = network(x)
+    for gene in range(3):
+        off, on = deepchrome(x[gene].double().numpy(), weights(network))
+        assert logits[gene].item() == pytest.approx(on - off, abs=1e-5)
+        # The loss on the difference is the negative log-likelihood of the two outputs.
+        loss = nn.functional.binary_cross_entropy_with_logits(logits[gene], torch.tensor(1.0))
+        assert loss.item() == pytest.approx(-on, abs=1e-5)
+
+
+@pytest.mark.parametrize(("bins", "marks"), [(100, 5), (20, 1), (1, 7)])
+def test_attention_sums_to_one(bins: int, marks: int) -> None:
+    found = AttentiveChrome(marks, bins).attend(10 * signal(6, bins, marks))
+    assert found.logit.shape == (6,)
+    assert found.alpha.shape == (6, marks, bins)
+    assert found.beta.shape == (6, marks)
+    torch.testing.assert_close(found.alpha.sum(dim=2), torch.ones(6, marks))
+    torch.testing.assert_close(found.beta.sum(dim=1), torch.ones(6))
+    assert (found.alpha >= 0).all()
+    assert (found.beta >= 0).all()
+
+
+def test_attention_differs_between_genes() -> None:
+    found = AttentiveChrome(5, 20).attend(10 * signal(2, 20, 5))
+    assert not torch.allclose(found.alpha[0], found.alpha[1])
+    assert not torch.allclose(found.beta[0], found.beta[1])
+
+
+@pytest.mark.parametrize("network", [DeepChrome, AttentiveChrome])
+@pytest.mark.parametrize(("bins", "marks"), [(100, 5), (40, 1), (23, 8)])
+def test_networks_take_any_number_of_bins_and_marks(network: type[nn.Module], bins: int, marks: int) -> None:
+    logits = network(marks, bins)(signal(4, bins, marks))
+    assert logits.shape == (4,)
+    logits.sum().backward()
+
+
+def test_options_change_the_layers() -> None:
+    network = DeepChrome(2, 30, channels=7, kernel=3, pool=4, hidden1=11, hidden2=5, dropout=0.25)
+    assert [tuple(weight.shape) for weight in network.parameters() if weight.ndim > 1] == [
+        (7, 2, 3),
+        (11, 7 * 7),
+        (5, 11),
+        (2, 5),
+    ]
+    assert network.dropout.p == 0.25
+    assert AttentiveChrome(2, 30, bin_units=6, mark_units=3).mark_lstm.weight_ih_l0.shape == (12, 12)
+
+
+def test_dropout_acts_in_training_only() -> None:
+    network, x = DeepChrome(5, 100), signal(4, 100, 5)
+    assert not torch.equal(network(x), network(x))
+    network.eval()
+    assert torch.equal(network(x), network(x))
+
+
+@pytest.mark.parametrize(("bins", "kernel", "pool"), [(13, 10, 5), (5, 10, 5), (20, 10, 12)])
+def test_deepchrome_refuses_too_few_bins(bins: int, kernel: int, pool: int) -> None:
+    with pytest.raises(ValueError, match=f"{bins} bins are too few for kernel {kernel} and pool {pool}"):
+        DeepChrome(5, bins, kernel=kernel, pool=pool)
+
+
+def test_counts_are_standardised_by_mark() -> None:
+    counts = torch.poisson(torch.tensor([0.5, 4.0, 90.0]).expand(50, 20, 3), torch.Generator().manual_seed(1))
+    transform = StandardisedLogCounts(3)
+    assert torch.equal(transform(counts), torch.log1p(counts))
+    transform.fit(counts)
+    found = transform(counts)
+    torch.testing.assert_close(found.mean(dim=(0, 1)), torch.zeros(3), atol=1e-5, rtol=0)
+    torch.testing.assert_close(found.std(dim=(0, 1)), torch.ones(3), atol=1e-5, rtol=0)
+
+
+def test_a_mark_without_reads_stays_finite() -> None:
+    counts = torch.zeros(10, 5, 2)
+    counts[:, :, 1] = 3
+    transform = StandardisedLogCounts(2)
+    transform.fit(counts)
+    assert torch.equal(transform(counts), torch.zeros(10, 5, 2))
+
+
+def test_baselines_see_log_counts() -> None:
+    counts = np.array([[0, 1, 9]], dtype=np.float32)
+    np.testing.assert_array_equal(LogCounts().fit(counts).transform(counts), np.log1p(counts))
+
+
+@pytest.mark.parametrize("name", REGISTRY)
+def test_defaults_of_a_model_are_those_of_the_configuration(name: str, repository: Path) -> None:
+    schema = yaml.safe_load((repository / "workflow/schemas/config.schema.yaml").read_text())
+    known = schema["properties"]["model_options"]["properties"][name]["properties"]
+    signature = inspect.signature(REGISTRY[name].load()).parameters.values()
+    options = {item.name: item.default for item in signature if item.kind is item.KEYWORD_ONLY}
+    for given in ("seed", "threads"):
+        options.pop(given, None)
+    assert options == {key: part["default"] for key, part in known.items()}
+
+
+def test_titles_and_names_are_unique() -> None:
+    assert [spec.name for spec in REGISTRY.values()] == list(REGISTRY)
+    assert len({spec.title for spec in REGISTRY.values()}) == len(REGISTRY)
+    assert {spec.kind for spec in REGISTRY.values()} == {"network", "baseline"}
