@@ -253,7 +253,7 @@ def test_the_best_epoch_is_returned_and_not_the_last() -> None:
 def test_valid_auc_is_that_of_all_genes_together() -> None:
     dataset = synthetic_dataset(sizes={"train": 64, "valid": 1100, "test": 10}, effect=0.3)
     model, history = quick("attentivechrome", dataset, max_epochs=1)
-    assert history["valid_auc"].item() == pytest.approx(auc(model, dataset, "valid"), abs=1e-6)
+    assert history["valid_auc"].item() == pytest.approx(auc(model, dataset, "valid"), abs=1e-5)
 
 
 def test_valid_auc_compares_logits_across_batches() -> None:
