@@ -312,7 +312,9 @@ def _explain(error: jsonschema.ValidationError) -> str:
         return f"{value} is not known{_did_you_mean(str(error.instance), expected)}; choose one of {choices}"
     if error.validator == "type":
         kinds = expected if isinstance(expected, list) else [expected]
-        return f"{value} has the wrong type; give {' or '.join(_KINDS[kind] for kind in kinds)}"
+        # Snakemake hands nested values of its --config over as text.
+        hint = " (within braces, --config gives text: use a --configfile)" if isinstance(error.instance, str) else ""
+        return f"{value} has the wrong type; give {' or '.join(_KINDS[kind] for kind in kinds)}{hint}"
     if error.validator == "uniqueItems":
         doubled = next(item for item in error.instance if error.instance.count(item) > 1)
         return f"key {key!r}: {doubled!r} is given twice; remove one"

@@ -81,8 +81,10 @@ def plot_auc(auc: pd.DataFrame, summary: pd.DataFrame, groups: Mapping[str, Sequ
         sns.boxplot(
             auc, x="auc", y="model", order=models, ax=axes, color="0.92", linecolor="0.4", fliersize=0, width=0.6
         )
-    hue = auc["epigenome"].map(lambda epigenome: groups[epigenome][0] or "epigenomes")
-    colours = {groups[name][0] or "epigenomes": groups[name][1] for name in auc["epigenome"]}
+    # A dollar sign would start a formula.
+    names = {name: (group or "epigenomes").replace("$", r"\$") for name, (group, _) in groups.items()}
+    hue = auc["epigenome"].map(names)
+    colours = {names[name]: groups[name][1] for name in auc["epigenome"]}
     # A swarm and not jitter, which would differ from run to run.
     sns.swarmplot(auc, x="auc", y="model", order=models, hue=hue, palette=colours, ax=axes, size=5, linewidth=0.5)
     published = summary.set_index("model")["published_mean"].reindex(models)
@@ -92,12 +94,12 @@ def plot_auc(auc: pd.DataFrame, summary: pd.DataFrame, groups: Mapping[str, Sequ
     axes.set_yticklabels([title(model) for model in models])
     axes.grid(axis="x", color="0.9", linewidth=0.8)
     axes.set_axisbelow(True)
-    handles, names = axes.get_legend_handles_labels()
+    handles, labels = axes.get_legend_handles_labels()
     if len(row):
         # The tick of the panel is too long for a line of the legend.
         handles.append(Line2D([], [], color="black", marker="|", markersize=10, linestyle="none"))
-        names.append("published mean (56 epigenomes)")
-    axes.legend(handles, names, loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False, fontsize=8)
+        labels.append("published mean (56 epigenomes)")
+    axes.legend(handles, labels, loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False, fontsize=8)
     return figure
 
 
@@ -119,11 +121,13 @@ def plot_profile(dataset: xr.Dataset, validation: xr.Dataset | None = None) -> F
     figure = Figure(figsize=(3.3 * columns, 2.5 * rows), layout="constrained")
     panels = figure.subplots(rows, columns, sharex=True, squeeze=False)
     starts = dataset["bin"].values
-    center = starts + np.diff(starts, append=2 * starts[-1] - starts[-2]) / 2
+    center = starts + np.diff(starts[:2]).sum() / 2
+    marker = "" if len(starts) > 1 else "."
     label = dataset["label"].values
     for axes, (name, signal) in zip(panels.flat, signals.items(), strict=False):
         for state, value in (("ON", 1), ("OFF", 0)):
-            axes.plot(center, signal[label == value].mean(axis=0), color=STATE_COLOURS[state], label=state)
+            mean = signal[label == value].mean(axis=0)
+            axes.plot(center, mean, marker=marker, color=STATE_COLOURS[state], label=state)
         axes.axvline(0, color="0.5", linewidth=0.8, linestyle=":")
         axes.set_title(name, fontsize=10)
         axes.set_ylim(bottom=0)

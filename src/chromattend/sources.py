@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 
 import requests
 import tenacity
-from isal import igzip, isal_zlib
+from isal import igzip, igzip_lib
 
 from chromattend.errors import UserError
 from chromattend.files import atomic, sha256
@@ -164,7 +164,7 @@ def _verify_gzip(path: Path, name: str, head: bytes) -> None:
             start = file.read(512)
             while file.read(BLOCK):
                 pass
-    except (EOFError, OSError, isal_zlib.error) as error:
+    except (EOFError, OSError, igzip_lib.IsalError) as error:  # type: ignore[misc]
         raise UserError(f"{name}: is a truncated or damaged gzip file ({error}); download it again") from None
     if not start:
         raise UserError(f"{name}: is an empty file once decompressed; the source holds no data, correct its URL")
@@ -313,6 +313,8 @@ def _discard(part: Path) -> None:
 
 
 def file_sha256(path: str | Path) -> str:
-    """Return the SHA-256 of a source: as recorded by `download`, else computed."""
+    """Return the SHA-256 of a source: as `download` recorded it, or computed if the file is newer or its own."""
     record = Path(f"{path}.sha256")
-    return record.read_text().split()[0] if record.exists() else sha256(path)
+    if record.exists() and record.stat().st_mtime_ns >= Path(path).stat().st_mtime_ns:
+        return record.read_text().split()[0]
+    return sha256(path)

@@ -1,6 +1,9 @@
 """Small synthetic inputs that several tests share."""
 
+from collections.abc import Sequence
+
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 MARKS = ["H3K27me3", "H3K36me3", "H3K4me1", "H3K4me3", "H3K9me3"]
@@ -58,3 +61,15 @@ def synthetic_dataset(
             "genes_left_out": 0,
         },
     )
+
+
+def synthetic_predictions(models: Sequence[str], seed: int = 1, separation: float = 1.5) -> dict[str, pd.DataFrame]:
+    """Build predictions of models as `predict` does, with scores that tell the label better from model to model."""
+    rng = np.random.default_rng(seed)
+    split = np.repeat(list(SIZES), list(SIZES.values()))
+    label = rng.integers(0, 2, len(split))
+    found = {}
+    for number, model in enumerate(models, start=1):
+        score = rng.normal(label * separation * number / len(models))
+        found[model] = pd.DataFrame({"gene": "g", "symbol": "s", "split": split, "label": label, "score": score})
+    return found

@@ -1,6 +1,7 @@
 """The models by themselves: sizes, shapes, and agreement with the papers' equations written out in numpy."""
 
 import inspect
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,15 @@ from chromattend.models.deepchrome import DeepChrome
 from chromattend.models.network import StandardisedLogCounts
 
 Weights = dict[str, np.ndarray]
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Keep torch from waiting for processors that others use."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 def signal(genes: int, bins: int, marks: int) -> torch.Tensor:

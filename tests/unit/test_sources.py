@@ -16,8 +16,8 @@ import pytest
 from chromattend.errors import UserError
 from chromattend.sources import BGZF_END, Expectation, download, file_sha256
 
-# Reads do not compress to nothing, so the file is large enough to be cut in its middle.
-READS = gzip.compress(b"".join(b"chr1\t%d\t9\n" % random.Random(1).randrange(10**9) for _ in range(9)), mtime=0)
+READS = gzip.compress(b"chr1\t5\t41\tN\t1000\t+\n" * 9, mtime=0)
+# Large enough to be cut in the middle, and random, so that a splice of the two shows.
 LARGE = gzip.compress(random.Random(1).randbytes(600_000), compresslevel=1, mtime=0)
 OTHER = gzip.compress(random.Random(2).randbytes(600_000), compresslevel=1, mtime=0)
 HTML = b"\n<!DOCTYPE html><html><body>Please log in</body></html>"

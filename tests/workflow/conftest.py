@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+
 from chromattend.genes import build_gene_table, read_annotation
 from chromattend.simulate import simulate_mirror
 
@@ -115,9 +116,7 @@ def real_mirror(tmp_path_factory: pytest.TempPathFactory, real_data: Path) -> Pa
 def covered_genes(real_data: Path) -> list[str]:
     """The genes with true counts whose whole window the real reads cover."""
     known = np.load(real_data / "chromatin" / "E003_union_counts.npz", allow_pickle=True)["gene"]
-    genes = build_gene_table(
-        read_annotation(real_data / "roadmap" / "gencode_10_genes.gtf.gz"), pd.Index(known)
-    )
+    genes = build_gene_table(read_annotation(real_data / "roadmap" / "gencode_10_genes.gtf.gz"), pd.Index(known))
     regions = pd.read_csv(real_data / "chromatin" / "demo_regions.bed", sep="\t", names=["chrom", "start", "end"])
     pairs = genes.merge(regions, on="chrom")
     inside = pairs[(pairs["start"] <= pairs["tss"] - 5000) & (pairs["end"] >= pairs["tss"] + 5000)]

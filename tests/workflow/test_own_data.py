@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 import pysam
+
 from chromattend.files import read_netcdf
 
 from .conftest import MODEL_MARKS, Workspace

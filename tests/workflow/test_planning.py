@@ -34,7 +34,7 @@ def test_the_study_plans_56_epigenomes(checkout: Path) -> None:
 
 def test_one_epigenome_of_the_study_is_a_target(checkout: Path) -> None:
     command = [sys.executable, "-m", "snakemake", "--cores", "1", "--dry-run", "--quiet", "rules"]
-    result = run([*command, "results/E116/report.html"], checkout)
+    result = run([*command, "--", "results/E116/report.html"], checkout)
     assert result.code == 0, result.output
     assert result.jobs["train"] == 5
     assert result.jobs["dataset"] == 1

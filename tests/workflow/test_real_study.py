@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+
 from chromattend.files import read_netcdf
 
 from .conftest import MODEL_MARKS, Workspace
@@ -98,9 +99,7 @@ def test_running_again_does_nothing(study: Workspace) -> None:
     assert study.succeed().jobs == {}
 
 
-def test_models_learn_from_real_counts(
-    tmp_path: Path, repository: Path, real_data: Path, real_mirror: Path
-) -> None:
+def test_models_learn_from_real_counts(tmp_path: Path, repository: Path, real_data: Path, real_mirror: Path) -> None:
     """Repeated random splits of the 759 real genes: forest at 0.85 or more, networks within 0.03 of it."""
     counts = real_data / "chromatin" / "E003_759genes_deepchrome.csv.gz"
     genes = np.load(real_data / "chromatin" / "E003_union_counts.npz", allow_pickle=True)["gene"]

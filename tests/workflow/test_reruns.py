@@ -94,7 +94,12 @@ def test_one_epigenome_is_built_alone(workspace: Workspace, repository: Path, sm
     os.symlink(small_mirror, workspace / "data")
     workspace.configure(config(repository), SHEET)
     workspace.succeed("results/SYN2/report.html")
-    assert sorted(path.name for path in (workspace / "results").iterdir()) == ["SYN2", "genes.tsv", "split.tsv", "tables"]
+    assert sorted(path.name for path in (workspace / "results").iterdir()) == [
+        "SYN2",
+        "genes.tsv",
+        "split.tsv",
+        "tables",
+    ]
     assert (workspace / "results/SYN2/report.html").exists()
 
 

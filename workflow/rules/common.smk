@@ -16,23 +16,18 @@ from chromattend.config import load_study
 from chromattend.errors import UserError
 from chromattend.models import REGISTRY
 
-
-def user_errors(function, *args, **kwargs):
-    """Call the library; show a user's mistake as Snakemake shows its own."""
-    try:
-        return function(*args, **kwargs)
-    except UserError as error:
-        raise WorkflowError(str(error)) from None
-
-
-STUDY = user_errors(
-    load_study,
-    config,
-    Path(workflow.basedir) / "workflow" / "schemas",
-    Path.cwd(),
-    # Files of the command line come before that of the Snakefile: the first is the user's.
-    os.path.relpath(workflow.configfiles[0]) if workflow.configfiles else "config",
-)
+try:
+    STUDY = load_study(
+        config,
+        Path(workflow.basedir) / "workflow" / "schemas",
+        Path.cwd(),
+        # Files of the command line come before that of the Snakefile: the first is the user's.
+        os.path.relpath(workflow.configfiles[0]) if workflow.configfiles else "config",
+    )
+    DOWNLOADS = STUDY.downloads
+except UserError as error:
+    # One line, without the traceback that Snakemake would add to an exception.
+    sys.exit(f"Error: {error}")
 CONFIG = STUDY.config
 ENVIRONMENT = "../../envs/cpu.yaml" if CONFIG["training"]["gpus"] == 0 else "../../envs/gpu.yaml"
 
@@ -50,9 +45,9 @@ def local(location):
 
 def url_of(wildcards):
     path = f"{wildcards.origin}/{wildcards.path}"
-    if path not in STUDY.downloads:
+    if path not in DOWNLOADS:
         raise WorkflowError(f"{path}: no source of this study; check the configuration and the sample sheet")
-    return STUDY.downloads[path]
+    return DOWNLOADS[path]
 
 
 def signal_file(wildcards):

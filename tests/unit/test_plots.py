@@ -1,0 +1,155 @@
+"""Figures: what they show, for one and for many epigenomes, and the same bytes each time."""
+
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from builders import MARKS, synthetic_dataset, synthetic_predictions
+from matplotlib.figure import Figure
+
+from chromattend.evaluate import metrics, summary_table
+from chromattend.models import REGISTRY
+from chromattend.plots import plot_auc, plot_profile, plot_roc, save
+
+PUBLISHED = Path(__file__).parents[2] / "resources/published_summary.tsv"
+TITLES = [spec.title for spec in REGISTRY.values()]
+
+
+@pytest.fixture(autouse=True)
+def no_warnings() -> Iterator[None]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warnings.filterwarnings("ignore", message="vert: bool was deprecated")  # of seaborn's call of matplotlib
+        yield
+
+
+def texts(figure: Figure, path: Path) -> list[str]:
+    """Save a figure and return the texts of the SVG."""
+    save(figure, path)
+    root = ElementTree.parse(path).getroot()
+    assert root.tag == "{http://www.w3.org/2000/svg}svg"
+    return ["".join(element.itertext()).strip() for element in root.iter("{http://www.w3.org/2000/svg}text")]
+
+
+def auc_inputs(
+    epigenomes: int, models: list[str], group: str = "Group {}"
+) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, list[str]]]:
+    rng = np.random.default_rng(1)
+    names = [f"E{number:03d}" for number in range(epigenomes)]
+    auc = pd.DataFrame([(name, model, rng.normal(0.8, 0.03)) for name in names for model in models])
+    auc.columns = pd.Index(["epigenome", "model", "auc"])
+    groups = {name: [group.format(number % 9), f"#{number % 9}05090"] for number, name in enumerate(names)}
+    return auc, summary_table(auc, pd.read_csv(PUBLISHED, sep="\t")), groups
+
+
+def roc(epigenome: str = "E003", models: list[str] | None = None) -> Figure:
+    predictions = synthetic_predictions(list(REGISTRY) if models is None else models)
+    return plot_roc(predictions, {model: metrics(found, 0.5) for model, found in predictions.items()}, epigenome)
+
+
+def validation(dataset: xr.Dataset) -> xr.Dataset:
+    """Build the counts of a validation mark, of all genes of the study in another order, one of them twice."""
+    genes = [*dataset["gene"].values[::-1], dataset["gene"].values[0], "ENSG99999999999"]
+    counts = np.ones((len(genes), dataset.sizes["bin"]))
+    counts[-2:] = 1000
+    return xr.Dataset({"counts": (("gene", "bin"), counts)}, {"gene": genes}, {"mark": "H3K27ac"})
+
+
+@pytest.mark.parametrize("epigenomes", [1, 4, 5, 56])
+@pytest.mark.parametrize("models", [list(REGISTRY), ["random_forest"]], ids=["five models", "one model"])
+def test_auc_of_any_number_of_epigenomes_and_models(tmp_path: Path, epigenomes: int, models: list[str]) -> None:
+    figure = plot_auc(*auc_inputs(epigenomes, models))
+    found = texts(figure, tmp_path / "auc.svg")
+    assert [text for text in found if text in TITLES] == [REGISTRY[model].title for model in models]
+    points = [len(collection.get_offsets()) for collection in figure.axes[0].collections]
+    assert sum(points) == epigenomes * len(models)
+    assert {text for text in found if text.startswith("Group")} == {f"Group {n}" for n in range(min(epigenomes, 9))}
+
+
+@pytest.mark.parametrize(("models", "count"), [(["random_forest"], 0), (["deepchrome", "attentivechrome"], 2)])
+def test_the_published_mean_is_drawn_where_there_is_one(tmp_path: Path, models: list[str], count: int) -> None:
+    figure = plot_auc(*auc_inputs(3, models))
+    marks = [line for line in figure.axes[0].lines if line.get_marker() == "|"]
+    assert sum(len(line.get_xdata()) for line in marks) == count
+    if count:
+        assert sorted(np.concatenate([line.get_xdata() for line in marks])) == [0.8008, 0.8115]
+    assert any("published" in text for text in texts(figure, tmp_path / "auc.svg")) == bool(count)
+
+
+@pytest.mark.parametrize("group", ["", "Blood & <T cell>", r"$\frac$ 5 US$", "Brain $a_1$", "müsli 脳"])
+def test_the_name_of_a_group_is_shown_as_it_is(tmp_path: Path, group: str) -> None:
+    auc, summary, groups = auc_inputs(2, ["deepchrome"], group)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph")  # for the layout; a browser has the letters
+        found = texts(plot_auc(auc, summary, groups), tmp_path / "auc.svg")
+    assert (group or "epigenomes") in found
+
+
+def test_roc_shows_every_model_from_best_to_worst(tmp_path: Path) -> None:
+    figure = roc()
+    labels = [line.get_label().split("  ") for line in figure.axes[0].lines[: len(REGISTRY)]]
+    assert [name for name, _ in labels] == TITLES[::-1]  # later ones are drawn to be better
+    aucs = [float(rest.split()[0]) for _, rest in labels]
+    assert aucs == sorted(aucs, reverse=True)
+    assert "E003: 160 test genes" in texts(figure, tmp_path / "roc.svg")
+
+
+def test_a_roc_curve_is_that_of_the_test_genes() -> None:
+    line = roc(models=["deepchrome"]).axes[0].lines[0]
+    x, y = line.get_xdata(), line.get_ydata()
+    found = metrics(synthetic_predictions(["deepchrome"])["deepchrome"], 0.5)["test"]["auc"]
+    assert np.trapezoid(y, x) == pytest.approx(found)
+    assert f"{found:.3f}" in line.get_label()
+
+
+@pytest.mark.parametrize("marks", [["H3K4me3"], MARKS, [f"H{n}" for n in range(8)]])
+def test_profiles_are_means_of_on_and_off_genes(tmp_path: Path, marks: list[str]) -> None:
+    dataset = synthetic_dataset(marks=marks)
+    figure = plot_profile(dataset)
+    assert [axes.get_title() for axes in figure.axes] == marks
+    for axes, mark in zip(figure.axes, marks, strict=True):
+        for line, state in zip(axes.lines, (1, 0), strict=False):
+            chosen = dataset["counts"].sel(mark=mark).values[dataset["label"].values == state]
+            np.testing.assert_allclose(line.get_ydata(), chosen.mean(axis=0))
+            np.testing.assert_array_equal(line.get_xdata(), np.arange(-950, 1000, 100))
+    found = texts(figure, tmp_path / "profile.svg")
+    assert "Mean reads per bin" in found
+    assert {"ON", "OFF", "E003"} <= set(found)
+
+
+def test_the_validation_mark_is_of_the_same_genes() -> None:
+    dataset = synthetic_dataset()
+    axes = plot_profile(dataset, validation(dataset)).axes[-1]
+    assert axes.get_title() == "H3K27ac (validation)"
+    assert all((line.get_ydata() == 1).all() for line in axes.lines[:2])
+
+
+def test_average_signal_is_not_called_reads(tmp_path: Path) -> None:
+    dataset = synthetic_dataset()
+    dataset["counts"] = dataset["counts"].astype(np.float32)
+    assert "Mean signal per bin" in texts(plot_profile(dataset), tmp_path / "profile.svg")
+
+
+def test_a_profile_can_have_one_bin(tmp_path: Path) -> None:
+    assert "E003" in texts(plot_profile(synthetic_dataset(bins=1)), tmp_path / "profile.svg")
+
+
+FIGURES = {
+    "roc": roc,
+    "auc": lambda: plot_auc(*auc_inputs(56, list(REGISTRY))),
+    "profile": lambda: plot_profile(synthetic_dataset(), validation(synthetic_dataset())),
+}
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_figure_is_the_same_bytes_each_time(tmp_path: Path, name: str) -> None:
+    save(FIGURES[name](), tmp_path / "a.svg")
+    np.random.rand(5)  # noqa: NPY002 (seaborn draws jitter from here)
+    save(FIGURES[name](), tmp_path / "b.svg")
+    assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.svg", "b.svg"]
