@@ -10,9 +10,8 @@ import pyarrow.csv
 
 from chromattend.bins import Bins
 from chromattend.errors import UserError
+from chromattend.locations import PUBLISHED_MARKS
 
-# Columns of the files, which have no header: gene, bin from 1, one count per mark, label.
-PUBLISHED_MARKS = ("H3K27me3", "H3K36me3", "H3K4me1", "H3K4me3", "H3K9me3")
 # The gene field holds the last six of an Ensembl id's eleven digits.
 GENE_PREFIX = "ENSG00000"
 
@@ -41,6 +40,7 @@ def read_binned(paths: Sequence[str | Path], bins: Bins) -> tuple[pd.Index, np.n
 
 
 def _read_one(path: Path, bins: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    # The files have no header; bins count from 1.
     columns = ["gene", "bin", *PUBLISHED_MARKS, "label"]
     try:
         table = pa.csv.read_csv(

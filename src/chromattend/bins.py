@@ -159,7 +159,7 @@ def bin_bigwig(
         float32, shape (gene, bin).
 
     Raises:
-        UserError: not a bigWig, other chromosome lengths, or no chromosome in common with the genome.
+        UserError: not a bigWig, other chromosome lengths, values below 0, or no chromosome in common with the genome.
     """
     _check_chromosomes(genes, chrom_sizes)
     try:
@@ -189,6 +189,11 @@ def bin_bigwig(
             window[first - start : last - start] = np.nan_to_num(file.values(chrom, first, last, numpy=True))
             binned = window.reshape(bins.number, bins.size)
             values[row] = binned.mean(axis=1) if statistic == "mean" else binned.sum(axis=1)
+    if (values < 0).any():
+        raise UserError(
+            f"{path}: has values below 0 around genes, as log ratios have; models take counts or a signal from 0, "
+            "such as fold change or -log10 p"
+        )
     return bins.orient(values, genes)
 
 

@@ -1,268 +1,10 @@
-"""The study: configuration and sample sheet, checked before any job, and where each input comes from."""
+"""Checking a configuration against its schema, with messages for users."""
 
-import csv
-import difflib
-import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
-from string import Formatter
 from typing import Any
-from urllib.parse import quote, unquote, urlsplit
 
 import jsonschema
-import yaml
 
-from chromattend.errors import UserError
-
-# Histone marks and variants of the Roadmap consolidated epigenomes. Others need a column in the sheet.
-ROADMAP_MARKS = frozenset(
-    "H2A.Z H2AK5ac H2AK9ac H2BK120ac H2BK12ac H2BK15ac H2BK20ac H2BK5ac H3K14ac H3K18ac H3K23ac H3K23me2 "  # noqa: SIM905
-    "H3K27ac H3K27me3 H3K36me3 H3K4ac H3K4me1 H3K4me2 H3K4me3 H3K56ac H3K79me1 H3K79me2 H3K9ac H3K9me1 "
-    "H3K9me3 H3T11ph H4K12ac H4K20me1 H4K5ac H4K8ac H4K91ac".split()
-)
-MARK_NAME = re.compile(r"\w[\w.+-]*")
-FORMATS = {
-    "reads": (".tagalign", ".tagalign.gz", ".bed", ".bed.gz"),
-    "bam": (".bam",),
-    "bigwig": (".bigwig", ".bw"),
-    "binned": (".csv", ".csv.gz"),
-}
-PARTS = ("train", "valid", "test")
-# What the results hold beside the folders of the epigenomes.
-RESERVED_NAMES = ("tables", "figures", "genes.tsv", "split.tsv", "config.yaml", "report.html")
-MISSING = "none"
-
-
-def format_of(location: str) -> str:
-    """Return `reads`, `bam`, `bigwig` or `binned` by the ending of a URL or path.
-
-    Raises:
-        UserError: the ending is none of those known.
-    """
-    name = urlsplit(location).path.lower() if is_url(location) else location.lower()
-    for kind, suffixes in FORMATS.items():
-        if name.endswith(suffixes):
-            return kind
-    known = ", ".join(suffix for suffixes in FORMATS.values() for suffix in suffixes)
-    raise UserError(f"{location}: the ending does not tell the format; rename the file to end in one of {known}")
-
-
-def is_url(location: str) -> bool:
-    """Tell a URL, which is downloaded, from a local path, which is read where it lies."""
-    return "://" in location
-
-
-def fill(template: str, **fields: str) -> str:
-    """Fill the `{fields}` of a URL or path template.
-
-    Raises:
-        UserError: the template has a field that does not exist here, or a single brace.
-    """
-    known = ", ".join(f"{{{name}}}" for name in fields)
-    try:
-        for _, name, _, _ in Formatter().parse(template):
-            if name is not None and name not in fields:
-                raise UserError(f"source {template!r}: {{{name}}} is not a field; the fields are {known}")
-        return template.format(**fields)
-    except UserError:
-        raise
-    except ValueError as error:
-        raise UserError(f"source {template!r}: {error}; the fields are {known}, correct or remove the braces") from None
-
-
-def download_name(url: str, mirror: str) -> str:
-    """Return the path under the resources folder that a URL is downloaded to.
-
-    What lies under the mirror keeps its relative path below `roadmap/`; anything else goes to
-    `other/{host}/{path}`.
-
-    Raises:
-        UserError: the URL cannot be downloaded, or its path could lead outside that folder or names no file.
-    """
-    if urlsplit(url).scheme not in ("http", "https", "file"):
-        raise UserError(f"source {url!r}: is no https, http or file URL; download it by hand and give its local path")
-    root = mirror.rstrip("/") + "/"
-    if url.startswith(root):
-        folder, path = "roadmap", urlsplit(url[len(root) :]).path
-    else:
-        parts = urlsplit(url)
-        folder, path = "other/" + (parts.hostname or "localhost"), parts.path
-    path = unquote(path).lstrip("/")
-    name = PurePosixPath(folder, path)
-    if not path or path.endswith("/") or ".." in name.parts or any(ord(c) < 32 for c in path):
-        raise UserError(f"source {url!r}: names no file; give the URL of a file, without '..' in its path")
-    return str(name)
-
-
-@dataclass(frozen=True)
-class Epigenome:
-    """One row of the sample sheet.
-
-    Attributes:
-        id: identifier, for instance E003.
-        name, group, colour: what reports and figures show.
-        signal: template of the sources of its marks.
-        sources: mark -> URL or path, for the marks whose column the row fills.
-        missing: marks that the sheet says there are no data for.
-    """
-
-    id: str
-    name: str
-    group: str
-    colour: str
-    signal: str
-    sources: Mapping[str, str]
-    missing: frozenset[str]
-
-
-@dataclass(frozen=True)
-class Study:
-    """A checked configuration with its sample sheet: what to run and where each input comes from."""
-
-    config: dict[str, Any]
-    epigenomes: dict[str, Epigenome]
-    workdir: Path
-    checksums: Mapping[str, tuple[str | None, int | None]]
-
-    @property
-    def marks(self) -> list[str]:
-        """The marks that the models see."""
-        return list(self.config["marks"])
-
-    @property
-    def counted_marks(self) -> list[str]:
-        """The marks of the models and the validation mark."""
-        return _wanted_marks(self.config)
-
-    def is_binned(self, epigenome: str) -> bool:
-        """Whether the epigenome comes as the authors' binned CSV instead of one file per mark."""
-        return (
-            "{mark}" not in self.epigenomes[epigenome].signal
-            and format_of(self.epigenomes[epigenome].signal) == "binned"
-        )
-
-    def has_mark(self, epigenome: str, mark: str) -> bool:
-        """Whether there are data of a mark."""
-        row = self.epigenomes[epigenome]
-        if mark in row.missing:
-            return False
-        return mark in row.sources or "{mark}" in row.signal
-
-    def signal(self, epigenome: str, mark: str) -> str:
-        """Return the URL or path of one mark of one epigenome."""
-        row = self.epigenomes[epigenome]
-        if mark in row.sources:
-            return self._fill(row.sources[mark], epigenome=epigenome, mark=mark)
-        return self._fill(row.signal, epigenome=epigenome, mark=mark)
-
-    def binned(self, epigenome: str) -> list[str]:
-        """Return the URLs or paths of an epigenome's binned CSV files: train, valid, test, or a single one."""
-        template = self.epigenomes[epigenome].signal
-        parts = PARTS if "{part}" in template else ("",)
-        return [self._fill(template, epigenome=epigenome, part=part) for part in parts]
-
-    def source(self, key: str) -> str:
-        """Return the URL or path of `expression` or `annotation`."""
-        return self._fill(self.config["sources"][key])
-
-    def local_path(self, location: str, resources: str) -> str:
-        """Return where a source is read: a path as it stands, a URL's download under `resources`."""
-        if not is_url(location):
-            return location
-        return f"{resources}/{download_name(location, self._mirror)}"
-
-    @property
-    def downloads(self) -> dict[str, str]:
-        """Path under the resources folder -> URL, for every source of the study that is a URL.
-
-        Raises:
-            UserError: two URLs would be written to the same path.
-        """
-        found: dict[str, str] = {}
-        for location in self._locations():
-            if is_url(location):
-                name = download_name(location, self._mirror)
-                if found.setdefault(name, location) != location:
-                    raise UserError(
-                        f"sources: {location!r} and {found[name]!r} have the same path; "
-                        "download one of them by hand and give its local path"
-                    )
-        return found
-
-    @property
-    def _mirror(self) -> str:
-        # It is a URL, in which a folder's name may need its special characters escaped.
-        return fill(self.config["mirror"], workdir=quote(str(self.workdir))).rstrip("/")
-
-    def _fill(self, template: str, **fields: str) -> str:
-        return fill(template, mirror=self._mirror, workdir=str(self.workdir), **fields)
-
-    def _locations(self) -> Iterator[str]:
-        yield self.source("expression")
-        yield self.source("annotation")
-        for epigenome in self.epigenomes:
-            if self.is_binned(epigenome):
-                yield from self.binned(epigenome)
-            for mark in self.counted_marks:
-                if self.has_mark(epigenome, mark):
-                    yield self.signal(epigenome, mark)
-
-
-def load_study(config: dict[str, Any], schemas: Path, workdir: Path, config_name: str = "config") -> Study:
-    """Check a configuration and its sample sheet; every mistake is one line that names key, value and mend.
-
-    Args:
-        config: the merged configuration; missing keys get the schema's defaults.
-        schemas: folder with `config.schema.yaml` and `epigenomes.schema.yaml`.
-        workdir: folder that relative paths start from.
-        config_name: what messages call the configuration, usually its file name.
-
-    Raises:
-        UserError: anything that would make a job fail later.
-    """
-    config_schema = yaml.safe_load((schemas / "config.schema.yaml").read_text())
-    config = with_defaults(config, config_schema)
-    _check(config, config_schema, config_name)
-
-    bins = config["bins"]
-    width = bins["upstream"] + bins["downstream"]
-    if width == 0 or width % bins["size"]:
-        raise UserError(
-            f"{config_name}: key 'bins.size': {bins['size']} does not divide the window of {width} bp; "
-            "change upstream, downstream or size"
-        )
-    if config["validation_mark"] in config["marks"]:
-        raise UserError(
-            f"{config_name}: key 'validation_mark': {config['validation_mark']!r} is also in 'marks'; "
-            "a validation mark must not be seen by the models, remove it from one of them"
-        )
-
-    sheet = workdir / config["epigenomes"]
-    row_schema = yaml.safe_load((schemas / "epigenomes.schema.yaml").read_text())
-    rows, columns = _read_sheet(sheet, config["epigenomes"], row_schema, set(_wanted_marks(config)))
-    for mark in _wanted_marks(config):
-        if mark not in ROADMAP_MARKS and mark not in columns:
-            raise UserError(
-                f"{config_name}: key 'marks': unknown mark {mark!r}{_did_you_mean(mark, ROADMAP_MARKS)}; "
-                f"a mark that Roadmap does not have needs a column of its name in {config['epigenomes']}"
-            )
-
-    unknown = [name for name in config["select"] if name not in rows]
-    if unknown:
-        raise UserError(
-            f"{config_name}: key 'select': epigenome {unknown[0]!r} is not in {config['epigenomes']}"
-            f"{_did_you_mean(unknown[0], rows)}; add its row or remove it"
-        )
-    chosen = {
-        name: _epigenome(row, columns, config)
-        for name, row in rows.items()
-        if not config["select"] or name in config["select"]
-    }
-    study = Study(config, chosen, workdir, _read_checksums(config, workdir))
-    _check_sources(study, config_name)
-    return study
+from chromattend.errors import UserError, did_you_mean
 
 
 def with_defaults(value: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
@@ -276,11 +18,6 @@ def with_defaults(value: dict[str, Any], schema: dict[str, Any]) -> dict[str, An
     return filled
 
 
-def _wanted_marks(config: dict[str, Any]) -> list[str]:
-    validation = config["validation_mark"]
-    return [*config["marks"], *([validation] if validation else [])]
-
-
 # JSON Schema takes 100.0 for an integer, which code that counts with it does not.
 _Validator = jsonschema.validators.extend(
     jsonschema.Draft202012Validator,
@@ -288,7 +25,8 @@ _Validator = jsonschema.validators.extend(
 )
 
 
-def _check(instance: dict[str, Any], schema: dict[str, Any], where: str) -> None:
+def check(instance: dict[str, Any], schema: dict[str, Any], where: str) -> None:
+    """Raise a `UserError` with one line on the first violation of a schema; `where` says in which file or line."""
     error = jsonschema.exceptions.best_match(_Validator(schema).iter_errors(instance))
     if error is not None:
         raise UserError(f"{where}: {_explain(error)}")
@@ -303,17 +41,17 @@ def _explain(error: jsonschema.ValidationError) -> str:
     if error.validator == "additionalProperties":
         name = next(name for name in error.instance if name not in known)
         full = f"{key}.{name}" if key else str(name)
-        return f"unknown key {full!r}{_did_you_mean(str(name), known)}; the keys here are {', '.join(known)}"
+        return f"unknown key {full!r}{did_you_mean(str(name), known)}; the keys here are {', '.join(known)}"
     if error.validator == "required":
         name = next(name for name in expected if name not in error.instance)
         return f"key {name!r} is missing; add it"
     if error.validator == "enum":
         choices = ", ".join(str(choice) for choice in expected)
-        return f"{value} is not known{_did_you_mean(str(error.instance), expected)}; choose one of {choices}"
+        return f"{value} is not known{did_you_mean(str(error.instance), expected)}; choose one of {choices}"
     if error.validator == "type":
         kinds = expected if isinstance(expected, list) else [expected]
-        # Snakemake hands nested values of its --config over as text.
-        hint = " (within braces, --config gives text: use a --configfile)" if isinstance(error.instance, str) else ""
+        # YAML reads 1e-3 as text, and Snakemake the values within braces of its --config.
+        hint = " (write 0.001 for 1e-3, and nested keys into a --configfile)" if isinstance(error.instance, str) else ""
         return f"{value} has the wrong type; give {' or '.join(_KINDS[kind] for kind in kinds)}{hint}"
     if error.validator == "uniqueItems":
         doubled = next(item for item in error.instance if error.instance.count(item) > 1)
@@ -343,169 +81,3 @@ _BOUNDS = {
     "minItems": "a list of this many items at least:",
     "maxItems": "a list of this many items at most:",
 }
-
-
-def _did_you_mean(word: str, known: Any) -> str:
-    close = difflib.get_close_matches(word, [str(item) for item in known], n=1, cutoff=0.6)
-    return f", did you mean {close[0]!r}?" if close else ""
-
-
-def _read_text(path: Path, name: str) -> str:
-    """Read a table of the user, with or without a byte order mark."""
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UserError(f"{name}: is not UTF-8 text ({error.reason}); save it as UTF-8") from None
-
-
-def _read_sheet(
-    path: Path, name: str, schema: dict[str, Any], wanted: set[str]
-) -> tuple[dict[str, dict[str, str]], list[str]]:
-    """Read the sample sheet into rows by epigenome, and the names of its mark columns."""
-    if not path.is_file():
-        raise UserError(f"key 'epigenomes': file {name!r} does not exist; give the path of the sample sheet")
-    text = _read_text(path, name)
-    lines = [
-        (number, line)
-        for number, line in enumerate(text.splitlines(), start=1)
-        if line.strip() and not line.startswith("#")
-    ]
-    if not lines:
-        raise UserError(f"{name}: is empty; it needs a header line and one row per epigenome")
-    table = [next(csv.reader([line], delimiter="\t")) for _, line in lines]
-    header = [cell.strip() for cell in table[0]]
-    fixed = list(schema["properties"])
-    columns = [column for column in header if column not in fixed]
-    for column in header:
-        if header.count(column) > 1:
-            raise UserError(f"{name}: column {column!r} is given twice; remove one")
-    for column in columns:
-        if column not in ROADMAP_MARKS and column not in wanted:
-            raise UserError(
-                f"{name}: unknown column {column!r}{_did_you_mean(column, [*fixed, *sorted(wanted)])}; "
-                f"the columns are {', '.join(fixed)} and names of marks that the configuration lists"
-            )
-    if "epigenome" not in header:
-        raise UserError(f"{name}: column 'epigenome' is missing; the header line must be tab-separated and have it")
-
-    rows: dict[str, dict[str, str]] = {}
-    for (number, _), cells in zip(lines[1:], table[1:], strict=True):
-        where = f"{name} line {number}"
-        if len(cells) != len(header):
-            raise UserError(f"{where}: has {len(cells)} cells where the header has {len(header)}; separate by tabs")
-        row = {column: cell.strip() for column, cell in zip(header, cells, strict=True)}
-        _check(row, schema, where)
-        epigenome = row["epigenome"]
-        if epigenome in rows:
-            raise UserError(f"{where}: epigenome {epigenome!r} is given twice; remove or rename one row")
-        if epigenome in RESERVED_NAMES:
-            raise UserError(f"{where}: epigenome {epigenome!r} is the name of another result; rename it")
-        rows[epigenome] = row
-    if not rows:
-        raise UserError(f"{name}: has a header line but no epigenome; add a row for each")
-    return rows, columns
-
-
-def _epigenome(row: dict[str, str], mark_columns: list[str], config: dict[str, Any]) -> Epigenome:
-    cells = {mark: row[mark] for mark in mark_columns if row[mark]}
-    return Epigenome(
-        id=row["epigenome"],
-        name=row.get("name") or row["epigenome"],
-        group=row.get("group", ""),
-        colour=row.get("colour") or "#808080",
-        signal=row.get("signal") or config["sources"]["signal"],
-        sources={mark: cell for mark, cell in cells.items() if cell != MISSING},
-        missing=frozenset(mark for mark, cell in cells.items() if cell == MISSING),
-    )
-
-
-@contextmanager
-def _located(where: str) -> Iterator[None]:
-    """Say in a mistake's message where it is."""
-    try:
-        yield
-    except UserError as error:
-        raise UserError(f"{where}: {error}") from None
-
-
-def _check_sources(study: Study, config_name: str) -> None:
-    """Check that every source has a known format and that every local file exists."""
-    config, sheet = study.config, study.config["epigenomes"]
-    with _located(f"{config_name}: key 'mirror'"):
-        _ = study._mirror
-    local = {"genome.chrom_sizes": config["genome"]["chrom_sizes"], "genes.include": config["genes"]["include"]}
-    for key in ("expression", "annotation"):
-        with _located(f"{config_name}: key 'sources.{key}'"):
-            location = study.source(key)
-            if study.local_path(location, "") == location:
-                local[f"sources.{key}"] = location
-    for key, path in local.items():
-        if path and not (study.workdir / path).is_file():
-            raise UserError(f"{config_name}: key {key!r}: file {path!r} does not exist; correct the path")
-    for mark in study.counted_marks:
-        if not MARK_NAME.fullmatch(mark):
-            key = "marks" if mark in study.marks else "validation_mark"
-            raise UserError(f"{config_name}: key {key!r}: {mark!r} is no name; use letters, digits and . + - _")
-
-    for name, row in study.epigenomes.items():
-        template = f"{sheet}: epigenome {name!r}, signal"
-        if row.signal == config["sources"]["signal"]:
-            template = f"{config_name}: key 'sources.signal', epigenome {name!r}"
-        with _located(template):
-            binned = study.is_binned(name)
-        for mark in [] if binned else study.marks:
-            if mark in row.missing:
-                raise UserError(
-                    f"{sheet}: epigenome {name!r} has no {mark}, which the models need; "
-                    "give its file, or remove the mark from 'marks' or the row"
-                )
-            if not study.has_mark(name, mark):
-                raise UserError(
-                    f"{template}: {row.signal!r} lacks {{mark}}, so it cannot name the file of {mark}; "
-                    "put {mark} into it or fill the mark's column"
-                )
-        if not binned and config["labels"] == "published":
-            raise UserError(
-                f"{config_name}: key 'labels': 'published' needs the authors' binned CSV, which epigenome {name!r} "
-                "is not; choose rpkm_median"
-            )
-        columns = [mark for mark in study.counted_marks if study.has_mark(name, mark)]
-        for column in ["signal", *columns] if binned else columns:
-            where = f"{sheet}: epigenome {name!r}, {column}" if column in row.sources else template
-            with _located(where):
-                for location in study.binned(name) if column == "signal" else [study.signal(name, column)]:
-                    if (format_of(location) == "binned") != (column == "signal"):
-                        raise UserError(
-                            f"{location!r} holds all marks of an epigenome; "
-                            "put it into the column 'signal', without {mark}"
-                        )
-                    if study.local_path(location, "") == location and not (study.workdir / location).is_file():
-                        raise UserError(f"file {location!r} does not exist; correct the path")
-    _ = study.downloads  # raises where two URLs collide
-
-
-def _read_checksums(config: dict[str, Any], workdir: Path) -> dict[str, tuple[str | None, int | None]]:
-    """Read the table of known checksums: URL -> (algorithm:digest, size in bytes)."""
-    name = config["sources"]["checksums"]
-    if not name:
-        return {}
-    path = workdir / name
-    if not path.is_file():
-        raise UserError(f"key 'sources.checksums': file {name!r} does not exist; correct the path or give null")
-    known: dict[str, tuple[str | None, int | None]] = {}
-    reader = csv.DictReader(_read_text(path, name).splitlines(), delimiter="\t")
-    if "url" not in (reader.fieldnames or []):
-        raise UserError(f"{name}: column 'url' is missing; the columns are url, checksum and size")
-    for row in reader:
-        checksum, size = (row.get("checksum") or "").strip(), (row.get("size") or "").strip()
-        if checksum and not re.fullmatch(r"sha256:[0-9a-fA-F]{64}|md5:[0-9a-fA-F]{32}", checksum):
-            raise UserError(
-                f"{name} line {reader.line_num}: checksum {checksum!r} is not valid; "
-                "give sha256: or md5: and its hexadecimal digits"
-            )
-        if size and not size.isdecimal():
-            raise UserError(
-                f"{name} line {reader.line_num}: size {size!r} is not a number of bytes; correct it or leave it empty"
-            )
-        known[row["url"]] = (checksum.lower() or None, int(size) if size else None)
-    return known

@@ -1,13 +1,12 @@
 """Gene expression: the RPKM matrix and the labels made from it."""
 
-import difflib
 import zlib
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from chromattend.errors import UserError
+from chromattend.errors import UserError, did_you_mean
 
 
 def read_gene_ids(path: str | Path) -> pd.Index:
@@ -45,11 +44,9 @@ def _read(path: str | Path, columns: list[str]) -> pd.DataFrame:
         header = pd.read_csv(path, sep="\t", nrows=0, index_col=False).columns
         for column in columns:
             if column not in header:
-                close = difflib.get_close_matches(column, header, n=1, cutoff=0.6)
-                hint = f", did you mean {close[0]!r}?" if close else ""
                 raise UserError(
-                    f"{path}: line 1: has no column {column!r}{hint}; the matrix needs gene_id and one column "
-                    "per epigenome, separated by tabs"
+                    f"{path}: line 1: has no column {column!r}{did_you_mean(column, header)}; "
+                    "the matrix needs gene_id and one column per epigenome, separated by tabs"
                 )
         # As text, so that a bad value can be shown as it stands; by position, because of the trailing tab.
         table = pd.read_csv(

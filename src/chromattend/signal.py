@@ -9,10 +9,9 @@ import pandas as pd
 import xarray as xr
 
 from chromattend import __version__
-from chromattend.binned import PUBLISHED_MARKS, doubled_marks, read_binned
+from chromattend.binned import doubled_marks, read_binned
 from chromattend.bins import Bins, bin_bigwig, count_reads
-from chromattend.config import format_of
-from chromattend.errors import UserError
+from chromattend.locations import PUBLISHED_MARKS, format_of
 from chromattend.reads import ReadOptions, read_bam, read_intervals
 from chromattend.sources import file_sha256
 
@@ -74,11 +73,8 @@ def import_binned(
         `counts[gene, bin, mark]`, int32, and `label[gene]`.
 
     Raises:
-        UserError: the files lack one of the marks, or are damaged.
+        UserError: the files are damaged.
     """
-    for mark in marks:
-        if mark not in PUBLISHED_MARKS:
-            raise UserError(f"marks: {mark} is not in binned CSV files, which have {', '.join(PUBLISHED_MARKS)}")
     genes, counts, labels = read_binned(paths, bins)
     counts = counts[:, :, [PUBLISHED_MARKS.index(mark) for mark in marks]]
     doubled = doubled_marks(counts, marks)

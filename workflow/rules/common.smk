@@ -12,9 +12,9 @@ sys.path.insert(0, SOURCE)
 os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [SOURCE, os.environ.get("PYTHONPATH")])))
 
 from chromattend import STAGE_VERSIONS
-from chromattend.config import load_study
 from chromattend.errors import UserError
 from chromattend.models import REGISTRY
+from chromattend.study import load_study
 
 try:
     STUDY = load_study(

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 import yaml
 
-from chromattend.config import RESERVED_NAMES, Study, download_name, format_of, load_study
 from chromattend.errors import UserError
+from chromattend.locations import download_name, format_of
 from chromattend.models import REGISTRY
+from chromattend.study import RESERVED_NAMES, Study, load_study
 
 SCHEMAS = Path(__file__).parents[2] / "workflow/schemas"
 MIRROR = "https://egg2.wustl.edu/roadmap/data"
@@ -83,6 +84,11 @@ def at(config: dict[str, Any], path: tuple[str, ...]) -> Any:
         ({"validation_mark": "H3K27Ac"}, ["unknown mark 'H3K27Ac'", "did you mean 'H3K27ac'"]),
         ({"models": ["deepcrome"]}, ["'models.0'", "'deepcrome'", "did you mean 'deepchrome'", "linear_svc"]),
         ({"split": {"mode": "chromosomes"}}, ["'split.mode'", "'chromosomes'", "did you mean 'chromosome'"]),
+        (
+            {"split": {"valid_chromosomes": ["chr7", "chr8"], "test_chromosomes": ["chr8"]}},
+            ["'split.test_chromosomes': 'chr8'", "'split.valid_chromosomes'", "remove"],
+        ),
+        ({"training": {"learning_rate": "1e-3"}}, ["'training.learning_rate': '1e-3'", "a number", "0.001"]),
         ({"marks": "H3K4me3"}, ["'marks': 'H3K4me3'", "wrong type", "give a list"]),
         ({"marks": [4]}, ["'marks.0': 4", "give a text"]),
         ({"bins": None}, ["'bins': None", "give a mapping of keys"]),
@@ -165,6 +171,10 @@ def test_a_mistake_in_the_configuration_is_one_line(workdir: Path, changes: dict
         ("epigenome\tsignal\nE003\treads/{mark}.bam\n", ["'E003', signal", "'reads/H3K27me3.bam' does not exist"]),
         ("epigenome\tsignal\nE003\thttps://host/a.bam\n", ["'E003', signal", "lacks {mark}", "H3K27me3"]),
         ("epigenome\tsignal\nE003\t{part}.csv\n", ["'E003', signal", "'train.csv' does not exist"]),
+        (
+            "epigenome\tsignal\tH3K4me3\nE003\thttps://host/a.csv\thttps://host/a.bam\n",
+            ["'E003', H3K4me3", "'https://host/a.bam' would not be read", "empty the cell"],
+        ),
         (
             "epigenome\tH3K4me3\tH3K9me3\nE003\thttp://host:81/a.bam\thttp://host:82/a.bam\n",
             ["'http://host:81/a.bam'", "'http://host:82/a.bam'", "the same path", "by hand"],
@@ -360,6 +370,12 @@ def test_binned_csv_stands_for_all_marks(workdir: Path, signal: str, files: list
     assert not study.has_mark("E003", "H3K27ac")
     study = load(workdir, f"epigenome\tsignal\tH3K27ac\nE003\t{signal}\tac.bam\n")
     assert study.has_mark("E003", "H3K27ac")
+
+
+def test_binned_csv_has_only_the_published_marks(workdir: Path) -> None:
+    sheet = "epigenome\tsignal\nE003\thttps://host/a.csv\n"
+    message = mistake(workdir, sheet, marks=["H3K4me3", "H3K9ac"])
+    assert "'marks': H3K9ac is not in the binned CSV of epigenome 'E003'" in message
 
 
 def test_binned_csv_can_be_downloaded(workdir: Path) -> None:

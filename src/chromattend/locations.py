@@ -1,0 +1,78 @@
+"""URLs and paths of sources: templates, formats by ending, and where a download goes."""
+
+from pathlib import PurePosixPath
+from string import Formatter
+from urllib.parse import unquote, urlsplit
+
+from chromattend.errors import UserError
+
+FORMATS = {
+    "reads": (".tagalign", ".tagalign.gz", ".bed", ".bed.gz"),
+    "bam": (".bam",),
+    "bigwig": (".bigwig", ".bw"),
+    "binned": (".csv", ".csv.gz"),
+}
+PARTS = ("train", "valid", "test")
+# Marks of the authors' binned CSV files, in the order of their columns.
+PUBLISHED_MARKS = ("H3K27me3", "H3K36me3", "H3K4me1", "H3K4me3", "H3K9me3")
+
+
+def format_of(location: str) -> str:
+    """Return `reads`, `bam`, `bigwig` or `binned` by the ending of a URL or path.
+
+    Raises:
+        UserError: the ending is none of those known.
+    """
+    name = urlsplit(location).path.lower() if is_url(location) else location.lower()
+    for kind, suffixes in FORMATS.items():
+        if name.endswith(suffixes):
+            return kind
+    known = ", ".join(suffix for suffixes in FORMATS.values() for suffix in suffixes)
+    raise UserError(f"{location}: the ending does not tell the format; rename the file to end in one of {known}")
+
+
+def is_url(location: str) -> bool:
+    """Tell a URL, which is downloaded, from a local path, which is read where it lies."""
+    return "://" in location
+
+
+def fill(template: str, **fields: str) -> str:
+    """Fill the `{fields}` of a URL or path template.
+
+    Raises:
+        UserError: the template has a field that does not exist here, or a single brace.
+    """
+    known = ", ".join(f"{{{name}}}" for name in fields)
+    try:
+        for _, name, _, _ in Formatter().parse(template):
+            if name is not None and name not in fields:
+                raise UserError(f"source {template!r}: {{{name}}} is not a field; the fields are {known}")
+        return template.format(**fields)
+    except UserError:
+        raise
+    except ValueError as error:
+        raise UserError(f"source {template!r}: {error}; the fields are {known}, correct or remove the braces") from None
+
+
+def download_name(url: str, mirror: str) -> str:
+    """Return the path under the resources folder that a URL is downloaded to.
+
+    What lies under the mirror keeps its relative path below `roadmap/`; anything else goes to
+    `other/{host}/{path}`.
+
+    Raises:
+        UserError: the URL cannot be downloaded, or its path could lead outside that folder or names no file.
+    """
+    if urlsplit(url).scheme not in ("http", "https", "file"):
+        raise UserError(f"source {url!r}: is no https, http or file URL; download it by hand and give its local path")
+    root = mirror.rstrip("/") + "/"
+    if url.startswith(root):
+        folder, path = "roadmap", urlsplit(url[len(root) :]).path
+    else:
+        parts = urlsplit(url)
+        folder, path = "other/" + (parts.hostname or "localhost"), parts.path
+    path = unquote(path).lstrip("/")
+    name = PurePosixPath(folder, path)
+    if not path or path.endswith("/") or ".." in name.parts or any(ord(c) < 32 for c in path):
+        raise UserError(f"source {url!r}: names no file; give the URL of a file, without '..' in its path")
+    return str(name)
