@@ -52,10 +52,9 @@ UNEXPLAINED = (1.5, 0.8)
 class Grid:
     """The genome in cells of `CELL` bp, numbered through all chromosomes; a rest at each end is left out.
 
-    Attributes
-    ----------
-    names, sizes : chromosome names, and lengths in bp, shape (chromosome,).
-    first : number of each chromosome's first cell, and at the end that of all cells, shape (chromosome + 1,).
+    Attributes:
+        names, sizes: chromosome names, and lengths in bp, shape (chromosome,).
+        first: number of each chromosome's first cell, and at the end that of all cells, shape (chromosome + 1,).
     """
 
     names: list[str]
@@ -72,15 +71,13 @@ class Grid:
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """List the cells around genomic elements, within their chromosomes.
 
-        Parameters
-        ----------
-        chrom, centre, sign : chromosome number, position (bp) and direction (1 or -1), shape (element,).
-        before, after : extent from the centre in the element's own direction (bp), shape (element,).
+        Args:
+            chrom, centre, sign: chromosome number, position (bp) and direction (1 or -1), shape (element,).
+            before, after: extent from the centre in the element's own direction (bp), shape (element,).
 
-        Returns
-        -------
-        element, cell : number of the element and of the cell, shape (pair,).
-        distance : of the cell's middle from the centre, in the element's direction (bp), shape (pair,).
+        Returns:
+            element, cell: number of the element and of the cell, shape (pair,).
+            distance: of the cell's middle from the centre, in the element's direction (bp), shape (pair,).
         """
         low = np.maximum((centre - np.where(sign > 0, before, after)) // CELL, 0)
         high = np.minimum((centre + np.where(sign > 0, after, before)) // CELL + 1, np.diff(self.first)[chrom])
@@ -95,11 +92,10 @@ class Grid:
 class Genes:
     """Genes on a grid; all arrays have shape (gene,).
 
-    Attributes
-    ----------
-    ids, symbols, kinds : Ensembl-like ids without version, symbols, and GENCODE's gene types.
-    chrom, tss, sign : chromosome number, TSS (1-based, bp) and direction (1 or -1).
-    length : in bp.
+    Attributes:
+        ids, symbols, kinds: Ensembl-like ids without version, symbols, and GENCODE's gene types.
+        chrom, tss, sign: chromosome number, TSS (1-based, bp) and direction (1 or -1).
+        length: in bp.
     """
 
     ids: np.ndarray
@@ -124,19 +120,16 @@ def simulate_mirror(
     The same arguments give the same bytes. A folder that is complete for these arguments is left as it is; one
     that was interrupted, or was made from others, is written anew.
 
-    Parameters
-    ----------
-    folder : where the mirror goes. At its top lies `truth.tsv`, a row per gene: gene, informative, and whether
-        it is transcribed (ON or OFF) in each epigenome; and `simulation.json`, the arguments, written last.
-    chrom_sizes : tab-separated names and lengths (bp) of the chromosomes; 15,000 bp a gene at least.
-    epigenomes : their names. The quality of the data, and so the AUC of models, rises from first to last.
-    genes : number of protein-coding genes. A file has about 75 reads for each.
-    seed : whole number from 0.
+    Args:
+        folder: where the mirror goes. At its top lies `truth.tsv`, a row per gene: gene, informative, and whether
+            it is transcribed (ON or OFF) in each epigenome; and `simulation.json`, the arguments, written last.
+        chrom_sizes: tab-separated names and lengths (bp) of the chromosomes; 15,000 bp a gene at least.
+        epigenomes: their names. The quality of the data, and so the AUC of models, rises from first to last.
+        genes: number of protein-coding genes. A file has about 75 reads for each.
+        seed: whole number from 0.
 
-    Raises
-    ------
-    UserError
-        No mirror can be made from the arguments.
+    Raises:
+        UserError: no mirror can be made from the arguments.
     """
     folder, names = Path(folder), list(epigenomes)
     sizes = read_chrom_sizes(chrom_sizes)
@@ -238,10 +231,9 @@ def place_other(rng: np.random.Generator, grid: Grid, genes: int) -> Genes:
 def transcription(rng: np.random.Generator, genes: int, epigenomes: int) -> tuple[np.ndarray, np.ndarray]:
     """Draw which genes are ON: housekeeping genes everywhere, silent ones nowhere, others by epigenome.
 
-    Returns
-    -------
-    on : bool, shape (gene, epigenome).
-    level : log RPKM that goes with it, partly a gene's own in all epigenomes, shape (gene, epigenome).
+    Returns:
+        on: bool, shape (gene, epigenome).
+        level: log RPKM that goes with it, partly a gene's own in all epigenomes, shape (gene, epigenome).
     """
     kind = rng.choice(["housekeeping", "silent", "variable"], size=(genes, 1), p=[0.32, 0.25, 0.43])
     on = (kind == "housekeeping") | ((kind == "variable") & (rng.random((genes, epigenomes)) < 0.5))
@@ -252,9 +244,8 @@ def transcription(rng: np.random.Generator, genes: int, epigenomes: int) -> tupl
 def measure_rpkm(rng: np.random.Generator, on: np.ndarray, level: np.ndarray) -> np.ndarray:
     """Draw RPKM, log-normal around `level`, with exact zeros among genes that are OFF.
 
-    Returns
-    -------
-    RPKM, shape (gene, 1 + epigenome): of the reference, which is a mix of all epigenomes, and of each of them.
+    Returns:
+        RPKM, shape (gene, 1 + epigenome): of the reference, which is a mix of all epigenomes, and of each of them.
     """
     rpkm = np.exp(level + np.linspace(*UNEXPLAINED, on.shape[1]) * rng.normal(size=on.shape))
     rpkm[~on & (rng.random(on.shape) < rng.uniform(0.1, 0.35, size=on.shape[1]))] = 0
@@ -269,14 +260,12 @@ def mark_shape(mark: str, distance: np.ndarray, length: np.ndarray) -> np.ndarra
     H3K4me1 lies further out and lacks at the TSS (Heintzman et al., Nat. Genet. 2007). H3K36me3 rises along the
     transcribed body; H3K27me3 and H3K9me3 are broad domains over silent genes (Barski et al. 2007).
 
-    Parameters
-    ----------
-    distance : from the TSS in the gene's direction (bp), shape (pair,).
-    length : of the gene (bp), shape (pair,).
+    Args:
+        distance: from the TSS in the gene's direction (bp), shape (pair,).
+        length: of the gene (bp), shape (pair,).
 
-    Returns
-    -------
-    Density from 0 to about 1, shape (pair,).
+    Returns:
+        Density from 0 to about 1, shape (pair,).
     """
     after_end = np.maximum(distance - length, 0)
     match mark:
@@ -329,15 +318,13 @@ class Landscape:
     ) -> Iterator[tuple[str, np.ndarray]]:
         """Draw the reads of one epigenome, mark by mark.
 
-        Parameters
-        ----------
-        active : whether a gene's chromatin is that of a transcribed gene, shape (gene,).
-        level : the log RPKM that it fits, shape (gene,).
-        enrichment : share of `FRIP` that the experiments reach.
+        Args:
+            active: whether a gene's chromatin is that of a transcribed gene, shape (gene,).
+            level: the log RPKM that it fits, shape (gene,).
+            enrichment: share of `FRIP` that the experiments reach.
 
-        Yields
-        ------
-        The mark, and how many of its reads start in each cell, shape (cell,).
+        Yields:
+            The mark, and how many of its reads start in each cell, shape (cell,).
         """
         cells, genes = self.grid.first[-1], len(active)
         depth = READS_PER_GENE * genes * rng.lognormal(0, 0.15)
