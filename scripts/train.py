@@ -2,7 +2,8 @@ from pathlib import Path
 
 from chromattend.files import read_netcdf, write_table
 from chromattend.logs import logged
-from chromattend.training import TrainingOptions, train
+from chromattend.training import train
+from chromattend.training.options import TrainingOptions
 
 with logged(snakemake.log[0]):
     training = {key: value for key, value in snakemake.params.training.items() if key != "gpus"}

@@ -18,13 +18,14 @@ from builders import MARKS, synthetic_dataset
 from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import FunctionTransformer
 
-from chromattend.classifier import ChromatinClassifier, EpigenomeDataModule
 from chromattend.errors import UserError
 from chromattend.evaluate import predict
 from chromattend.models import REGISTRY, load_model
 from chromattend.models.base import Contract, TrainedModel
 from chromattend.models.network import Network
-from chromattend.training import Genes, TrainingOptions, train
+from chromattend.training import train
+from chromattend.training.classifier import ChromatinClassifier, EpigenomeDataModule
+from chromattend.training.options import Genes, TrainingOptions
 
 NETWORKS = [name for name, spec in REGISTRY.items() if spec.kind == "network"]
 SMALL = {"random_forest": {"n_estimators": 30}, "deepchrome": {"hidden1": 40, "hidden2": 20}}

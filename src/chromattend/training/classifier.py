@@ -20,7 +20,7 @@ from torchmetrics.classification import BinaryAUROC
 from chromattend.errors import UserError
 from chromattend.models.base import Contract
 from chromattend.models.network import SCORING_BATCH, Network
-from chromattend.training import Genes, TrainingOptions
+from chromattend.training.options import Genes, TrainingOptions
 
 logger = logging.getLogger(__name__)
 

@@ -1,7 +1,6 @@
 """Training: one function for every model of the registry."""
 
 import logging
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,43 +11,9 @@ from sklearn.metrics import roc_auc_score
 
 from chromattend.models import REGISTRY
 from chromattend.models.base import Contract, TrainedModel
+from chromattend.training.options import Genes, TrainingOptions
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class TrainingOptions:
-    """How models are trained; the configuration's `training` section. All but seed and threads are of networks."""
-
-    max_epochs: int = 60
-    patience: int = 8
-    batch_size: int = 32
-    learning_rate: float = 2e-3
-    weight_decay: float = 0.01
-    gradient_clip: float = 1.0
-    seed: int = 1
-    accelerator: str = "auto"
-    threads: int = 1
-
-
-@dataclass(frozen=True)
-class Genes:
-    """The genes of one part of the split.
-
-    Attributes:
-        counts: float32, shape (gene, bin, mark).
-        labels: float32, shape (gene,).
-    """
-
-    counts: np.ndarray
-    labels: np.ndarray
-
-    @classmethod
-    def of(cls, dataset: xr.Dataset, part: str) -> "Genes":
-        """Take a part out of a dataset."""
-        chosen = dataset["split"].values == part
-        counts, labels = dataset["counts"].values[chosen], dataset["label"].values[chosen]
-        return cls(counts.astype(np.float32), labels.astype(np.float32))
 
 
 def train(
@@ -76,7 +41,7 @@ def train(
     logger.info("%s: training on %d genes, choosing on %d", model, len(learn.labels), len(valid.labels))
     if REGISTRY[model].kind == "network":
         # Lightning takes seconds to import, which baselines need not wait for.
-        from chromattend.classifier import train_network
+        from chromattend.training.classifier import train_network
 
         return train_network(contract, learn, valid, model_options, options, work_folder)
     return _train_baseline(contract, learn, valid, model_options, options)
