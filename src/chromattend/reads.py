@@ -12,12 +12,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 import pysam
-from isal import igzip
+from isal import igzip, igzip_lib
 
 from chromattend.errors import UserError
 
 BLOCK_BYTES = 16 << 20
 BAM_BLOCK_READS = 500_000
+# What a truncated or damaged gzip file raises.
+DAMAGED = (EOFError, OSError, zlib.error, igzip_lib.IsalError)
 # Lines that the BED format allows before the first interval (UCSC, "BED format").
 COMMENTS = ("#", "track", "browser")
 
@@ -125,8 +127,8 @@ def read_intervals(
             )
             for batch in reader:
                 yield from _split(path, batch, options, sizes)
-    except (EOFError, zlib.error, OSError) as error:
-        raise UserError(f"{path}: is truncated or damaged ({error}); download it again") from None
+    except DAMAGED as error:
+        raise _damaged(path, error) from None
     except (pa.ArrowInvalid, pa.ArrowKeyError, StopIteration) as error:
         raise _bad_line(path, options) or UserError(f"{path}: cannot be read as BED ({error})") from None
 
@@ -158,8 +160,8 @@ def read_bam(
 ) -> Iterator[Reads]:
     """Stream the alignments of a BAM file, from its first to its last aligned base; no index is needed.
 
-    By default mapped, primary, not duplicate reads that passed quality checks count, as in
-    `bedtools multicov`, which however counts secondary alignments too.
+    By default mapped, primary, not duplicate reads that passed quality checks count. `bedtools multicov` differs in
+    counting secondary and supplementary alignments and unmapped reads that have a position.
 
     Raises:
         UserError: the file is no BAM, or is truncated.
@@ -205,22 +207,28 @@ def _bad_line(path: str | Path, options: ReadOptions) -> UserError | None:
 
     The fast reader cannot name lines; this slow one runs only once something is known to be wrong.
     """
-    number = 0
+    columns = None
     opener = gzip.open if str(path).endswith(".gz") else open
-    with opener(path, "rt", encoding="utf-8", errors="replace") as file:
-        columns = None
-        for number, line in enumerate(file, start=1):
-            text = line.rstrip("\r\n")
-            if not text or (columns is None and text.startswith(COMMENTS)):
-                continue
-            cells = text.split("\t")
-            problem = _problem(cells, columns, options)
-            if problem:
-                return UserError(f"{path}: line {number}: {problem}")
-            columns = len(cells)
-    if number == 0 or columns is None:
-        return UserError(f"{path}: is empty; it holds no reads")
+    try:
+        with opener(path, "rt", encoding="utf-8", errors="replace") as file:
+            for number, line in enumerate(file, start=1):
+                text = line.rstrip("\r\n")
+                if not text or (columns is None and text.startswith(COMMENTS)):
+                    continue
+                cells = text.split("\t")
+                problem = _problem(cells, columns, options)
+                if problem:
+                    return UserError(f"{path}: line {number}: {problem}")
+                columns = len(cells)
+    except DAMAGED as error:
+        return _damaged(path, error)
+    if columns is None:
+        return UserError(f"{path}: is empty; it holds no reads, correct the source")
     return None
+
+
+def _damaged(path: str | Path, error: BaseException) -> UserError:
+    return UserError(f"{path}: is truncated or damaged ({error}); download it again")
 
 
 def _problem(cells: list[str], columns: int | None, options: ReadOptions) -> str | None:

@@ -1,0 +1,338 @@
+"""Counting in bins: against the published counts, bedtools, and per-base computation."""
+
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyBigWig
+import pysam
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from chromattend import reads as reads_module
+from chromattend.bins import Bins, bin_bigwig, count_reads
+from chromattend.errors import UserError
+from chromattend.genes import build_gene_table, read_annotation, read_chrom_sizes
+from chromattend.reads import ReadOptions, read_bam, read_intervals
+
+SIZES = {"chr1": 2000, "chr2": 900}
+SMALL = Bins(upstream=300, downstream=300, size=100)
+
+
+def count(path: Path, genes: pd.DataFrame, bins: Bins = SMALL, options: ReadOptions | None = None) -> np.ndarray:
+    reader = read_bam if path.suffix == ".bam" else read_intervals
+    return count_reads(reader(path, options, SIZES), genes, bins, SIZES, path)[0]
+
+
+def write_bam(path: Path, rows: list[tuple[str, int, int, int]], sizes: dict[str, int]) -> Path:
+    """Write reads (chrom, start, end, flag) as an indexed BAM file."""
+    header = pysam.AlignmentHeader.from_references(list(sizes), list(sizes.values()))
+    unsorted = path.with_name("unsorted.bam")
+    with pysam.AlignmentFile(str(unsorted), "wb", header=header) as file:
+        for number, (chrom, start, end, flag) in enumerate(rows):
+            read = pysam.AlignedSegment(header)
+            read.query_name = f"read{number}"
+            read.flag = flag
+            read.reference_name, read.reference_start = chrom, start
+            read.mapping_quality = 20
+            if not flag & 4:
+                read.cigartuples = [(0, end - start)]
+            file.write(read)
+    pysam.sort("-o", str(path), str(unsorted))
+    pysam.index(str(path))
+    return path
+
+
+def bedtools_counts(bam: Path, intervals: list[tuple[str, int, int]], folder: Path) -> list[int]:
+    bed = folder / "bins.bed"
+    bed.write_text("".join(f"{chrom}\t{start}\t{end}\n" for chrom, start, end in intervals))
+    command = ["bedtools", "multicov", "-bams", str(bam), "-bed", str(bed)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    return [int(line.split("\t")[-1]) for line in done.stdout.splitlines()]
+
+
+@pytest.fixture(scope="module")
+def covered(real_data: Path) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
+    """The real genes whose windows the real reads cover, with their published counts by mark."""
+    truth = np.load(real_data / "chromatin" / "E003_union_counts.npz", allow_pickle=True)
+    annotation = read_annotation(real_data / "roadmap" / "gencode_10_genes.gtf.gz")
+    table = build_gene_table(annotation, pd.Index(truth["gene"]))
+    assert table["gene"].tolist() == truth["gene"].tolist()
+    regions = pd.read_csv(real_data / "chromatin" / "demo_regions.bed", sep="\t", names=["chrom", "start", "end"])
+    pairs = table.reset_index().merge(regions, on="chrom")
+    inside = pairs[(pairs["start"] <= pairs["tss"] - 5000) & (pairs["end"] >= pairs["tss"] + 5000)]
+    rows = np.sort(inside["index"].unique())
+    counts = {mark: truth["X"][rows, :, index] for index, mark in enumerate(truth["marks"])}
+    return table.iloc[rows].reset_index(drop=True), counts
+
+
+MARKS = ["H3K27me3", "H3K36me3", "H3K4me1", "H3K4me3", "H3K9me3"]
+
+
+@pytest.mark.parametrize("mark", MARKS)
+def test_real_reads_give_the_published_counts(
+    real_data: Path, repository: Path, covered: tuple[pd.DataFrame, dict[str, np.ndarray]], mark: str
+) -> None:
+    table, truth = covered
+    assert len(table) == 143
+    sizes = read_chrom_sizes(repository / "resources" / "hg19.chrom.sizes")
+    path = real_data / "chromatin" / f"E003-{mark}.demo_regions.tagAlign.gz"
+    counts, numbers = count_reads(read_intervals(path), table, Bins(), sizes, path)
+    assert np.array_equal(counts, truth[mark])
+    assert counts.sum() > 0
+    assert numbers["reads_elsewhere"] == 0
+
+
+def test_real_reads_as_bam_give_the_published_counts(
+    real_data: Path,
+    repository: Path,
+    tmp_path: Path,
+    covered: tuple[pd.DataFrame, dict[str, np.ndarray]],
+) -> None:
+    table, truth = covered
+    sizes = read_chrom_sizes(repository / "resources" / "hg19.chrom.sizes")
+    for mark in MARKS:
+        source = pd.read_csv(
+            real_data / "chromatin" / f"E003-{mark}.demo_regions.tagAlign.gz", sep="\t", usecols=[0, 1, 2], header=None
+        )
+        rows = [(chrom, start, end, 0) for chrom, start, end in source.itertuples(index=False)]
+        path = write_bam(tmp_path / f"{mark}.bam", rows, sizes)
+        counts, _ = count_reads(read_bam(path), table, Bins(), sizes, path)
+        assert np.array_equal(counts, truth[mark]), mark
+
+
+def test_real_reads_in_small_blocks_give_the_same(
+    real_data: Path,
+    repository: Path,
+    covered: tuple[pd.DataFrame, dict[str, np.ndarray]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    table, truth = covered
+    monkeypatch.setattr(reads_module, "BLOCK_BYTES", 10_000)
+    sizes = read_chrom_sizes(repository / "resources" / "hg19.chrom.sizes")
+    path = real_data / "chromatin" / "E003-H3K9me3.demo_regions.tagAlign.gz"
+    assert np.array_equal(count_reads(read_intervals(path), table, Bins(), sizes, path)[0], truth["H3K9me3"])
+
+
+reads = st.lists(
+    st.sampled_from(list(SIZES)).flatmap(
+        lambda chrom: st.tuples(st.just(chrom), st.integers(0, SIZES[chrom] - 1), st.integers(1, 250)).map(
+            lambda read: (read[0], read[1], min(read[1] + read[2], SIZES[read[0]]))
+        )
+    ),
+    min_size=1,
+    max_size=60,
+)
+# TSSs close to each other, and to both ends of the chromosomes, where windows are cut or leave it altogether.
+starts = st.lists(
+    st.tuples(st.sampled_from(list(SIZES)), st.integers(1, 2400), st.sampled_from("+-")), min_size=1, max_size=6
+)
+
+
+@pytest.mark.skipif(not shutil.which("bedtools"), reason="bedtools is not installed (Debian: apt install bedtools)")
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(reads=reads, starts=starts, size=st.sampled_from([1, 7, 50, 100]), number=st.integers(1, 6))
+def test_bedtools_multicov_agrees(
+    tmp_path: Path,
+    genes: Callable[..., pd.DataFrame],
+    reads: list[tuple[str, int, int]],
+    starts: list[tuple[str, int, str]],
+    size: int,
+    number: int,
+) -> None:
+    bins = Bins(upstream=size * (number // 2), downstream=size * (number - number // 2), size=size)
+    table = genes(*starts)
+    tags = tmp_path / "reads.tagAlign"
+    tags.write_text("".join(f"{chrom}\t{start}\t{end}\tN\t1000\t+\n" for chrom, start, end in reads))
+    bam = write_bam(tmp_path / "reads.bam", [(*read, 0) for read in reads], SIZES)
+
+    first = bins.starts(table)
+    edges = first[:, None] + np.arange(bins.number + 1) * size
+    expected = np.zeros((len(table), bins.number), dtype=int)
+    inside, intervals = [], []
+    for row, chrom in enumerate(table["chrom"]):
+        for column in range(bins.number):
+            # bedtools knows no place outside of a chromosome: no read lies there.
+            low, high = max(edges[row, column], 0), min(edges[row, column + 1], SIZES[chrom])
+            if low < high:
+                inside.append((row, column))
+                intervals.append((chrom, low, high))
+    if intervals:
+        expected[tuple(zip(*inside, strict=True))] = bedtools_counts(bam, intervals, tmp_path)
+    assert np.array_equal(count(tags, table, bins), expected)
+    assert np.array_equal(count(bam, table, bins), expected)
+
+
+@pytest.mark.parametrize(
+    ("options", "counted"),
+    [
+        ({}, ["primary"]),
+        ({"duplicates": True}, ["primary", "duplicate"]),
+        ({"secondary": True}, ["primary", "secondary", "supplementary"]),
+        ({"qc_fail": True}, ["primary", "qc_fail"]),
+        ({"min_mapq": 21}, []),
+    ],
+)
+def test_flags_of_bam_reads(
+    tmp_path: Path, genes: Callable[..., pd.DataFrame], options: dict, counted: list[str]
+) -> None:
+    flags = {"primary": 0, "unmapped": 4, "secondary": 256, "qc_fail": 512, "duplicate": 1024, "supplementary": 2048}
+    # One read a bin, so that the counts tell which reads were taken.
+    rows = [("chr1", 700 + 100 * index, 736 + 100 * index, flag) for index, flag in enumerate(flags.values())]
+    path = write_bam(tmp_path / "flags.bam", rows, SIZES)
+    table = genes(("chr1", 1000, "+"))
+    if not counted:
+        assert count(path, table, options=ReadOptions(min_mapq=20)).sum() == 1
+        with pytest.raises(UserError, match="it holds no reads"):
+            count(path, table, options=ReadOptions(**options))
+        return
+    taken = count(path, table, options=ReadOptions(**options))[0]
+    assert [name for name, number in zip(flags, taken, strict=True) if number] == [
+        name for name in flags if name in counted
+    ]
+    if shutil.which("bedtools") and not options:
+        intervals = [("chr1", 700 + 100 * index, 800 + 100 * index) for index in range(6)]
+        theirs = dict(zip(flags, bedtools_counts(path, intervals, tmp_path), strict=True))
+        ours = dict(zip(flags, count(path, table, options=ReadOptions(secondary=True))[0].tolist(), strict=True))
+        # multicov counts unmapped reads that have a position.
+        assert theirs == ours | {"unmapped": 1}
+
+
+def test_a_spliced_read_spans_from_first_to_last_base(tmp_path: Path, genes: Callable[..., pd.DataFrame]) -> None:
+    header = pysam.AlignmentHeader.from_references(list(SIZES), list(SIZES.values()))
+    with pysam.AlignmentFile(str(tmp_path / "spliced.bam"), "wb", header=header) as file:
+        read = pysam.AlignedSegment(header)
+        read.query_name, read.flag, read.reference_name, read.reference_start = "r", 0, "chr1", 790
+        read.cigartuples = [(0, 10), (3, 200), (0, 10)]
+        file.write(read)
+    assert count(tmp_path / "spliced.bam", genes(("chr1", 1000, "+"))).tolist() == [[1, 1, 1, 1, 0, 0]]
+
+
+def test_minus_strand_windows_turn_round_on_request(
+    genes: Callable[..., pd.DataFrame], write: Callable[..., Path]
+) -> None:
+    path = write("r.bed", [("chr1", 700, 736), ("chr1", 700, 736), ("chr1", 1250, 1286)])
+    table = genes(("chr1", 1000, "+"), ("chr1", 1000, "-"))
+    assert count(path, table).tolist() == [[2, 0, 0, 0, 0, 1]] * 2
+    flipped = Bins(upstream=300, downstream=300, size=100, flip_strand=True)
+    assert count(path, table, flipped).tolist() == [[2, 0, 0, 0, 0, 1], [1, 0, 0, 0, 0, 2]]
+    # Upstream of a minus-strand gene lies to its right.
+    lopsided = Bins(upstream=300, downstream=100, size=100, flip_strand=True)
+    assert count(path, table, lopsided).tolist() == [[2, 0, 0, 0], [1, 0, 0, 0]]
+
+
+@pytest.mark.parametrize(
+    ("strand", "options", "span"),
+    [
+        ("+", {"shift": 50}, (850, 886)),
+        ("-", {"shift": 50}, (750, 786)),
+        ("+", {"extend_to": 200}, (800, 1000)),
+        ("-", {"extend_to": 200}, (636, 836)),
+        ("+", {"shift": 10, "extend_to": 100}, (810, 910)),
+        ("-", {"shift": 5000}, (0, 1)),
+        ("+", {"shift": 5000}, (1999, 2000)),
+        ("+", {"extend_to": 5000}, (800, 2000)),
+    ],
+)
+def test_shift_and_extension_go_in_the_reads_direction(
+    write: Callable[..., Path], strand: str, options: dict, span: tuple[int, int]
+) -> None:
+    path = write("r.bed", [("chr1", 800, 836, "N", 0, strand)])
+    (block,) = read_intervals(path, ReadOptions(**options), SIZES)
+    assert (block.starts[0], block.ends[0]) == span
+
+
+def test_reads_off_the_genome_are_left_out_and_counted(
+    genes: Callable[..., pd.DataFrame], write: Callable[..., Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    path = write("r.bed", [("chrUn", 1, 37), ("chr1", 990, 1026), ("chrUn", 5, 41)])
+    counts, numbers = count_reads(read_intervals(path), genes(("chr1", 1000, "+")), SMALL, SIZES, path)
+    assert counts.tolist() == [[0, 0, 1, 1, 0, 0]]
+    assert numbers == {"reads": 1, "reads_elsewhere": 2}
+    assert "2 reads on chrUn left out" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        ([("1", 5, 41)], ["no read on a chromosome of the genome", "called 1", "genome.chrom_sizes"]),
+        ([("chr2", 880, 916)], ["ends at 916", "the chromosome at 900", "genome build"]),
+    ],
+)
+def test_reads_of_another_genome_are_refused(
+    genes: Callable[..., pd.DataFrame], write: Callable[..., Path], rows: list[tuple], words: list[str]
+) -> None:
+    path = write("r.bed", rows)
+    with pytest.raises(UserError) as caught:
+        count(path, genes(("chr1", 1000, "+")))
+    assert all(word in str(caught.value) for word in [str(path), *words])
+    assert "\n" not in str(caught.value)
+
+
+def test_genes_off_the_genome_are_refused(genes: Callable[..., pd.DataFrame], write: Callable[..., Path]) -> None:
+    path = write("r.bed", [("chr1", 5, 41)])
+    with pytest.raises(UserError, match=r"genome.chrom_sizes: lacks chr9"):
+        count(path, genes(("chr9", 1000, "+")))
+
+
+@pytest.fixture
+def bigwig(tmp_path: Path) -> Callable[..., Path]:
+    def make(runs: list[tuple[str, int, int, float]], sizes: dict[str, int] = SIZES) -> Path:
+        path = tmp_path / "signal.bw"
+        with pyBigWig.open(str(path), "w") as file:
+            file.addHeader(list(sizes.items()))
+            chroms, starts, ends, values = zip(*runs, strict=True)
+            file.addEntries(list(chroms), list(starts), ends=list(ends), values=list(values))
+        return path
+
+    return make
+
+
+@pytest.mark.parametrize("statistic", ["mean", "sum"])
+def test_bigwig_bins_equal_a_per_base_computation(
+    genes: Callable[..., pd.DataFrame], bigwig: Callable[..., Path], statistic: str
+) -> None:
+    generator = np.random.default_rng(4)
+    borders = np.sort(generator.choice(np.arange(1, 1900), 60, replace=False))
+    # Every second stretch has no value.
+    runs = [
+        ("chr1", int(a), int(b), float(generator.integers(1, 50)))
+        for a, b in zip(borders[::2], borders[1::2], strict=True)
+    ]
+    base = np.zeros(SIZES["chr1"])
+    for _, start, end, value in runs:
+        base[start:end] = value
+    table = genes(("chr1", 1000, "+"), ("chr1", 40, "-"), ("chr1", 1990, "+"), ("chr2", 500, "+"))
+    found = bin_bigwig(bigwig(runs), table, SMALL, SIZES, statistic)
+    padded = np.concatenate([np.zeros(300), base, np.zeros(300)])
+    for row, tss in enumerate((1000, 40, 1990)):
+        window = padded[tss : tss + 600].reshape(6, 100)
+        expected = window.mean(axis=1) if statistic == "mean" else window.sum(axis=1)
+        np.testing.assert_array_equal(found[row], expected.astype(np.float32))
+    assert not found[3].any()
+
+
+@pytest.mark.parametrize(
+    ("runs", "sizes", "words"),
+    [
+        ([("chr1", 0, 9, 1.0)], {"chr1": 1999}, ["chr1 is 1999 bp long and 2000", "genome builds"]),
+        ([("1", 0, 9, 1.0)], {"1": 2000}, ["none of the genes' chromosomes", "only 1"]),
+        ([("chr1", 900, 1100, -2.5)], SIZES, ["values below 0", "fold change"]),
+    ],
+)
+def test_bigwigs_that_do_not_fit_are_refused(
+    genes: Callable[..., pd.DataFrame], bigwig: Callable[..., Path], runs: list, sizes: dict, words: list[str]
+) -> None:
+    path = bigwig(runs, sizes)
+    with pytest.raises(UserError) as caught:
+        bin_bigwig(path, genes(("chr1", 1000, "+")), SMALL, SIZES)
+    assert all(word in str(caught.value) for word in [str(path), *words])
+
+
+def test_what_is_no_bigwig_is_refused(genes: Callable[..., pd.DataFrame], write: Callable[..., Path]) -> None:
+    with pytest.raises(UserError, match="is not a readable bigWig"):
+        bin_bigwig(write("x.bw", "track"), genes(("chr1", 1000, "+")), SMALL, SIZES)

@@ -1,0 +1,130 @@
+"""Reading reads: what is handled, and what is refused with file and line."""
+
+import gzip
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from chromattend.errors import UserError
+from chromattend.reads import ReadOptions, read_bam, read_intervals
+
+GOOD = [("chr1", 100, 136, "N", 1000, "+"), ("chr2", 50, 86, "N", 1000, "-"), ("chr1", 10, 46, "N", 1000, "+")]
+LINES = "".join("\t".join(map(str, row)) + "\n" for row in GOOD)
+SPANS = [("chr1", 10, 46), ("chr1", 100, 136), ("chr2", 50, 86)]
+
+
+def spans(path: Path) -> list[tuple[str, int, int]]:
+    return sorted(
+        (block.chrom, int(start), int(end))
+        for block in read_intervals(path)
+        for start, end in zip(block.starts, block.ends, strict=True)
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.tagAlign", LINES),
+        ("a.tagAlign.gz", LINES),
+        ("a.bed", LINES.replace("\tN\t1000\t+", "").replace("\tN\t1000\t-", "")),
+        ("a.bed", LINES.replace("\n", "\r\n")),
+        ("a.bed", LINES.removesuffix("\n")),
+        ("a.bed", "track name=x\n#comment\nbrowser position chr1\n" + LINES),
+        ("a.bed", LINES + "\n\n"),
+        ("a.bed", LINES.replace("\tN\t", '\t"quoted\t')),
+        ("a.bed", LINES.replace("+", ".")),
+    ],
+)
+def test_reads_in_any_usual_form_are_the_same(write: Callable[..., Path], name: str, content: str) -> None:
+    assert spans(write(name, content)) == SPANS
+
+
+def test_joined_gzip_files_are_read_to_the_end(tmp_path: Path) -> None:
+    path = tmp_path / "joined.bed.gz"
+    path.write_bytes(gzip.compress(LINES.encode()) + gzip.compress(LINES.encode()))
+    assert spans(path) == sorted(SPANS * 2)
+
+
+@pytest.mark.parametrize(
+    ("content", "line", "words"),
+    [
+        ("", None, ["is empty"]),
+        ("\n\n", None, ["is empty"]),
+        ("#only a comment\n", None, ["is empty"]),
+        ("chrom\tstart\tend\tname\tscore\tstrand\n" + LINES, 1, ["header line", "remove it"]),
+        ("#c\nchrom\tstart\tend\tname\tscore\tstrand\n" + LINES, 2, ["header line", "remove it"]),
+        (LINES + "chr1\t5\n" + LINES, 4, ["2 tab-separated columns"]),
+        (LINES + "chr1\t5\t41\n" + LINES, 4, ["3 columns", "before it 6"]),
+        (LINES + "chr1\tx\t41\tN\t1000\t+\n", 4, ["'x', '41'", "whole numbers"]),
+        (LINES + "chr1\t5.5\t41\tN\t1000\t+\n", 4, ["'5.5'", "whole numbers"]),
+        (LINES + "chr1\t41\t41\tN\t1000\t+\n", 4, ["start 41 is not before end 41"]),
+        (LINES + "chr1\t50\t41\tN\t1000\t+\n", 4, ["start 50 is not before end 41"]),
+        (LINES + "chr1\t-5\t41\tN\t1000\t+\n", 4, ["'-5'", "whole numbers from 0"]),
+        (LINES + "chr1\t\t41\tN\t1000\t+\n", 4, ["''", "whole numbers"]),
+        (LINES.replace("\t", " "), 1, ["1 tab-separated columns", "separate by tabs"]),
+        (LINES + "track name=late\n", 4, ["1 tab-separated columns"]),
+    ],
+)
+@pytest.mark.parametrize("name", ["a.bed", "a.tagAlign.gz"])
+def test_a_bad_line_is_named(
+    write: Callable[..., Path], name: str, content: str, line: int | None, words: list[str]
+) -> None:
+    path = write(name, content)
+    with pytest.raises(UserError) as caught:
+        spans(path)
+    message = str(caught.value)
+    assert message.startswith(f"{path}: line {line}: " if line else f"{path}: ")
+    assert all(word in message for word in words), message
+    assert "; " in message
+    assert "\n" not in message
+
+
+def test_a_bad_line_far_into_the_file_is_named(write: Callable[..., Path]) -> None:
+    path = write("long.bed", "chr1\t5\t41\n" * 1_500_000 + "chr1\t5\tend\n")
+    with pytest.raises(UserError, match="line 1500001: "):
+        for _ in read_intervals(path):
+            pass
+
+
+@pytest.mark.parametrize("options", [ReadOptions(shift=10), ReadOptions(extend_to=200)])
+@pytest.mark.parametrize(
+    "content", [LINES.replace("+", "."), LINES.replace("\tN\t1000\t+", "").replace("\tN\t1000\t-", "")]
+)
+def test_moving_reads_needs_their_strand(write: Callable[..., Path], options: ReadOptions, content: str) -> None:
+    path = write("a.bed", content)
+    with pytest.raises(UserError) as caught:
+        list(read_intervals(path, options))
+    assert str(caught.value).startswith(f"{path}: line 1: has no strand")
+    assert "reads.shift" in str(caught.value)
+
+
+@pytest.mark.parametrize("cut", [-1, -20, 40])
+def test_a_truncated_gzip_is_refused(write: Callable[..., Path], cut: int) -> None:
+    path = write("a.bed.gz", LINES * 1000)
+    path.write_bytes(path.read_bytes()[:cut])
+    with pytest.raises(UserError, match="truncated or damaged"):
+        spans(path)
+
+
+def test_a_gzip_damaged_in_the_middle_is_refused(write: Callable[..., Path]) -> None:
+    rows = [("chr1", start, start + 36) for start in range(0, 400_000, 7)]
+    path = write("a.bed.gz", rows)
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2 : len(data) // 2 + 50] = b"\xff" * 50
+    path.write_bytes(bytes(data))
+    with pytest.raises(UserError):
+        spans(path)
+
+
+def test_text_named_gz_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.bed.gz"
+    path.write_text(LINES)
+    with pytest.raises(UserError, match="truncated or damaged"):
+        spans(path)
+
+
+def test_what_is_no_bam_is_refused(write: Callable[..., Path]) -> None:
+    path = write("a.bam", LINES)
+    with pytest.raises(UserError, match="not a readable BAM"):
+        list(read_bam(path))
