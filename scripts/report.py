@@ -1,6 +1,5 @@
 import os
 import subprocess
-import sys
 
 import yaml
 
@@ -14,7 +13,7 @@ with logged(snakemake.log[0]):
     # A profile of the environment could send this call to a cluster.
     environment = {key: value for key, value in os.environ.items() if key != "SNAKEMAKE_PROFILE"}
     with atomic(snakemake.output.html) as temporary, open(snakemake.log[0], "a") as log:
-        command = [sys.executable, "-m", "snakemake", *snakemake.input, "--snakefile", snakemake.params.snakefile]
+        command = [snakemake.params.python, "-m", "snakemake", *snakemake.input, "--snakefile", snakemake.params.snakefile]
         # The run that this job belongs to holds the lock of the folder, and only reads beside it are made here.
         command += ["--configfile", snakemake.output.config, "--nolock", "--report", str(temporary)]
         if subprocess.run(command, env=environment, stdout=log, stderr=log).returncode:

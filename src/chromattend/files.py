@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import tempfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,8 +12,12 @@ from typing import Any
 
 import pandas as pd
 import xarray as xr
+from isal import igzip_lib
 
 from chromattend.errors import UserError
+
+# What reading a truncated or damaged gzip file can raise.
+GZIP_ERRORS: tuple[type[Exception], ...] = (EOFError, OSError, zlib.error, igzip_lib.IsalError)  # type: ignore[assignment]
 
 
 @contextmanager

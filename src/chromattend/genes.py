@@ -97,9 +97,11 @@ def build_gene_table(
     """
     table = annotation[annotation["gene"].isin(expressed)]
     logger.info(
-        "%d genes have a TSS and an expression; left out: %d of the matrix without a TSS",
+        "%d genes have a TSS and an expression; left out: %d of the matrix without a TSS, "
+        "%d of the annotation without an expression",
         len(table),
         len(expressed) - len(table),
+        len(annotation) - len(table),
     )
     if include is not None:
         unknown = include - set(table["gene"])

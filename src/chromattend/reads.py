@@ -2,7 +2,6 @@
 
 import gzip
 import itertools
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,14 +11,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 import pysam
-from isal import igzip, igzip_lib
+from isal import igzip
 
 from chromattend.errors import UserError
+from chromattend.files import GZIP_ERRORS
 
 BLOCK_BYTES = 16 << 20
 BAM_BLOCK_READS = 500_000
-# What a truncated or damaged gzip file raises.
-DAMAGED = (EOFError, OSError, zlib.error, igzip_lib.IsalError)
 # Lines that the BED format allows before the first interval (UCSC, "BED format").
 COMMENTS = ("#", "track", "browser")
 
@@ -127,7 +125,7 @@ def read_intervals(
             )
             for batch in reader:
                 yield from _split(path, batch, options, sizes)
-    except DAMAGED as error:
+    except GZIP_ERRORS as error:
         raise _damaged(path, error) from None
     except (pa.ArrowInvalid, pa.ArrowKeyError, StopIteration) as error:
         raise _bad_line(path, options) or UserError(f"{path}: cannot be read as BED ({error})") from None
@@ -220,7 +218,7 @@ def _bad_line(path: str | Path, options: ReadOptions) -> UserError | None:
                 if problem:
                     return UserError(f"{path}: line {number}: {problem}")
                 columns = len(cells)
-    except DAMAGED as error:
+    except GZIP_ERRORS as error:
         return _damaged(path, error)
     if columns is None:
         return UserError(f"{path}: is empty; it holds no reads, correct the source")

@@ -16,10 +16,10 @@ from urllib.parse import unquote, urlsplit
 
 import requests
 import tenacity
-from isal import igzip, igzip_lib
+from isal import igzip
 
 from chromattend.errors import UserError
-from chromattend.files import atomic, sha256
+from chromattend.files import GZIP_ERRORS, atomic, sha256
 
 logger = logging.getLogger(__name__)
 
@@ -164,7 +164,7 @@ def _verify_gzip(path: Path, name: str, head: bytes) -> None:
             start = file.read(512)
             while file.read(BLOCK):
                 pass
-    except (EOFError, OSError, igzip_lib.IsalError) as error:  # type: ignore[misc]
+    except GZIP_ERRORS as error:
         raise UserError(f"{name}: is a truncated or damaged gzip file ({error}); download it again") from None
     if not start:
         raise UserError(f"{name}: is an empty file once decompressed; the source holds no data, correct its URL")

@@ -1,0 +1,194 @@
+"""Splits, overlaps and the dataset of one epigenome."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+from chromattend.bins import Bins
+from chromattend.dataset import SPLITS, assign_split, build_dataset, overlaps_across_splits, part_sizes
+from chromattend.errors import UserError
+from chromattend.expression import read_gene_ids
+from chromattend.files import read_netcdf, write_netcdf
+from chromattend.genes import build_gene_table, read_annotation
+
+BINS = Bins(upstream=200, downstream=200, size=100)
+MARKS = ["H3K4me3", "H3K27me3"]
+
+
+@pytest.fixture
+def table(genes: Callable[..., pd.DataFrame]) -> pd.DataFrame:
+    return genes(*[(f"chr{number % 4 + 1}", 1000 * number + 1000, "+-"[number % 2]) for number in range(24)])
+
+
+@pytest.mark.parametrize(
+    ("total", "fractions", "sizes"),
+    [
+        (19_802, [1, 1, 1], [6601, 6601, 6600]),
+        (19_795, [1, 1, 1], [6599, 6598, 6598]),
+        (759, [3, 1, 1], [455, 152, 152]),
+        (10, [0.8, 0.1, 0.1], [8, 1, 1]),
+        (3, [1, 1, 1], [1, 1, 1]),
+    ],
+)
+def test_parts_have_the_sizes_of_their_fractions(total: int, fractions: list[float], sizes: list[int]) -> None:
+    assert part_sizes(total, fractions) == sizes
+
+
+def test_random_splits_follow_their_seed(table: pd.DataFrame) -> None:
+    first = assign_split(table, "random", seed=3)
+    assert first.tolist() == assign_split(table, "random", seed=3).tolist()
+    assert first.tolist() != assign_split(table, "random", seed=4).tolist()
+    assert first.value_counts().to_dict() == {"train": 8, "valid": 8, "test": 8}
+
+
+def test_rows_of_one_gene_stay_together(table: pd.DataFrame) -> None:
+    twice = pd.concat([table, table]).sort_values("gene", ignore_index=True)
+    for seed in range(5):
+        split = assign_split(twice, "random", seed=seed)
+        assert split.groupby(twice["gene"]).nunique().max() == 1
+
+
+def test_chromosomes_are_held_out(table: pd.DataFrame) -> None:
+    split = assign_split(table, "chromosome", valid_chromosomes=["chr2"], test_chromosomes=["chr3", "chr4"])
+    assert split.groupby(table["chrom"]).unique().str[0].to_dict() == {
+        "chr1": "train",
+        "chr2": "valid",
+        "chr3": "test",
+        "chr4": "test",
+    }
+
+
+def test_an_empty_part_is_refused(table: pd.DataFrame) -> None:
+    with pytest.raises(UserError, match="no gene is in the valid part"):
+        assign_split(table, "chromosome", valid_chromosomes=["chr9"], test_chromosomes=["chr1"])
+
+
+def test_overlap_of_the_published_split_is_as_measured(real_data: Path) -> None:
+    """17.8 % of the test windows overlap a window of train or validation."""
+    table = build_gene_table(
+        read_annotation(real_data / "roadmap" / "gencode_10_genes.gtf.gz"),
+        read_gene_ids(real_data / "roadmap" / "57epigenomes.RPKM.pc.gz"),
+        mode="reproduction",
+    )
+    split = assign_split(table, "sequential")
+    pairs = overlaps_across_splits(table, split, Bins())
+    tested = pairs.loc[pairs["other_split"] == "test", "other_gene"].nunique()
+    assert round(tested / (split == "test").sum(), 3) == 0.178
+
+
+@pytest.mark.parametrize("flip", [False, True])
+def test_overlaps_equal_those_of_a_pairwise_search(genes: Callable[..., pd.DataFrame], flip: bool) -> None:
+    generator = np.random.default_rng(5)
+    bins = Bins(upstream=300, downstream=100, size=100, flip_strand=flip)
+    for _ in range(20):
+        rows = [
+            (str(generator.choice(["chr1", "chr2"])), int(tss), str(generator.choice(["+", "-"])))
+            for tss in generator.integers(500, 4000, 15)
+        ]
+        table = genes(*rows)
+        split = pd.Series(generator.choice(SPLITS, 15))
+        starts = bins.starts(table)
+        expected = set()
+        for one in range(15):
+            for two in range(15):
+                shared = 400 - abs(int(starts[one] - starts[two]))
+                if (
+                    SPLITS.index(split[one]) < SPLITS.index(split[two])
+                    and table.chrom[one] == table.chrom[two]
+                    and shared > 0
+                ):
+                    expected.add((table.gene[one], table.gene[two], shared))
+        found = overlaps_across_splits(table, split, bins)
+        assert set(zip(found["gene"], found["other_gene"], found["shared_bp"], strict=True)) == expected
+
+
+@pytest.fixture
+def parts(table: pd.DataFrame) -> dict:
+    generator = np.random.default_rng(2)
+    counts = xr.DataArray(
+        generator.poisson(3, (24, BINS.number, 2)).astype(np.int32),
+        dims=("gene", "bin", "mark"),
+        coords={"gene": table["gene"].to_numpy(str), "bin": BINS.offsets, "mark": MARKS},
+    )
+    return {
+        "genes": table,
+        "split": assign_split(table, "sequential"),
+        "counts": counts,
+        "rpkm": pd.Series(np.arange(24) % 5, index=table["gene"], dtype=float),
+        "published_labels": None,
+        "attributes": {"epigenome": "E003", "genome": "hg19"},
+    }
+
+
+def test_the_dataset_has_all_that_models_need(parts: dict) -> None:
+    dataset = build_dataset(**parts)
+    assert dict(dataset.sizes) == {"gene": 24, "bin": 4, "mark": 2}
+    assert dataset["counts"].dims == ("gene", "bin", "mark")
+    assert dataset["counts"].dtype == np.int32
+    assert dataset["bin"].values.tolist() == [-200, -100, 0, 100]
+    assert dataset["label"].values.tolist() == [int(value > 2) for value in np.arange(24) % 5]
+    assert set(dataset.coords) == {"gene", "bin", "mark", "symbol", "chrom", "strand", "tss"}
+    assert dataset.attrs["epigenome"] == "E003"
+    assert dataset.attrs["program"].startswith("chromattend ")
+
+
+def test_genes_without_counts_are_left_out_and_counted(parts: dict, caplog: pytest.LogCaptureFixture) -> None:
+    shuffled = parts["counts"].isel(gene=np.random.default_rng(1).permutation(24)[:20])
+    dataset = build_dataset(**parts | {"counts": shuffled})
+    assert dataset.attrs["genes_left_out"] == 4
+    assert "4 genes have no counts" in caplog.text
+    for gene in dataset["gene"].values:
+        assert (dataset["counts"].sel(gene=gene) == parts["counts"].sel(gene=gene)).all()
+    assert dataset["gene"].values.tolist() == sorted(shuffled["gene"].values)
+
+
+def test_a_gene_that_stands_twice_takes_its_counts_in_order(parts: dict) -> None:
+    doubled = pd.concat([parts["genes"], parts["genes"].iloc[[0]].assign(symbol="AGAIN")]).sort_values(
+        ["gene", "symbol"], ignore_index=True
+    )
+    counts = xr.concat([parts["counts"], parts["counts"].isel(gene=[0]) + 100], "gene")
+    dataset = build_dataset(
+        **parts | {"genes": doubled, "split": assign_split(doubled, "sequential"), "counts": counts}
+    )
+    assert dataset.sizes["gene"] == 25
+    assert (dataset["counts"].values[1] == dataset["counts"].values[0] + 100).all()
+
+
+def test_published_labels_replace_the_median_rule(parts: dict) -> None:
+    labels = xr.DataArray(np.tile([1, 0], 12).astype(np.int8), dims="gene", coords={"gene": parts["counts"]["gene"]})
+    dataset = build_dataset(**parts | {"published_labels": labels})
+    assert dataset["label"].values.tolist() == [1, 0] * 12
+
+
+def test_a_part_of_one_class_is_refused(parts: dict) -> None:
+    with pytest.raises(UserError) as caught:
+        build_dataset(**parts | {"rpkm": pd.Series([0.0] * 8 + [1.0] * 16, index=parts["genes"]["gene"])})
+    assert "E003: the train part has 0 ON and 8 OFF genes" in str(caught.value)
+
+
+def test_a_source_without_the_studys_genes_is_refused(parts: dict) -> None:
+    other = parts["counts"].assign_coords(gene=[f"X{number}" for number in range(24)])
+    with pytest.raises(UserError, match="none of the study's genes"):
+        build_dataset(**parts | {"counts": other})
+
+
+def test_a_dataset_is_read_as_it_was_written_in_the_same_bytes(parts: dict, tmp_path: Path) -> None:
+    dataset = build_dataset(**parts)
+    write_netcdf(dataset, tmp_path / "one.nc")
+    write_netcdf(dataset, tmp_path / "two.nc")
+    assert (tmp_path / "one.nc").read_bytes() == (tmp_path / "two.nc").read_bytes()
+    xr.testing.assert_identical(read_netcdf(tmp_path / "one.nc"), dataset)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["one.nc", "two.nc"]
+
+
+@pytest.mark.parametrize("content", [b"", b"no netCDF", None])
+def test_a_damaged_dataset_is_refused(parts: dict, tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "d.nc"
+    write_netcdf(build_dataset(**parts), path)
+    path.write_bytes(path.read_bytes()[:700] if content is None else content)
+    with pytest.raises(UserError, match="not a readable netCDF"):
+        read_netcdf(path)

@@ -1,0 +1,81 @@
+"""The expression matrix and the labels."""
+
+import gzip
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from chromattend.errors import UserError
+from chromattend.expression import label_by_median, read_gene_ids, read_rpkm
+
+HEADER = "gene_id\tE000\tE003\n"
+
+
+def test_labels_of_all_56_epigenomes_follow_the_median(real_data: Path, repository: Path) -> None:
+    path = real_data / "roadmap" / "57epigenomes.RPKM.pc.gz"
+    sheet = pd.read_csv(repository / "config" / "epigenomes.tsv", sep="\t")
+    assert len(sheet) == 56
+    with gzip.open(path, "rt") as file:
+        header = file.readline().split()
+        rows = [line.split() for line in file]
+    values = np.array([row[1:] for row in rows], dtype=float)
+    for epigenome in sheet["epigenome"]:
+        column = values[:, header.index(epigenome) - 1]
+        middle = np.sort(column)[len(column) // 2]  # 19,795 values: the median is one of them
+        labels = label_by_median(read_rpkm(path, epigenome))
+        assert labels.index.tolist() == [row[0] for row in rows]
+        assert np.array_equal(labels.to_numpy(), column > middle), epigenome
+    assert label_by_median(read_rpkm(path, "E003")).sum() == 9_897
+
+
+@pytest.mark.parametrize("end", ["\t", "", "\t\r", "\r"])
+@pytest.mark.parametrize("name", ["m.tsv", "m.pc.gz"])
+def test_rows_may_end_in_a_tab(write: Callable[..., Path], end: str, name: str) -> None:
+    path = write(name, f"gene_id\tE000\tE003\nA.2\t1.0\t2.5{end}\nB\t3.0\t0.0{end}\n")
+    assert read_rpkm(path, "E003").to_dict() == {"A": 2.5, "B": 0.0}
+    assert read_rpkm(path, "E000").to_dict() == {"A": 1.0, "B": 3.0}
+    assert read_gene_ids(path).tolist() == ["A", "B"]
+
+
+@pytest.mark.parametrize("text", ["NA", "nan", "", "x", "-1", "inf", "1,5"])
+def test_a_bad_value_is_named(write: Callable[..., Path], text: str) -> None:
+    path = write("m.tsv", f"{HEADER}A\t1.0\t2.0\t\nB\t1.0\t{text}\t\n")
+    with pytest.raises(UserError) as caught:
+        read_rpkm(path, "E003")
+    assert str(caught.value).startswith(f"{path}: line 3: E003 of B is {text!r} and no number from 0; ")
+    # Another epigenome's column is not read.
+    assert len(read_rpkm(path, "E000")) == 2
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("", ["is empty"]),
+        (HEADER, ["no gene"]),
+        ("gene\tE003\nA\t1\n", ["line 1", "no column 'gene_id'"]),
+        ("gene_id\tE03\nA\t1\n", ["line 1", "no column 'E003', did you mean 'E03'?"]),
+        (HEADER + "A\t1\t2\nB\t1\t2\nA.1\t1\t2\n", ["line 4", "gene A stands twice"]),
+        (HEADER + "A\t1\t2\nB\t1\n", ["line 3", "E003 of B"]),
+    ],
+)
+def test_a_bad_matrix_is_refused(write: Callable[..., Path], content: str, words: list[str]) -> None:
+    path = write("m.tsv", content)
+    with pytest.raises(UserError) as caught:
+        read_rpkm(path, "E003")
+    assert all(word in str(caught.value) for word in [str(path), *words]), str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_truncated_matrix_is_refused(write: Callable[..., Path]) -> None:
+    path = write("m.pc.gz", HEADER + "".join(f"G{number}\t1\t{number}\t\n" for number in range(3000)))
+    path.write_bytes(path.read_bytes()[:-30])
+    with pytest.raises(UserError, match="truncated or damaged"):
+        read_rpkm(path, "E003")
+
+
+def test_ties_at_the_median_are_off() -> None:
+    labels = label_by_median(pd.Series([0.0, 1.0, 1.0, 1.0, 2.0], index=list("ABCDE")))
+    assert labels.to_dict() == {"A": 0, "B": 0, "C": 0, "D": 0, "E": 1}
