@@ -149,7 +149,8 @@ def train_network(
             max_epochs=options.max_epochs,
             accelerator=options.accelerator,
             devices=1,
-            deterministic=True,
+            # Warn and go on where a GPU has no deterministic kernel.
+            deterministic="warn",
             gradient_clip_val=options.gradient_clip or None,
             callbacks=[best, EarlyStopping("valid_auc", mode="max", patience=options.patience), _EpochLines()],
             logger=csv,
