@@ -23,3 +23,8 @@ rule all:
     input:
         "<results>/report.html",
         expand("<results>/{epigenome}/report.html", epigenome=STUDY.epigenomes),
+        # What the reports are made of stands here too: Snakemake does not miss an intermediate file by itself.
+        REPORTED,
+        expand("<results>/{epigenome}/dataset.nc", epigenome=STUDY.epigenomes),
+        of_all("model.ckpt"),
+        of_all("predictions.tsv"),

@@ -82,6 +82,17 @@ def test_a_deleted_output_is_rebuilt_alone(study: Workspace) -> None:
     assert target.read_bytes() == content
 
 
+def test_a_deleted_output_is_missed_by_the_default_target(study: Workspace) -> None:
+    (study / "results/SYN1/figures/roc.svg").unlink()
+    # The figure, and the two pages that show it.
+    assert study.succeed().jobs == {"plot_roc": 1, "page": 1, "report": 1}
+    (study / "results/SYN2/logistic_regression/predictions.tsv").unlink()
+    jobs = study.succeed("--dry-run").jobs
+    assert jobs["evaluate"] == 1
+    assert "train" not in jobs
+    study.succeed()
+
+
 def test_a_deleted_dataset_is_rebuilt_with_the_same_bytes(study: Workspace) -> None:
     target = study / "results/SYN1/dataset.nc"
     content = target.read_bytes()
