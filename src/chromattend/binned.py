@@ -51,8 +51,9 @@ def _read_one(path: Path, bins: int) -> tuple[np.ndarray, np.ndarray, np.ndarray
             ),
         )
     except (pa.ArrowInvalid, OSError) as error:
+        problem = str(error).splitlines()[0].replace("Row #", "line ")
         raise UserError(
-            f"{path}: is no binned CSV ({str(error).splitlines()[0]}); it needs gene, bin, "
+            f"{path}: is no binned CSV ({problem}); it needs gene, bin, "
             f"{', '.join(PUBLISHED_MARKS)}, label without a header line"
         ) from None
     numbers = np.stack([table[name].to_numpy() for name in columns[1:]], axis=1)
@@ -83,7 +84,10 @@ def _read_one(path: Path, bins: int) -> tuple[np.ndarray, np.ndarray, np.ndarray
     if (per_gene[:, :, 1:-1] < 0).any():
         first = int(np.argmax((numbers[:, 1:-1] < 0).any(axis=1)))
         raise UserError(f"{path}: line {first + 1}: a count is negative; repair it")
-    genes = np.array([name if name.startswith("ENS") else GENE_PREFIX + name.zfill(6) for name in gene_names[:, 0]])
+    # A full id may have a version, as in ENSG00000000003.9.
+    genes = np.array(
+        [name.split(".")[0] if name.startswith("ENS") else GENE_PREFIX + name.zfill(6) for name in gene_names[:, 0]]
+    )
     return genes, per_gene[:, :, 1:-1].astype(np.int32), labels.astype(np.int8)
 
 

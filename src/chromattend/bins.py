@@ -159,7 +159,8 @@ def bin_bigwig(
         float32, shape (gene, bin).
 
     Raises:
-        UserError: not a bigWig, other chromosome lengths, values below 0, or no chromosome in common with the genome.
+        UserError: not a bigWig or damaged, other chromosome lengths, values below 0, or no chromosome in common with
+            the genome.
     """
     _check_chromosomes(genes, chrom_sizes)
     try:
@@ -186,7 +187,11 @@ def bin_bigwig(
             if first >= last:
                 continue
             window = np.zeros(width)
-            window[first - start : last - start] = np.nan_to_num(file.values(chrom, first, last, numpy=True))
+            try:
+                found = file.values(chrom, first, last, numpy=True)
+            except RuntimeError:
+                raise UserError(f"{path}: is damaged at {chrom}:{first}-{last}; download it again") from None
+            window[first - start : last - start] = np.nan_to_num(found)
             binned = window.reshape(bins.number, bins.size)
             values[row] = binned.mean(axis=1) if statistic == "mean" else binned.sum(axis=1)
     if (values < 0).any():

@@ -57,14 +57,15 @@ def build_dataset(
     rows = position.loc[wanted[known]].to_numpy()
 
     if published_labels is None:
-        label = label_by_median(rpkm).loc[table["gene"]].to_numpy()
+        label, meaning = label_by_median(rpkm).loc[table["gene"]].to_numpy(), "1: RPKM above the epigenome's median"
     else:
+        meaning = "1: ON, as published"
         label = published_labels.values[rows].astype(np.int8)
     dataset = xr.Dataset(
         {
             "counts": (("gene", "bin", "mark"), counts.transpose("gene", "bin", "mark").values[rows]),
             "rpkm": ("gene", rpkm.loc[table["gene"]].to_numpy(), {"units": "RPKM"}),
-            "label": ("gene", label, {"long_name": "1: RPKM above the epigenome's median"}),
+            "label": ("gene", label, {"long_name": meaning}),
             "split": ("gene", split[known].to_numpy(str)),
         },
         coords={

@@ -1,5 +1,6 @@
 """Gene expression: the RPKM matrix and the labels made from it."""
 
+import gzip
 import zlib
 from pathlib import Path
 
@@ -48,6 +49,7 @@ def _read(path: str | Path, columns: list[str]) -> pd.DataFrame:
                     f"{path}: line 1: has no column {column!r}{did_you_mean(column, header)}; "
                     "the matrix needs gene_id and one column per epigenome, separated by tabs"
                 )
+        _check_width(path, len(header))
         # As text, so that a bad value can be shown as it stands; by position, because of the trailing tab.
         table = pd.read_csv(
             path,
@@ -74,6 +76,15 @@ def _read(path: str | Path, columns: list[str]) -> pd.DataFrame:
     if len(twice):
         raise UserError(f"{path}: line {twice[0] + 2}: gene {table['gene_id'].iloc[twice[0]]} stands twice; keep one")
     return table.set_index("gene_id")
+
+
+def _check_width(path: str | Path, columns: int) -> None:
+    """Refuse a line with more cells than the header line, which pandas would leave out without a word."""
+    opener = gzip.open if str(path).endswith(".gz") else open
+    with opener(path, "rt", encoding="utf-8") as file:
+        for number, line in enumerate(file, start=1):
+            if line.rstrip().count("\t") >= columns:
+                raise UserError(f"{path}: line {number}: has more cells than line 1; part joined lines or repair it")
 
 
 def label_by_median(rpkm: pd.Series) -> pd.Series:

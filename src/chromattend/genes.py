@@ -49,7 +49,7 @@ def read_annotation(path: str | Path) -> pd.DataFrame:
         if cells[2] != "gene":
             continue
         names = dict(ATTRIBUTE.findall(cells[8]))
-        if "gene_id" not in names or cells[6] not in ("+", "-") or not (cells[3] + cells[4]).isdigit():
+        if "gene_id" not in names or cells[6] not in ("+", "-") or not (cells[3].isdecimal() and cells[4].isdecimal()):
             raise UserError(f"{path}: line {number}: a gene needs start, end, strand + or - and a gene_id; repair it")
         gene = names["gene_id"].split(".")[0]
         tss = int(cells[3] if cells[6] == "+" else cells[4])
@@ -65,9 +65,11 @@ def _lines(path: str | Path) -> Iterator[tuple[int, str]]:
     file: IO[str]
     opener = gzip.open if str(path).endswith(".gz") else open
     try:
-        with opener(path, "rt", encoding="utf-8") as file:
+        with opener(path, "rt", encoding="utf-8-sig") as file:
             yield from enumerate(file, start=1)
-    except (EOFError, zlib.error, gzip.BadGzipFile, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: is not UTF-8 text ({error}); save it as UTF-8 or download it again") from None
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise UserError(f"{path}: is truncated or damaged ({error}); download it again") from None
 
 
@@ -107,6 +109,8 @@ def build_gene_table(
         unknown = include - set(table["gene"])
         if unknown:
             logger.warning("genes.include: %d ids are not in the study, %s first", len(unknown), min(unknown))
+        if len(unknown) == len(include) and not table.empty:
+            raise UserError(f"genes.include: none of its {len(include)} ids is in the study; give Ensembl gene ids")
         table = table[table["gene"].isin(include)]
     if mode == "reproduction":
         twice = table[table["gene"].isin(list(TWICE_LISTED))]
@@ -126,7 +130,7 @@ def read_gene_table(path: str | Path) -> pd.DataFrame:
 
 def read_gene_list(path: str | Path) -> set[str]:
     """Read gene ids, one per line; versions such as `.9` are dropped."""
-    lines = (line.strip() for line in Path(path).read_text(encoding="utf-8-sig").splitlines())
+    lines = (line.strip() for _, line in _lines(path))
     genes = {line.split(".")[0] for line in lines if line and not line.startswith("#")}
     if not genes:
         raise UserError(f"{path}: names no gene; give one Ensembl gene id per line")
@@ -140,12 +144,12 @@ def read_chrom_sizes(path: str | Path) -> dict[str, int]:
         UserError: a line has no name and whole number.
     """
     sizes = {}
-    for number, line in enumerate(Path(path).read_text(encoding="utf-8-sig").splitlines(), start=1):
+    for number, line in _lines(path):
         cells = line.split()
         if not cells or line.startswith("#"):
             continue
-        if len(cells) < 2 or not cells[1].isdigit() or int(cells[1]) == 0:
-            raise UserError(f"{path}: line {number}: {line!r} is not a chromosome and its length; repair it")
+        if len(cells) < 2 or not cells[1].isdecimal() or int(cells[1]) == 0:
+            raise UserError(f"{path}: line {number}: {line.strip()!r} is not a chromosome and its length; repair it")
         sizes[cells[0]] = int(cells[1])
     if not sizes:
         raise UserError(f"{path}: is empty; give one chromosome and its length per line")

@@ -1,5 +1,6 @@
 """Readers of aligned reads: tagAlign or BED (.gz) and BAM, each a stream of arrays per chromosome."""
 
+import codecs
 import gzip
 import itertools
 from collections.abc import Iterator
@@ -128,7 +129,7 @@ def read_intervals(
     except GZIP_ERRORS as error:
         raise _damaged(path, error) from None
     except (pa.ArrowInvalid, pa.ArrowKeyError, StopIteration) as error:
-        raise _bad_line(path, options) or UserError(f"{path}: cannot be read as BED ({error})") from None
+        raise _bad_line(path, options) or UserError(f"{path}: cannot be read as BED ({error}); repair it") from None
 
 
 def _split(path: str | Path, batch: pa.RecordBatch, options: ReadOptions, sizes: dict[str, int]) -> Iterator[Reads]:
@@ -190,14 +191,16 @@ def read_bam(
 
 
 def _open_bytes(path: str | Path) -> IO[bytes] | Any:
-    return igzip.open(path, "rb") if str(path).endswith(".gz") else open(path, "rb")
+    return igzip.open(path, "rb") if str(path).lower().endswith(".gz") else open(path, "rb")
 
 
 def _comment_lines(path: str | Path) -> int:
-    """Number of lines before the first that is neither comment nor `track` nor `browser` line."""
+    """Number of lines before the first that is neither blank nor comment nor `track` nor `browser` line."""
     marks = tuple(comment.encode() for comment in COMMENTS)
     with _open_bytes(path) as stream:
-        return sum(1 for _ in itertools.takewhile(lambda line: line.startswith(marks), stream))
+        lines = (line.removeprefix(codecs.BOM_UTF8) for line in stream)
+        before = itertools.takewhile(lambda line: line.startswith(marks) or not line.strip(b"\r\n"), lines)
+        return sum(1 for _ in before)
 
 
 def _bad_line(path: str | Path, options: ReadOptions) -> UserError | None:
@@ -206,9 +209,9 @@ def _bad_line(path: str | Path, options: ReadOptions) -> UserError | None:
     The fast reader cannot name lines; this slow one runs only once something is known to be wrong.
     """
     columns = None
-    opener = gzip.open if str(path).endswith(".gz") else open
+    opener = gzip.open if str(path).lower().endswith(".gz") else open
     try:
-        with opener(path, "rt", encoding="utf-8", errors="replace") as file:
+        with opener(path, "rt", encoding="utf-8-sig", errors="replace") as file:
             for number, line in enumerate(file, start=1):
                 text = line.rstrip("\r\n")
                 if not text or (columns is None and text.startswith(COMMENTS)):
@@ -234,7 +237,7 @@ def _problem(cells: list[str], columns: int | None, options: ReadOptions) -> str
         return f"has {len(cells)} tab-separated columns where BED needs 3; separate by tabs"
     if columns not in (None, len(cells)):
         return f"has {len(cells)} columns and the lines before it {columns}; the file is damaged or two were joined"
-    if not (cells[1].isdigit() and cells[2].isdigit()):
+    if not (cells[1].isdecimal() and cells[2].isdecimal()):
         if columns is None:
             return f"start and end {cells[1]!r}, {cells[2]!r} are no numbers; if this is a header line, remove it"
         return f"start and end {cells[1]!r}, {cells[2]!r} are no whole numbers from 0; repair it"

@@ -4,8 +4,12 @@ import gzip
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+import pysam
 import pytest
+
+from chromattend.genes import build_gene_table, read_annotation
 
 
 @pytest.fixture
@@ -30,7 +34,45 @@ def write(tmp_path: Path) -> Callable[[str, str | bytes | Sequence[tuple]], Path
             content = "".join("\t".join(map(str, row)) + "\n" for row in content)
         data = content.encode() if isinstance(content, str) else content
         path = tmp_path / name
-        path.write_bytes(gzip.compress(data) if name.endswith(".gz") else data)
+        path.write_bytes(gzip.compress(data) if name.lower().endswith(".gz") else data)
         return path
 
     return make
+
+
+@pytest.fixture
+def write_bam(tmp_path: Path) -> Callable[[str, Sequence[tuple], dict[str, int]], Path]:
+    """Write reads (chrom, start, end or CIGAR, flag) as a sorted and indexed BAM file."""
+
+    def make(name: str, rows: Sequence[tuple], sizes: dict[str, int]) -> Path:
+        header = pysam.AlignmentHeader.from_references(list(sizes), list(sizes.values()))
+        path, unsorted = tmp_path / name, tmp_path / "unsorted.bam"
+        with pysam.AlignmentFile(str(unsorted), "wb", header=header) as file:
+            for number, (chrom, start, end, flag) in enumerate(rows):
+                read = pysam.AlignedSegment(header)
+                read.query_name, read.flag, read.mapping_quality = f"read{number}", flag, 20
+                read.reference_name, read.reference_start = chrom, start
+                if not flag & pysam.FUNMAP:
+                    read.cigarstring = end if isinstance(end, str) else f"{end - start}M"
+                file.write(read)
+        pysam.sort("-o", str(path), str(unsorted))
+        pysam.index(str(path))
+        return path
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def covered(real_data: Path) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
+    """The real genes whose windows the real reads cover, with their published counts by mark, label and RPKM."""
+    truth = np.load(real_data / "chromatin" / "E003_union_counts.npz", allow_pickle=True)
+    annotation = read_annotation(real_data / "roadmap" / "gencode_10_genes.gtf.gz")
+    table = build_gene_table(annotation, pd.Index(truth["gene"]))
+    assert table["gene"].tolist() == truth["gene"].tolist()
+    regions = pd.read_csv(real_data / "chromatin" / "demo_regions.bed", sep="\t", names=["chrom", "start", "end"])
+    pairs = table.reset_index().merge(regions, on="chrom")
+    inside = pairs[(pairs["start"] <= pairs["tss"] - 5000) & (pairs["end"] >= pairs["tss"] + 5000)]
+    rows = np.sort(inside["index"].unique())
+    published = {mark: truth["X"][rows, :, index] for index, mark in enumerate(truth["marks"])}
+    published |= {name: truth[name][rows] for name in ("label", "rpkm")}
+    return table.iloc[rows].reset_index(drop=True), published

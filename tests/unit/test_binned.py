@@ -38,11 +38,41 @@ def test_the_real_file_has_the_published_counts(real_data: Path) -> None:
 
 
 def test_parts_are_joined_in_order(write: Callable[..., Path]) -> None:
-    paths = [write("train.csv", csv(ROWS[2:])), write("valid.csv.gz", csv(ROWS[:2]))]
+    full = [("ENSG00000000005.4", *row[1:]) for row in ROWS[2:]]
+    paths = [
+        write("train.csv", csv(ROWS[2:])),
+        write("valid.csv.gz", csv(ROWS[:2])),
+        write("test.csv", csv(full).replace("\n", "\r\n")),
+    ]
     genes, counts, labels = read_binned(paths, BINS)
-    assert genes.tolist() == ["ENSG00000273000", "ENSG00000000003"]
-    assert counts.tolist() == [[[0, 0, 0, 2, 0], [1, 0, 0, 4, 0]], [[0, 1, 2, 3, 4], [5, 6, 7, 8, 9]]]
-    assert labels.tolist() == [0, 1]
+    assert genes.tolist() == ["ENSG00000273000", "ENSG00000000003", "ENSG00000000005"]
+    last = [[0, 0, 0, 2, 0], [1, 0, 0, 4, 0]]
+    assert counts.tolist() == [last, [[0, 1, 2, 3, 4], [5, 6, 7, 8, 9]], last]
+    assert labels.tolist() == [0, 1, 0]
+    assert (counts.dtype, labels.dtype) == (np.int32, np.int8)
+
+
+def test_an_error_names_the_part_that_has_it(write: Callable[..., Path]) -> None:
+    paths = [write("train.csv", csv(ROWS)), write("valid.csv", changed(2, 1, 2)), write("test.csv", csv(ROWS))]
+    with pytest.raises(UserError) as caught:
+        read_binned(paths, BINS)
+    assert str(caught.value).startswith(f"{paths[1]}: line 3: ")
+
+
+def test_real_counts_do_not_fit_other_bins(real_data: Path) -> None:
+    path = real_data / "chromatin" / "E003_759genes_deepchrome.csv.gz"
+    with pytest.raises(UserError, match="line 51: bin 51 of gene 000003; every gene needs bins 1 to 50"):
+        read_binned([path], Bins(size=200))
+
+
+@pytest.mark.parametrize("cut", [-1, -20, 30])
+def test_a_truncated_file_is_refused(write: Callable[..., Path], cut: int) -> None:
+    path = write("a.csv.gz", csv(ROWS * 500))
+    path.write_bytes(path.read_bytes()[:cut])
+    with pytest.raises(UserError) as caught:
+        read_binned([path], BINS)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert "runcated" in str(caught.value)
 
 
 def changed(row: int, column: int, value: object) -> str:
@@ -60,8 +90,11 @@ def changed(row: int, column: int, value: object) -> str:
         (changed(3, 7, 1), ["line 3", "the label changes"]),
         (csv([(*row[:7], 2) for row in ROWS]), ["line 1", "label 2"]),
         (changed(3, 4, -1), ["line 4", "a count is negative"]),
-        (changed(3, 4, "x"), ["is no binned CSV", "'x'"]),
-        ("gene,bin,a,b,c,d,e,label\n" + csv(ROWS), ["is no binned CSV", "without a header line"]),
+        (changed(3, 4, "x"), ["is no binned CSV", "line 4", "'x'"]),
+        (changed(3, 4, ""), ["is no binned CSV", "line 4", "''"]),
+        (changed(3, 4, "1.5"), ["is no binned CSV", "line 4", "'1.5'"]),
+        (changed(3, 7, "1,1"), ["is no binned CSV", "line 4", "got 9"]),
+        ("gene,bin,a,b,c,d,e,label\n" + csv(ROWS), ["is no binned CSV", "line 1", "without a header line"]),
         (csv([row[:7] for row in ROWS]), ["is no binned CSV"]),
         ("", ["is no binned CSV"]),
     ],
@@ -72,6 +105,7 @@ def test_a_file_of_another_layout_is_refused(write: Callable[..., Path], content
         read_binned([path], BINS)
     assert all(word in str(caught.value) for word in [str(path), *words]), str(caught.value)
     assert "\n" not in str(caught.value)
+    assert "; " in str(caught.value)
 
 
 def test_genome_orientation_cannot_be_turned(write: Callable[..., Path]) -> None:

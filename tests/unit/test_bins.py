@@ -1,6 +1,7 @@
 """Counting in bins: against the published counts, bedtools, and per-base computation."""
 
 import shutil
+import struct
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -8,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyBigWig
-import pysam
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -16,35 +16,20 @@ from hypothesis import strategies as st
 from chromattend import reads as reads_module
 from chromattend.bins import Bins, bin_bigwig, count_reads
 from chromattend.errors import UserError
-from chromattend.genes import build_gene_table, read_annotation, read_chrom_sizes
+from chromattend.genes import read_chrom_sizes
+from chromattend.locations import PUBLISHED_MARKS
 from chromattend.reads import ReadOptions, read_bam, read_intervals
 
 SIZES = {"chr1": 2000, "chr2": 900}
 SMALL = Bins(upstream=300, downstream=300, size=100)
+needs_bedtools = pytest.mark.skipif(
+    not shutil.which("bedtools"), reason="bedtools is not installed (Debian: apt install bedtools)"
+)
 
 
 def count(path: Path, genes: pd.DataFrame, bins: Bins = SMALL, options: ReadOptions | None = None) -> np.ndarray:
     reader = read_bam if path.suffix == ".bam" else read_intervals
     return count_reads(reader(path, options, SIZES), genes, bins, SIZES, path)[0]
-
-
-def write_bam(path: Path, rows: list[tuple[str, int, int, int]], sizes: dict[str, int]) -> Path:
-    """Write reads (chrom, start, end, flag) as an indexed BAM file."""
-    header = pysam.AlignmentHeader.from_references(list(sizes), list(sizes.values()))
-    unsorted = path.with_name("unsorted.bam")
-    with pysam.AlignmentFile(str(unsorted), "wb", header=header) as file:
-        for number, (chrom, start, end, flag) in enumerate(rows):
-            read = pysam.AlignedSegment(header)
-            read.query_name = f"read{number}"
-            read.flag = flag
-            read.reference_name, read.reference_start = chrom, start
-            read.mapping_quality = 20
-            if not flag & 4:
-                read.cigartuples = [(0, end - start)]
-            file.write(read)
-    pysam.sort("-o", str(path), str(unsorted))
-    pysam.index(str(path))
-    return path
 
 
 def bedtools_counts(bam: Path, intervals: list[tuple[str, int, int]], folder: Path) -> list[int]:
@@ -55,25 +40,7 @@ def bedtools_counts(bam: Path, intervals: list[tuple[str, int, int]], folder: Pa
     return [int(line.split("\t")[-1]) for line in done.stdout.splitlines()]
 
 
-@pytest.fixture(scope="module")
-def covered(real_data: Path) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
-    """The real genes whose windows the real reads cover, with their published counts by mark."""
-    truth = np.load(real_data / "chromatin" / "E003_union_counts.npz", allow_pickle=True)
-    annotation = read_annotation(real_data / "roadmap" / "gencode_10_genes.gtf.gz")
-    table = build_gene_table(annotation, pd.Index(truth["gene"]))
-    assert table["gene"].tolist() == truth["gene"].tolist()
-    regions = pd.read_csv(real_data / "chromatin" / "demo_regions.bed", sep="\t", names=["chrom", "start", "end"])
-    pairs = table.reset_index().merge(regions, on="chrom")
-    inside = pairs[(pairs["start"] <= pairs["tss"] - 5000) & (pairs["end"] >= pairs["tss"] + 5000)]
-    rows = np.sort(inside["index"].unique())
-    counts = {mark: truth["X"][rows, :, index] for index, mark in enumerate(truth["marks"])}
-    return table.iloc[rows].reset_index(drop=True), counts
-
-
-MARKS = ["H3K27me3", "H3K36me3", "H3K4me1", "H3K4me3", "H3K9me3"]
-
-
-@pytest.mark.parametrize("mark", MARKS)
+@pytest.mark.parametrize("mark", PUBLISHED_MARKS)
 def test_real_reads_give_the_published_counts(
     real_data: Path, repository: Path, covered: tuple[pd.DataFrame, dict[str, np.ndarray]], mark: str
 ) -> None:
@@ -90,17 +57,17 @@ def test_real_reads_give_the_published_counts(
 def test_real_reads_as_bam_give_the_published_counts(
     real_data: Path,
     repository: Path,
-    tmp_path: Path,
+    write_bam: Callable[..., Path],
     covered: tuple[pd.DataFrame, dict[str, np.ndarray]],
 ) -> None:
     table, truth = covered
     sizes = read_chrom_sizes(repository / "resources" / "hg19.chrom.sizes")
-    for mark in MARKS:
+    for mark in PUBLISHED_MARKS:
         source = pd.read_csv(
             real_data / "chromatin" / f"E003-{mark}.demo_regions.tagAlign.gz", sep="\t", usecols=[0, 1, 2], header=None
         )
         rows = [(chrom, start, end, 0) for chrom, start, end in source.itertuples(index=False)]
-        path = write_bam(tmp_path / f"{mark}.bam", rows, sizes)
+        path = write_bam(f"{mark}.bam", rows, sizes)
         counts, _ = count_reads(read_bam(path), table, Bins(), sizes, path)
         assert np.array_equal(counts, truth[mark]), mark
 
@@ -133,12 +100,13 @@ starts = st.lists(
 )
 
 
-@pytest.mark.skipif(not shutil.which("bedtools"), reason="bedtools is not installed (Debian: apt install bedtools)")
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@needs_bedtools
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(reads=reads, starts=starts, size=st.sampled_from([1, 7, 50, 100]), number=st.integers(1, 6))
 def test_bedtools_multicov_agrees(
     tmp_path: Path,
     genes: Callable[..., pd.DataFrame],
+    write_bam: Callable[..., Path],
     reads: list[tuple[str, int, int]],
     starts: list[tuple[str, int, str]],
     size: int,
@@ -148,7 +116,7 @@ def test_bedtools_multicov_agrees(
     table = genes(*starts)
     tags = tmp_path / "reads.tagAlign"
     tags.write_text("".join(f"{chrom}\t{start}\t{end}\tN\t1000\t+\n" for chrom, start, end in reads))
-    bam = write_bam(tmp_path / "reads.bam", [(*read, 0) for read in reads], SIZES)
+    bam = write_bam("reads.bam", [(*read, 0) for read in reads], SIZES)
 
     first = bins.starts(table)
     edges = first[:, None] + np.arange(bins.number + 1) * size
@@ -178,12 +146,16 @@ def test_bedtools_multicov_agrees(
     ],
 )
 def test_flags_of_bam_reads(
-    tmp_path: Path, genes: Callable[..., pd.DataFrame], options: dict, counted: list[str]
+    tmp_path: Path,
+    genes: Callable[..., pd.DataFrame],
+    write_bam: Callable[..., Path],
+    options: dict,
+    counted: list[str],
 ) -> None:
     flags = {"primary": 0, "unmapped": 4, "secondary": 256, "qc_fail": 512, "duplicate": 1024, "supplementary": 2048}
     # One read a bin, so that the counts tell which reads were taken.
     rows = [("chr1", 700 + 100 * index, 736 + 100 * index, flag) for index, flag in enumerate(flags.values())]
-    path = write_bam(tmp_path / "flags.bam", rows, SIZES)
+    path = write_bam("flags.bam", rows, SIZES)
     table = genes(("chr1", 1000, "+"))
     if not counted:
         assert count(path, table, options=ReadOptions(min_mapq=20)).sum() == 1
@@ -202,14 +174,14 @@ def test_flags_of_bam_reads(
         assert theirs == ours | {"unmapped": 1}
 
 
-def test_a_spliced_read_spans_from_first_to_last_base(tmp_path: Path, genes: Callable[..., pd.DataFrame]) -> None:
-    header = pysam.AlignmentHeader.from_references(list(SIZES), list(SIZES.values()))
-    with pysam.AlignmentFile(str(tmp_path / "spliced.bam"), "wb", header=header) as file:
-        read = pysam.AlignedSegment(header)
-        read.query_name, read.flag, read.reference_name, read.reference_start = "r", 0, "chr1", 790
-        read.cigartuples = [(0, 10), (3, 200), (0, 10)]
-        file.write(read)
-    assert count(tmp_path / "spliced.bam", genes(("chr1", 1000, "+"))).tolist() == [[1, 1, 1, 1, 0, 0]]
+@needs_bedtools
+def test_a_spliced_read_spans_from_first_to_last_base(
+    tmp_path: Path, genes: Callable[..., pd.DataFrame], write_bam: Callable[..., Path]
+) -> None:
+    path = write_bam("spliced.bam", [("chr1", 790, "10M200N10M", 0), ("chr1", 1195, "4S3M2I3M10D5M", 0)], SIZES)
+    assert count(path, genes(("chr1", 1000, "+"))).tolist() == [[1, 1, 1, 1, 1, 1]]
+    intervals = [("chr1", start, start + 100) for start in range(700, 1300, 100)]
+    assert bedtools_counts(path, intervals, tmp_path) == [1, 1, 1, 1, 1, 1]
 
 
 def test_minus_strand_windows_turn_round_on_request(
@@ -239,11 +211,33 @@ def test_minus_strand_windows_turn_round_on_request(
     ],
 )
 def test_shift_and_extension_go_in_the_reads_direction(
-    write: Callable[..., Path], strand: str, options: dict, span: tuple[int, int]
+    write: Callable[..., Path],
+    write_bam: Callable[..., Path],
+    strand: str,
+    options: dict,
+    span: tuple[int, int],
 ) -> None:
-    path = write("r.bed", [("chr1", 800, 836, "N", 0, strand)])
-    (block,) = read_intervals(path, ReadOptions(**options), SIZES)
-    assert (block.starts[0], block.ends[0]) == span
+    bed = write("r.bed", [("chr1", 800, 836, "N", 0, strand)])
+    bam = write_bam("r.bam", [("chr1", 800, 836, 16 if strand == "-" else 0)], SIZES)
+    for blocks in (
+        read_intervals(bed, ReadOptions(**options), SIZES),
+        read_bam(bam, ReadOptions(**options), SIZES),
+    ):
+        (block,) = blocks
+        assert (block.starts.tolist(), block.ends.tolist()) == ([span[0]], [span[1]])
+
+
+def test_blocks_of_bam_reads_add_up(
+    genes: Callable[..., pd.DataFrame], write_bam: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [(chrom, start, start + 36, 0) for chrom in SIZES for start in range(0, 860, 9)]
+    path = write_bam("r.bam", rows, SIZES)
+    table = genes(("chr1", 400, "+"), ("chr2", 500, "-"))
+    whole = count(path, table)
+    monkeypatch.setattr(reads_module, "BAM_BLOCK_READS", 7)
+    assert len(list(read_bam(path))) > 20
+    assert np.array_equal(count(path, table), whole)
+    assert whole.min() > 0
 
 
 def test_reads_off_the_genome_are_left_out_and_counted(
@@ -271,6 +265,7 @@ def test_reads_of_another_genome_are_refused(
         count(path, genes(("chr1", 1000, "+")))
     assert all(word in str(caught.value) for word in [str(path), *words])
     assert "\n" not in str(caught.value)
+    assert "; " in str(caught.value)
 
 
 def test_genes_off_the_genome_are_refused(genes: Callable[..., pd.DataFrame], write: Callable[..., Path]) -> None:
@@ -331,6 +326,39 @@ def test_bigwigs_that_do_not_fit_are_refused(
     with pytest.raises(UserError) as caught:
         bin_bigwig(path, genes(("chr1", 1000, "+")), SMALL, SIZES)
     assert all(word in str(caught.value) for word in [str(path), *words])
+    assert "\n" not in str(caught.value)
+    assert "; " in str(caught.value)
+
+
+def test_a_chromosome_that_a_bigwig_lacks_has_no_signal(
+    genes: Callable[..., pd.DataFrame], bigwig: Callable[..., Path]
+) -> None:
+    path = bigwig([("chr1", 0, 2000, 3.0)], {"chr1": 2000})
+    table = genes(("chr1", 1000, "+"), ("chr2", 500, "+"))
+    assert bin_bigwig(path, table, SMALL, SIZES).tolist() == [[3.0] * 6, [0.0] * 6]
+
+
+def test_signal_of_minus_strand_windows_turns_round_on_request(
+    genes: Callable[..., pd.DataFrame], bigwig: Callable[..., Path]
+) -> None:
+    path = bigwig([("chr1", 1000, 1100, 4.0)])
+    lopsided = Bins(upstream=300, downstream=100, size=100, flip_strand=True)
+    table = genes(("chr1", 1000, "+"), ("chr1", 1000, "-"))
+    assert bin_bigwig(path, table, lopsided, SIZES).tolist() == [[0, 0, 0, 4.0], [0, 0, 4.0, 0]]
+
+
+def test_a_bigwig_damaged_in_the_middle_is_refused(
+    genes: Callable[..., pd.DataFrame], bigwig: Callable[..., Path]
+) -> None:
+    generator = np.random.default_rng(6)
+    path = bigwig([("chr1", start, start + 1, float(generator.random())) for start in range(2000)])
+    data = bytearray(path.read_bytes())
+    values, index = struct.unpack_from("<QQ", data, 16)  # where they begin in the file
+    data[values + 8 : index] = bytes(index - values - 8)
+    path.write_bytes(bytes(data))
+    with pytest.raises(UserError) as caught:
+        bin_bigwig(path, genes(("chr1", 1000, "+")), SMALL, SIZES)
+    assert str(caught.value) == f"{path}: is damaged at chr1:700-1300; download it again"
 
 
 def test_what_is_no_bigwig_is_refused(genes: Callable[..., pd.DataFrame], write: Callable[..., Path]) -> None:

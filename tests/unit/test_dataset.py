@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
@@ -65,19 +66,46 @@ def test_chromosomes_are_held_out(table: pd.DataFrame) -> None:
 def test_an_empty_part_is_refused(table: pd.DataFrame) -> None:
     with pytest.raises(UserError, match="no gene is in the valid part"):
         assign_split(table, "chromosome", valid_chromosomes=["chr9"], test_chromosomes=["chr1"])
+    for mode in ("random", "sequential"):
+        with pytest.raises(UserError, match="no gene is in the test part"):
+            assign_split(table, mode, fractions=[1, 1, 0])
 
 
-def test_overlap_of_the_published_split_is_as_measured(real_data: Path) -> None:
-    """17.8 % of the test windows overlap a window of train or validation."""
-    table = build_gene_table(
+@pytest.fixture(scope="module")
+def reproduced(real_data: Path) -> pd.DataFrame:
+    """The papers' 19,802 genes."""
+    return build_gene_table(
         read_annotation(real_data / "roadmap" / "gencode_10_genes.gtf.gz"),
         read_gene_ids(real_data / "roadmap" / "57epigenomes.RPKM.pc.gz"),
         mode="reproduction",
     )
-    split = assign_split(table, "sequential")
-    pairs = overlaps_across_splits(table, split, Bins())
+
+
+def test_genes_that_the_papers_list_twice_stay_together(reproduced: pd.DataFrame) -> None:
+    sequential = assign_split(reproduced, "sequential")
+    assert sequential.groupby(reproduced["gene"]).nunique().max() == 1
+    unique = sequential[~reproduced["gene"].duplicated()]
+    assert unique.value_counts().to_dict() == {"train": 6599, "valid": 6599, "test": 6597}
+    shuffled = assign_split(reproduced, "random", seed=1)
+    assert shuffled.groupby(reproduced["gene"]).nunique().max() == 1
+    assert shuffled[~reproduced["gene"].duplicated()].value_counts().tolist() == [6599, 6598, 6598]
+
+
+def test_overlap_of_the_published_split_is_as_measured(reproduced: pd.DataFrame) -> None:
+    """17.8 % of the test windows overlap a window of train or validation."""
+    split = assign_split(reproduced, "sequential")
+    pairs = overlaps_across_splits(reproduced, split, Bins())
     tested = pairs.loc[pairs["other_split"] == "test", "other_gene"].nunique()
     assert round(tested / (split == "test").sum(), 3) == 0.178
+
+
+@pytest.mark.parametrize(("distance", "shared"), [(399, [1]), (400, []), (401, [])])
+def test_windows_that_touch_share_nothing(genes: Callable[..., pd.DataFrame], distance: int, shared: list[int]) -> None:
+    table = genes(("chr1", 1000, "+"), ("chr1", 1000 + distance, "+"), ("chr2", 1000, "+"))
+    pairs = overlaps_across_splits(table, pd.Series(["test", "train", "valid"]), BINS)
+    assert pairs["shared_bp"].tolist() == shared
+    # The part that comes first stands first, wherever its gene lies.
+    assert pairs["split"].tolist() == ["train"] * len(shared)
 
 
 @pytest.mark.parametrize("flip", [False, True])
@@ -132,8 +160,19 @@ def test_the_dataset_has_all_that_models_need(parts: dict) -> None:
     assert dataset["bin"].values.tolist() == [-200, -100, 0, 100]
     assert dataset["label"].values.tolist() == [int(value > 2) for value in np.arange(24) % 5]
     assert set(dataset.coords) == {"gene", "bin", "mark", "symbol", "chrom", "strand", "tss"}
-    assert dataset.attrs["epigenome"] == "E003"
-    assert dataset.attrs["program"].startswith("chromattend ")
+    assert dataset["label"].dtype == np.int8
+    assert dataset["rpkm"].dtype == np.float64
+    assert dataset["rpkm"].values.tolist() == (np.arange(24) % 5).tolist()
+    assert dataset["split"].values.tolist() == parts["split"].tolist()
+    assert dataset["mark"].values.tolist() == MARKS
+    for name in ("gene", "symbol", "chrom", "strand", "tss"):
+        assert dataset[name].values.tolist() == parts["genes"][name].tolist()
+    assert dataset["tss"].attrs == {"units": "bp"}
+    assert dataset["rpkm"].attrs == {"units": "RPKM"}
+    assert "median" in dataset["label"].attrs["long_name"]
+    program = dataset.attrs.pop("program")
+    assert program.startswith("chromattend ")
+    assert dataset.attrs == {"epigenome": "E003", "genome": "hg19", "genes_left_out": 0}
 
 
 def test_genes_without_counts_are_left_out_and_counted(parts: dict, caplog: pytest.LogCaptureFixture) -> None:
@@ -162,6 +201,15 @@ def test_published_labels_replace_the_median_rule(parts: dict) -> None:
     labels = xr.DataArray(np.tile([1, 0], 12).astype(np.int8), dims="gene", coords={"gene": parts["counts"]["gene"]})
     dataset = build_dataset(**parts | {"published_labels": labels})
     assert dataset["label"].values.tolist() == [1, 0] * 12
+    assert dataset["label"].attrs == {"long_name": "1: ON, as published"}
+
+
+def test_the_median_is_that_of_all_genes_not_of_those_with_counts(parts: dict) -> None:
+    others = pd.Series([100.0] * 24, index=[f"other{number}" for number in range(24)])
+    rpkm = pd.concat([pd.Series(np.arange(24.0) % 5 * 40, index=parts["genes"]["gene"]), others])
+    dataset = build_dataset(**parts | {"rpkm": rpkm})
+    assert dataset["label"].values.tolist() == [int(value > 2) for value in np.arange(24) % 5]
+    assert dataset.attrs["genes_left_out"] == 0
 
 
 def test_a_part_of_one_class_is_refused(parts: dict) -> None:
@@ -183,6 +231,8 @@ def test_a_dataset_is_read_as_it_was_written_in_the_same_bytes(parts: dict, tmp_
     assert (tmp_path / "one.nc").read_bytes() == (tmp_path / "two.nc").read_bytes()
     xr.testing.assert_identical(read_netcdf(tmp_path / "one.nc"), dataset)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["one.nc", "two.nc"]
+    with h5py.File(tmp_path / "one.nc") as file:  # where no time of writing is kept, which would tell them apart
+        assert not any(file[name].id.get_create_plist().get_obj_track_times() for name in dataset.variables)
 
 
 @pytest.mark.parametrize("content", [b"", b"no netCDF", None])

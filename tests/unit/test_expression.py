@@ -17,7 +17,8 @@ HEADER = "gene_id\tE000\tE003\n"
 def test_labels_of_all_56_epigenomes_follow_the_median(real_data: Path, repository: Path) -> None:
     path = real_data / "roadmap" / "57epigenomes.RPKM.pc.gz"
     sheet = pd.read_csv(repository / "config" / "epigenomes.tsv", sep="\t")
-    assert len(sheet) == 56
+    assert sheet["epigenome"].nunique() == len(sheet) == 56
+    assert "E000" not in set(sheet["epigenome"])  # the universal reference
     with gzip.open(path, "rt") as file:
         header = file.readline().split()
         rows = [line.split() for line in file]
@@ -62,6 +63,10 @@ def test_a_bad_value_is_named(write: Callable[..., Path], text: str) -> None:
         ("gene_id\tE03\nA\t1\n", ["line 1", "no column 'E003', did you mean 'E03'?"]),
         (HEADER + "A\t1\t2\nB\t1\t2\nA.1\t1\t2\n", ["line 4", "gene A stands twice"]),
         (HEADER + "A\t1\t2\nB\t1\n", ["line 3", "E003 of B"]),
+        # Two lines that were joined, and a cell too many, which would move all cells after it.
+        (HEADER + "A\t1\t2\t\nB\t1\t2\tC\t1\t2\t\n", ["line 3", "more cells than line 1"]),
+        (HEADER + "A\t1\t2\nB\t9\t1\t2\n", ["line 3", "more cells than line 1"]),
+        (HEADER + "A\t1\t2\n\nB\t1\t2\n", ["line 3"]),
     ],
 )
 def test_a_bad_matrix_is_refused(write: Callable[..., Path], content: str, words: list[str]) -> None:
@@ -70,6 +75,13 @@ def test_a_bad_matrix_is_refused(write: Callable[..., Path], content: str, words
         read_rpkm(path, "E003")
     assert all(word in str(caught.value) for word in [str(path), *words]), str(caught.value)
     assert "\n" not in str(caught.value)
+    assert "; " in str(caught.value)
+
+
+@pytest.mark.parametrize("content", ["", HEADER])
+def test_a_compressed_matrix_without_genes_is_refused(write: Callable[..., Path], content: str) -> None:
+    with pytest.raises(UserError, match="give the RPKM matrix"):
+        read_rpkm(write("m.pc.gz", content), "E003")
 
 
 def test_a_truncated_matrix_is_refused(write: Callable[..., Path]) -> None:

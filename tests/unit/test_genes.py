@@ -89,12 +89,38 @@ def test_include_restricts_the_table(write: Callable[..., Path], caplog: pytest.
     assert "1 ids are not in the study, Z first" in caplog.text
 
 
+def test_an_include_list_without_a_gene_of_the_study_is_refused(write: Callable[..., Path]) -> None:
+    annotation = read_annotation(write("a.gtf", gtf("chr1", 1, 9, "+", "A")))
+    with pytest.raises(UserError, match=r"genes.include: none of its 2 ids is in the study; "):
+        build_gene_table(annotation, pd.Index(["A"]), include={"TP53", "PAX5"})
+    with pytest.raises(UserError, match="annotation and expression matrix: have no gene in common"):
+        build_gene_table(annotation, pd.Index(["B"]), include={"A"})
+
+
+@pytest.mark.parametrize("reader", [read_annotation, read_gene_list, read_chrom_sizes])
+def test_text_that_is_not_utf8_is_refused(write: Callable[..., Path], reader: Callable) -> None:
+    path = write("a.txt", "# Gène\n".encode("latin-1"))
+    with pytest.raises(UserError) as caught:
+        reader(path)
+    assert str(caught.value).startswith(f"{path}: is not UTF-8 text")
+    assert "; save it as UTF-8" in str(caught.value)
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_name(write: Callable[..., Path]) -> None:
+    mark = "\ufeff"
+    assert read_annotation(write("a.gtf", mark + gtf("chr1", 1, 9, "+", "A")))["chrom"].tolist() == ["chr1"]
+    assert read_gene_list(write("a.txt", mark + "A\n")) == {"A"}
+    assert read_chrom_sizes(write("a.sizes", mark + "chr1\t5\n")) == {"chr1": 5}
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [
         ("chr1\tHAVANA\tgene\t1\n", ["line 1", "4 tab-separated cells where GTF has 9"]),
         ("##x\n" + gtf("chr1", 1, 9, ".", "A"), ["line 2", "strand + or -"]),
         (gtf("chr1", 1, 9, "+", "A").replace("\t9\t", "\tend\t"), ["line 1", "start, end"]),
+        (gtf("chr1", 1, 9, "-", "A").replace("\t9\t", "\t\t"), ["line 1", "start, end"]),
+        (gtf("chr1", 1, 9, "+", "A").replace("\t1\t", "\t²\t"), ["line 1", "start, end"]),
         (gtf("chr1", 1, 9, "+", "A").replace("gene_id", "id"), ["line 1", "gene_id"]),
         (gtf("chr1", 1, 9, "+", "A", feature="exon"), ["no line of the feature 'gene'"]),
         ("", ["no line of the feature 'gene'"]),
@@ -106,6 +132,7 @@ def test_a_bad_annotation_is_refused(write: Callable[..., Path], content: str, w
         read_annotation(path)
     assert all(word in str(caught.value) for word in [str(path), *words])
     assert "\n" not in str(caught.value)
+    assert "; " in str(caught.value)
 
 
 def test_a_truncated_annotation_is_refused(tmp_path: Path) -> None:
@@ -133,7 +160,7 @@ def test_a_symbol_called_na_stays_a_text(write: Callable[..., Path]) -> None:
 
 @pytest.mark.parametrize(
     ("content", "words"),
-    [("chr1\n", "line 1"), ("chr1\t10\nchr2\tx\n", "line 2"), ("chr1\t0\n", "line 1"), ("\n", "is empty")],
+    [("chr1\n", "line 1"), ("chr1\t10\nchr2\tx\n", "line 2"), ("chr1\t²\n", "line 1"), ("\n", "is empty")],
 )
 def test_bad_chromosome_sizes_are_refused(write: Callable[..., Path], content: str, words: str) -> None:
     with pytest.raises(UserError, match=words):

@@ -31,6 +31,10 @@ def spans(path: Path) -> list[tuple[str, int, int]]:
         ("a.bed", LINES.replace("\n", "\r\n")),
         ("a.bed", LINES.removesuffix("\n")),
         ("a.bed", "track name=x\n#comment\nbrowser position chr1\n" + LINES),
+        ("a.bed", "\n#after a blank line\n" + LINES),
+        ("a.bed", "\ufeff" + LINES),
+        ("a.bed", "\ufefftrack name=x\r\n" + LINES.replace("\n", "\r\n")),
+        ("a.BED.GZ", LINES),
         ("a.bed", LINES + "\n\n"),
         ("a.bed", LINES.replace("\tN\t", '\t"quoted\t')),
         ("a.bed", LINES.replace("+", ".")),
@@ -51,6 +55,8 @@ def test_joined_gzip_files_are_read_to_the_end(tmp_path: Path) -> None:
     [
         ("", None, ["is empty"]),
         ("\n\n", None, ["is empty"]),
+        ("\r\n", None, ["is empty"]),
+        ("track name=x\n", None, ["is empty"]),
         ("#only a comment\n", None, ["is empty"]),
         ("chrom\tstart\tend\tname\tscore\tstrand\n" + LINES, 1, ["header line", "remove it"]),
         ("#c\nchrom\tstart\tend\tname\tscore\tstrand\n" + LINES, 2, ["header line", "remove it"]),
@@ -64,6 +70,9 @@ def test_joined_gzip_files_are_read_to_the_end(tmp_path: Path) -> None:
         (LINES + "chr1\t\t41\tN\t1000\t+\n", 4, ["''", "whole numbers"]),
         (LINES.replace("\t", " "), 1, ["1 tab-separated columns", "separate by tabs"]),
         (LINES + "track name=late\n", 4, ["1 tab-separated columns"]),
+        (LINES + "chr1\t²\t41\tN\t1000\t+\n", 4, ["'²'", "whole numbers"]),
+        ("#c\n\n" + LINES + "\nchr1\t5\n", 7, ["2 tab-separated columns"]),
+        (LINES + f"chr1\t5\t{10**20}\tN\t1000\t+\n", None, ["cannot be read as BED", str(10**20), "repair it"]),
     ],
 )
 @pytest.mark.parametrize("name", ["a.bed", "a.tagAlign.gz"])
@@ -99,12 +108,30 @@ def test_moving_reads_needs_their_strand(write: Callable[..., Path], options: Re
     assert "reads.shift" in str(caught.value)
 
 
+def one_line(caught: pytest.ExceptionInfo[UserError], path: Path) -> str:
+    """Return the message, which is a line of file, fault and mend."""
+    message = str(caught.value)
+    assert message.startswith(f"{path}: ")
+    assert "; " in message
+    assert "\n" not in message
+    return message
+
+
 @pytest.mark.parametrize("cut", [-1, -20, 40])
 def test_a_truncated_gzip_is_refused(write: Callable[..., Path], cut: int) -> None:
     path = write("a.bed.gz", LINES * 1000)
     path.write_bytes(path.read_bytes()[:cut])
-    with pytest.raises(UserError, match="truncated or damaged"):
+    with pytest.raises(UserError) as caught:
         spans(path)
+    assert "truncated or damaged" in one_line(caught, path)
+
+
+def test_a_file_of_no_byte_is_empty_or_damaged(tmp_path: Path) -> None:
+    path = tmp_path / "a.bed.gz"
+    path.touch()
+    with pytest.raises(UserError) as caught:
+        spans(path)
+    assert "is empty" in one_line(caught, path)
 
 
 def test_a_gzip_damaged_in_the_middle_is_refused(write: Callable[..., Path]) -> None:
@@ -113,8 +140,9 @@ def test_a_gzip_damaged_in_the_middle_is_refused(write: Callable[..., Path]) -> 
     data = bytearray(path.read_bytes())
     data[len(data) // 2 : len(data) // 2 + 50] = b"\xff" * 50
     path.write_bytes(bytes(data))
-    with pytest.raises(UserError):
+    with pytest.raises(UserError) as caught:
         spans(path)
+    one_line(caught, path)
 
 
 def test_text_named_gz_is_refused(tmp_path: Path) -> None:
@@ -126,5 +154,35 @@ def test_text_named_gz_is_refused(tmp_path: Path) -> None:
 
 def test_what_is_no_bam_is_refused(write: Callable[..., Path]) -> None:
     path = write("a.bam", LINES)
-    with pytest.raises(UserError, match="not a readable BAM"):
+    with pytest.raises(UserError) as caught:
         list(read_bam(path))
+    assert "not a readable BAM" in one_line(caught, path)
+
+
+@pytest.mark.parametrize("kept", [0.0, 0.001, 0.5, 0.99], ids=["nothing", "header", "half", "all but the end"])
+def test_a_truncated_bam_is_refused(write_bam: Callable[..., Path], kept: float) -> None:
+    path = write_bam("a.bam", [("chr1", start, start + 36, 0) for start in range(5000)], {"chr1": 9000})
+    data = path.read_bytes()
+    path.write_bytes(data[: int(kept * len(data))])
+    with pytest.raises(UserError) as caught:
+        list(read_bam(path))
+    assert "truncated" in one_line(caught, path)
+
+
+def test_a_bam_cut_between_two_blocks_is_refused(write_bam: Callable[..., Path]) -> None:
+    """There every block is whole, and only the empty one that ends a BAM file is missing."""
+    path = write_bam("a.bam", [("chr1", 5, 41, 0)], {"chr1": 9000})
+    path.write_bytes(path.read_bytes()[:-28])
+    with pytest.raises(UserError) as caught:
+        list(read_bam(path))
+    assert "EOF marker" in one_line(caught, path)
+
+
+def test_a_bam_damaged_in_the_middle_is_refused(write_bam: Callable[..., Path]) -> None:
+    path = write_bam("a.bam", [("chr1", start, start + 36, 0) for start in range(20_000)], {"chr1": 30_000})
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2 : len(data) // 2 + 50] = b"\xff" * 50
+    path.write_bytes(bytes(data))
+    with pytest.raises(UserError) as caught:
+        list(read_bam(path))
+    one_line(caught, path)
