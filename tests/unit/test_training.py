@@ -360,3 +360,9 @@ def test_defaults_are_those_of_the_configuration(repository: Path) -> None:
     schema = yaml.safe_load((repository / "workflow/schemas/config.schema.yaml").read_text())
     known = {key: part["default"] for key, part in schema["properties"]["training"]["properties"].items()}
     assert vars(TrainingOptions()) == {key: value for key, value in known.items() if key != "gpus"}
+
+
+def test_checkpoints_of_a_killed_training_are_removed(dataset: xr.Dataset, tmp_path: Path) -> None:
+    (tmp_path / ".checkpoints-old" / "best").mkdir(parents=True)
+    quick("deepchrome", dataset, tmp_path, max_epochs=1)
+    assert list(tmp_path.iterdir()) == []

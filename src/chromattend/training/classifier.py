@@ -1,6 +1,7 @@
 """Training of networks with PyTorch Lightning."""
 
 import logging
+import shutil
 import sys
 import tempfile
 import warnings
@@ -140,6 +141,8 @@ def train_network(
     network = Network(contract, model_options)
     network.transform.fit(torch.from_numpy(train.counts))
     classifier = ChromatinClassifier(network, options.learning_rate, options.weight_decay)
+    for left in Path(work_folder).glob(".checkpoints-*") if work_folder else ():
+        shutil.rmtree(left)  # of a training that was killed
     with tempfile.TemporaryDirectory(dir=work_folder, prefix=".checkpoints-") as folder:
         best = ModelCheckpoint(
             Path(folder) / "best", filename="best", monitor="valid_auc", mode="max", save_weights_only=True
