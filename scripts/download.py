@@ -6,5 +6,6 @@ with logged(snakemake.log[0]):
         snakemake.params.url,
         snakemake.output.data,
         expect=Expectation(*snakemake.params.expect),
-        **snakemake.params.download,
+        # No param of the rule: more patience must not download everything again.
+        **snakemake.config.get("download", {}),
     )

@@ -13,7 +13,7 @@ with logged(snakemake.log[0]):
     # A profile of the environment could send this call to a cluster.
     environment = {key: value for key, value in os.environ.items() if key != "SNAKEMAKE_PROFILE"}
     with atomic(snakemake.output.html) as temporary, open(snakemake.log[0], "a") as log:
-        command = [snakemake.params.python, "-m", "snakemake", *snakemake.input]
+        command = [environment["CHROMATTEND_PYTHON"], "-m", "snakemake", *snakemake.input]
         command += ["--snakefile", snakemake.params.snakefile, "--configfile", snakemake.output.config]
         # The run that this job belongs to holds the lock of the folder, and only reads beside it are made here.
         command += ["--nolock", "--report", str(temporary)]

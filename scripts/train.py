@@ -6,12 +6,11 @@ from chromattend.training import train
 from chromattend.training.options import TrainingOptions
 
 with logged(snakemake.log[0]):
-    training = {key: value for key, value in snakemake.params.training.items() if key != "gpus"}
     model, history = train(
         snakemake.wildcards.model,
         read_netcdf(snakemake.input[0]),
         snakemake.params.options,
-        TrainingOptions(**{**training, "threads": snakemake.threads}),
+        TrainingOptions(**snakemake.params.training, threads=snakemake.threads),
         work_folder=Path(snakemake.output.model).parent,
     )
     write_table(history, snakemake.output.history)

@@ -114,6 +114,15 @@ def test_one_epigenome_is_built_alone(workspace: Workspace, repository: Path, sm
     assert (workspace / "results/SYN2/report.html").exists()
 
 
+def test_what_changes_no_result_makes_nothing_again(study: Workspace, repository: Path) -> None:
+    faster = {"download": {"retries": 1}, "training": {"threads": 2, "learning_rate": 0.1}}
+    study.configure(config(repository, **faster), SHEET)
+    jobs = study.succeed("--dry-run").jobs
+    study.configure(config(repository), SHEET)
+    # The report shows the configuration; a baseline has no learning rate.
+    assert jobs == {"report": 1}
+
+
 def test_another_split_counts_no_reads_again(study: Workspace, repository: Path) -> None:
     study.configure(config(repository, split={"mode": "random", "seed": 7}), SHEET)
     jobs = study.succeed("--dry-run").jobs

@@ -9,6 +9,8 @@ from snakemake.exceptions import WorkflowError
 # The library is used from the checkout, by the rules here and by every script, also in a conda environment.
 SOURCE = str(Path(workflow.basedir) / "src")
 sys.path.insert(0, SOURCE)
+# The report's job calls Snakemake, which a conda environment of that job would not have.
+os.environ.update(CHROMATTEND_PYTHON=sys.executable)
 os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [SOURCE, os.environ.get("PYTHONPATH")])))
 
 from chromattend import STAGE_VERSIONS
@@ -94,3 +96,9 @@ def command_for(target):
 
 def trains_network(wildcards):
     return REGISTRY[wildcards.model].kind == "network"
+
+
+def training_options(wildcards):
+    """The options that a model depends on: what only makes its training faster must not train it again."""
+    options = {key: value for key, value in CONFIG["training"].items() if key not in ("threads", "gpus")}
+    return options if trains_network(wildcards) else {"seed": options["seed"]}

@@ -79,8 +79,6 @@ rule report:
         runtime=20,
     params:
         config=CONFIG,
-        # Snakemake's own interpreter: a conda environment of the rule has no Snakemake.
-        python=sys.executable,
         snakefile=workflow.main_snakefile,
         version=STAGE_VERSIONS["report"],
     script:

@@ -17,6 +17,5 @@ rule download:
     params:
         url=url_of,
         expect=lambda wildcards: STUDY.checksums.get(url_of(wildcards), (None, None)),
-        download=CONFIG["download"],
     script:
         "../../scripts/download.py"

@@ -17,7 +17,7 @@ rule train:
         gpu=lambda wildcards: CONFIG["training"]["gpus"] if trains_network(wildcards) else 0,
     params:
         options=lambda wildcards: CONFIG["model_options"][wildcards.model],
-        training=CONFIG["training"],
+        training=training_options,
         version=STAGE_VERSIONS["train"],
     script:
         "../../scripts/train.py"
