@@ -10,9 +10,9 @@ __version__ = "0.1.0"
 STAGE_VERSIONS = {
     "sources": 1,
     "genes": 1,
-    "signal": 1,
-    "dataset": 1,
-    "train": 1,
+    "signal": 2,
+    "dataset": 2,
+    "train": 2,
     "evaluate": 1,
     "report": 1,
 }

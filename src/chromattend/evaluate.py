@@ -20,14 +20,19 @@ def predict(model: TrainedModel, dataset: xr.Dataset) -> pd.DataFrame:
     """Score every gene of a dataset.
 
     Returns:
-        Columns gene, symbol, split, label, score; one row a gene, in the dataset's order.
+        Columns gene, symbol, split, label, score and, where the model has several replicates, seed_1, seed_2, ...
+        with the score of each; one row a gene, in the dataset's order.
 
     Raises:
-        UserError: the dataset has other marks or bins than the model was trained on.
+        UserError: the dataset has other marks or bins than the model was trained on, or invalid counts.
     """
-    model.contract.check(dataset)
+    signal, context = model.contract.signal(dataset), model.contract.context(dataset)
     columns = {name: dataset[name].values for name in ("gene", "symbol", "split", "label")}
-    return pd.DataFrame({**columns, "score": model.score(dataset["counts"].values)})
+    columns["score"] = model.score(signal, context)
+    replicates = model.scores(signal, context)
+    if len(replicates) > 1:
+        columns |= {f"seed_{number}": scores for number, scores in enumerate(replicates, start=1)}
+    return pd.DataFrame(columns)
 
 
 def auc_interval(labels: np.ndarray, scores: np.ndarray, level: float = LEVEL) -> tuple[float, float, float]:

@@ -96,7 +96,12 @@ def import_binned(
 
 def _packed(counts: xr.DataArray, genes: np.ndarray, bins: Bins, attributes: Mapping[str, object]) -> xr.Dataset:
     dataset = counts.assign_coords(gene=genes, bin=bins.offsets).to_dataset(name="counts")
-    dataset["bin"].attrs = {"units": "bp", "long_name": "start of the bin relative to the TSS"}
+    dataset["bin"].attrs = {
+        "units": "bp",
+        "long_name": "start of the bin relative to the TSS",
+        "size": bins.size,
+        "orientation": "strand" if bins.flip_strand else "genome",
+    }
     return dataset.assign_attrs(attributes, program=f"chromattend {__version__}")
 
 

@@ -73,11 +73,11 @@ def attentivechrome(x: np.ndarray, w: Weights) -> tuple[float, np.ndarray, np.nd
     alphas, embeddings = [], []
     for mark in range(x.shape[1]):
         h = bidirectional(x[:, [mark]], w, f"bin_lstms.{mark}")
-        alpha = softmax(h @ w[f"bin_attention.{mark}.weight"][0])
+        alpha = softmax(h @ w[f"bin_attention.{mark}.context.weight"][0])
         alphas.append(alpha)
         embeddings.append(sum(a * state for a, state in zip(alpha, h, strict=True)))
     s = bidirectional(np.array(embeddings), w, "mark_lstm")
-    beta = softmax(s @ w["mark_attention.weight"][0])
+    beta = softmax(s @ w["mark_attention.context.weight"][0])
     v = sum(b * state for b, state in zip(beta, s, strict=True))
     return float(w["output.weight"][0] @ v + w["output.bias"][0]), np.array(alphas), beta
 

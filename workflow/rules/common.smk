@@ -17,6 +17,7 @@ from chromattend import STAGE_VERSIONS
 from chromattend.errors import UserError
 from chromattend.models import REGISTRY
 from chromattend.study import load_study
+from chromattend.protocols import resolve
 
 try:
     STUDY = load_study(
@@ -94,11 +95,18 @@ def command_for(target):
     )
 
 
-def trains_network(wildcards):
-    return REGISTRY[wildcards.model].kind == "network"
+def trains_network(model):
+    return REGISTRY[model].kind == "network"
 
 
-def training_options(wildcards):
-    """The options that a model depends on: what only makes its training faster must not train it again."""
-    options = {key: value for key, value in CONFIG["training"].items() if key not in ("threads", "gpus")}
-    return options if trains_network(wildcards) else {"seed": options["seed"]}
+def protocol_of(model):
+    """How a model is trained, and the model's own options: all of the configuration that its training depends on."""
+    training = {
+        key: value for key, value in CONFIG["training"].items() if key not in ("threads", "gpus", "accelerator")
+    }
+    return resolve(model, training, CONFIG["model_options"].get(model, {}))
+
+
+def counting(wildcards):
+    """How the counts of an epigenome were made; of a binned CSV that is not known."""
+    return {} if STUDY.is_binned(wildcards.epigenome) else {key: CONFIG[key] for key in ("reads", "bigwig")}

@@ -66,6 +66,7 @@ rule dataset:
         runtime=20,
     params:
         labels=CONFIG["labels"],
+        counting=counting,
         marks=STUDY.marks,
         genome=CONFIG["genome"]["name"],
         expression=STUDY.source("expression"),

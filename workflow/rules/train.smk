@@ -14,10 +14,10 @@ rule train:
     resources:
         mem_mb=4000,
         runtime=240,
-        gpu=lambda wildcards: CONFIG["training"]["gpus"] if trains_network(wildcards) else 0,
+        gpu=lambda wildcards: CONFIG["training"]["gpus"] if trains_network(wildcards.model) else 0,
     params:
-        options=lambda wildcards: CONFIG["model_options"][wildcards.model],
-        training=training_options,
+        options=lambda wildcards: protocol_of(wildcards.model)[1],
+        training=lambda wildcards: protocol_of(wildcards.model)[0],
         version=STAGE_VERSIONS["train"],
     script:
         "../../scripts/train.py"

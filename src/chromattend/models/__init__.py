@@ -1,8 +1,8 @@
 """The registry of models: the names that the configuration can list, and what each one is.
 
-A network takes raw counts, float32, shape (gene, bin, mark), and returns a logit per gene, whose sigmoid is the
-probability that the gene is ON. A baseline is a function that builds a scikit-learn estimator for the same
-counts flattened to (gene, bin * mark). Nothing heavy is imported until a model is asked for.
+A network takes signal, float32, shape (gene, bin, mark), and returns a logit per gene, whose sigmoid is the
+probability that the gene is ON. A baseline is a function that builds a scikit-learn estimator for the same signal
+flattened to (gene, bin * mark). Nothing heavy is imported until a model is asked for.
 """
 
 import importlib
@@ -23,35 +23,58 @@ class ModelSpec:
     """What is known of a model without importing it.
 
     Attributes:
-        name: name in the configuration and in file names.
+        name: name in the configuration and in file names, and of its module.
         title: name in tables and figures.
+        builder: class (network) or function (baseline) in the module.
         kind: `network` (torch) or `baseline` (scikit-learn).
-        target: module and class or function.
         published: row of the published summary table to compare with, if the papers report the model.
+        random: whether a seed changes what is trained.
+        expression: whether it learns log(1 + RPKM) in place of the label.
+        scope: `epigenome` for those that `models` can list; the others belong to a stage of their own.
     """
 
     name: str
     title: str
+    builder: str
     kind: str
-    target: str
     published: str | None = None
+    random: bool = True
+    expression: bool = False
+    scope: str = "epigenome"
 
     def load(self) -> Callable[..., Any]:
         """Import and return the class or function."""
-        module, _, name = self.target.partition(":")
-        return getattr(importlib.import_module(f"chromattend.models.{module}"), name)
+        return getattr(importlib.import_module(f"chromattend.models.{self.name}"), self.builder)
+
+
+def _network(name: str, title: str, builder: str, **facts: Any) -> ModelSpec:
+    return ModelSpec(name, title, builder, "network", **facts)
+
+
+def _baseline(name: str, title: str, *, random: bool = False, **facts: Any) -> ModelSpec:
+    return ModelSpec(name, title, name, "baseline", random=random, **facts)
 
 
 REGISTRY = {
     spec.name: spec
     for spec in (
-        ModelSpec("logistic_regression", "Logistic regression", "baseline", "logistic_regression:logistic_regression"),
-        ModelSpec("linear_svc", "Linear SVC", "baseline", "linear_svc:linear_svc"),
-        ModelSpec("random_forest", "Random forest", "baseline", "random_forest:random_forest"),
-        ModelSpec("deepchrome", "DeepChrome", "network", "deepchrome:DeepChrome", "DeepChrome"),
-        ModelSpec(
-            "attentivechrome", "AttentiveChrome", "network", "attentivechrome:AttentiveChrome", "AttentiveChrome"
-        ),
+        _baseline("linear_regression", "Linear regression", expression=True),
+        _baseline("logistic_regression", "Logistic regression"),
+        _baseline("linear_svc", "Linear SVC"),
+        _baseline("svc", "SVC (RBF)"),
+        _baseline("svc_best_bin", "SVC, best bin", random=True),
+        _baseline("random_forest", "Random forest", random=True),
+        _baseline("random_forest_best_bins", "Random forest, best bins", random=True),
+        _network("mlp", "MLP", "MLP"),
+        _network("deepchrome", "DeepChrome", "DeepChrome", published="DeepChrome"),
+        _network("lstm", "LSTM", "LSTM", published="LSTM"),
+        _network("cnn_attn", "CNN-Attn", "CNNAttn", published="CNN-Attn"),
+        _network("cnn_alpha_beta", "CNN-alpha,beta", "CNNAlphaBeta", published="CNN-alpha,beta"),
+        _network("lstm_attn", "LSTM-Attn", "LSTMAttn", published="LSTM-Attn"),
+        _network("lstm_alpha", "LSTM-alpha", "LSTMAlpha", published="LSTM-alpha"),
+        _network("attentivechrome", "AttentiveChrome", "AttentiveChrome", published="AttentiveChrome"),
+        _network("pan_epigenome", "Pan-epigenome", "PanEpigenome", scope="pan_epigenome"),
+        _network("deepdiff", "DeepDiff", "DeepDiff", scope="differential"),
     )
 }
 

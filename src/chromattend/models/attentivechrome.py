@@ -1,23 +1,9 @@
 """AttentiveChrome, LSTM-alpha,beta: attention over bins and over marks (Singh et al., NIPS 2017)."""
 
-from typing import NamedTuple
-
 import torch
 from torch import Tensor, nn
 
-
-class Attention(NamedTuple):
-    """What an attentive model says of some genes.
-
-    Attributes:
-        logit: of ON, shape (gene,).
-        alpha: weight of each bin, shape (gene, mark, bin); sums to 1 over the bins.
-        beta: weight of each mark, shape (gene, mark); sums to 1 over the marks.
-    """
-
-    logit: Tensor
-    alpha: Tensor
-    beta: Tensor
+from chromattend.models.attention import Attention, SoftAttention
 
 
 class AttentiveChrome(nn.Module):
@@ -26,38 +12,51 @@ class AttentiveChrome(nn.Module):
     Per mark an LSTM over the bins, whose states h_t are weighted by alpha = softmax_t(W_b h_t) into the mark's
     embedding m; over the marks an LSTM, whose states s_j are weighted by beta = softmax_j(W_s s_j) into the
     gene's embedding v; a linear layer gives the logit. 55,681 parameters for 5 marks.
+
+    Paper and released PyTorch code agree on these sizes; the code gives one logit to a sigmoid where the paper
+    writes a softmax over two classes, and the code is followed. Its dropout of 0.5 is that between layers of an
+    LSTM that has only one, so it never acts. Here dropout acts on the embeddings m and v; 0 gives the code's
+    network.
     """
 
-    def __init__(self, marks: int, bins: int, *, bin_units: int = 32, mark_units: int = 16) -> None:
+    def __init__(
+        self, marks: int, bins: int, *, bin_units: int = 32, mark_units: int = 16, dropout: float = 0.3
+    ) -> None:
         """Build the layers.
 
         Args:
             marks: number of histone marks.
-            bins: number of bins; the model itself takes any number.
+            bins: number of bins; the network itself takes any number.
             bin_units: LSTM units per direction over the bins.
             mark_units: LSTM units per direction over the marks.
+            dropout: share of the embeddings m and v dropped in training.
         """
         super().__init__()
         self.bin_lstms = nn.ModuleList(
             nn.LSTM(1, bin_units, batch_first=True, bidirectional=True) for _ in range(marks)
         )
-        self.bin_attention = nn.ModuleList(nn.Linear(2 * bin_units, 1, bias=False) for _ in range(marks))
+        self.bin_attention = nn.ModuleList(SoftAttention(2 * bin_units) for _ in range(marks))
         self.mark_lstm = nn.LSTM(2 * bin_units, mark_units, batch_first=True, bidirectional=True)
-        self.mark_attention = nn.Linear(2 * mark_units, 1, bias=False)
+        self.mark_attention = SoftAttention(2 * mark_units)
+        self.dropout = nn.Dropout(dropout)
         self.output = nn.Linear(2 * mark_units, 1)
 
     def attend(self, signal: Tensor) -> Attention:
         """Return logits and both levels of attention of signal with shape (gene, bin, mark)."""
+        alpha, embeddings = self.embed(signal)
+        states, _ = self.mark_lstm(self.dropout(embeddings))
+        beta, gene = self.mark_attention(states)
+        return Attention(self.output(self.dropout(gene)).squeeze(-1), alpha, beta)
+
+    def embed(self, signal: Tensor) -> tuple[Tensor, Tensor]:
+        """Return alpha, shape (gene, mark, bin), and the marks' embeddings m, shape (gene, mark, 2 * bin_units)."""
         alphas, embeddings = [], []
         for mark, (lstm, attention) in enumerate(zip(self.bin_lstms, self.bin_attention, strict=True)):
             states, _ = lstm(signal[:, :, mark : mark + 1])
-            alpha = torch.softmax(attention(states).squeeze(-1), dim=1)
+            alpha, embedding = attention(states)
             alphas.append(alpha)
-            embeddings.append(torch.einsum("gb,gbh->gh", alpha, states))
-        states, _ = self.mark_lstm(torch.stack(embeddings, dim=1))
-        beta = torch.softmax(self.mark_attention(states).squeeze(-1), dim=1)
-        gene = torch.einsum("gm,gmh->gh", beta, states)
-        return Attention(self.output(gene).squeeze(-1), torch.stack(alphas, dim=1), beta)
+            embeddings.append(embedding)
+        return torch.stack(alphas, dim=1), torch.stack(embeddings, dim=1)
 
     def forward(self, signal: Tensor) -> Tensor:
         """Return the logit of ON, shape (gene,), of signal with shape (gene, bin, mark)."""

@@ -1,7 +1,6 @@
 """What every trained model has in common."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -9,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from chromattend.errors import UserError
+from chromattend.protocols import Inputs
 
 
 @dataclass(frozen=True)
@@ -19,44 +19,123 @@ class Contract:
         model: name in the registry.
         marks: marks in order.
         bins: start of each bin relative to the TSS (bp).
+        inputs: `raw` counts, their logarithm (`log`), or the logarithm of counts divided by the sample's mean
+            count of the mark (`depth`). The division is done here, the logarithm by the model.
+        quantity: `reads` that were counted, or `signal` that was averaged.
+        bin_size: width of a bin (bp).
+        orientation: whether bins run along the `genome`, or along the gene's `strand`.
+        counting: how reads were counted or signal was summarised, as JSON; empty where that is not known.
+        task: `classification` into ON and OFF, or `regression` of the dataset's variable `target`.
+        epigenomes: those that a model of many knows by name; empty for the others.
     """
 
     model: str
     marks: list[str]
     bins: list[int]
+    inputs: Inputs = "log"
+    quantity: str = "reads"
+    bin_size: int = 100
+    orientation: str = "genome"
+    counting: str = ""
+    task: str = "classification"
+    epigenomes: list[str] = field(default_factory=list)
 
     @classmethod
-    def of(cls, model: str, dataset: xr.Dataset) -> "Contract":
+    def of(cls, model: str, dataset: xr.Dataset, inputs: Inputs = "log") -> "Contract":
         """Return the contract of a model trained on a dataset."""
-        return cls(model, dataset["mark"].values.tolist(), dataset["bin"].values.tolist())
+        bins = dataset["bin"].values.tolist()
+        described = dataset["bin"].attrs
+        return cls(
+            model,
+            dataset["mark"].values.tolist(),
+            bins,
+            inputs,
+            quantity="signal" if dataset["counts"].dtype.kind == "f" else "reads",
+            bin_size=int(described.get("size", bins[1] - bins[0] if len(bins) > 1 else 100)),
+            orientation=described.get("orientation", "genome"),
+            counting=dataset.attrs.get("counting", ""),
+            task="regression" if "target" in dataset else "classification",
+            epigenomes=sorted(set(dataset["epigenome"].values.tolist())) if "epigenome" in dataset.coords else [],
+        )
 
     def check(self, dataset: xr.Dataset) -> None:
-        """Raise a `UserError` if a dataset has other marks or bins."""
+        """Raise a `UserError` if a dataset has other marks or bins, or another kind of values in them."""
         other = Contract.of(self.model, dataset)
-        for what in ("marks", "bins"):
-            if getattr(self, what) != getattr(other, what):
+        for what in ("marks", "bins", "bin_size", "quantity", "orientation", "counting"):
+            mine, theirs = getattr(self, what), getattr(other, what)
+            if mine != theirs and (what != "counting" or (mine and theirs)):
                 raise UserError(
-                    f"{self.model}: was trained on {what} {_short(getattr(self, what))} and the data have "
-                    f"{_short(getattr(other, what))}; train it again on such data"
+                    f"{self.model}: was trained on {what.replace('_', ' ')} {_short(mine)} and the data have "
+                    f"{_short(theirs)}; train it again on such data"
                 )
 
+    def signal(self, dataset: xr.Dataset) -> np.ndarray:
+        """Return what the model takes of a dataset, float32, shape (gene, bin, mark).
 
-def _short(values: Sequence[object]) -> str:
+        Raises:
+            UserError: other marks or bins than the model was trained on, missing or negative values.
+        """
+        self.check(dataset)
+        signal = dataset["counts"].transpose("gene", "bin", "mark").values.astype(np.float32)
+        valid = signal >= 0  # false for NaN, too
+        if not valid.all():
+            gene, bin_, mark = np.argwhere(~valid)[0]
+            raise UserError(
+                f"{dataset.attrs.get('epigenome', self.model)}: gene {dataset['gene'].values[gene]}, "
+                f"{self.marks[mark]}, bin {self.bins[bin_]} bp has the value {signal[gene, bin_, mark]:g}, which is no "
+                "count; count it again from its source"
+            )
+        if self.inputs == "depth":
+            for chosen in _samples(dataset):
+                mean = signal[chosen].mean(axis=(0, 1), dtype=np.float64)
+                # A mark without any read stays as it is.
+                signal[chosen] /= np.where(mean > 0, mean, 1).astype(np.float32)
+        return signal
+
+    def context(self, dataset: xr.Dataset) -> np.ndarray | None:
+        """Return the number of each gene's epigenome among `epigenomes`, from 1, or 0 for one that is not known.
+
+        Returns:
+            int64, shape (gene,); None for a model that knows no epigenomes.
+        """
+        if not self.epigenomes:
+            return None
+        numbers = {name: number for number, name in enumerate(self.epigenomes, start=1)}
+        if "epigenome" in dataset.coords:
+            return np.array([numbers.get(name, 0) for name in dataset["epigenome"].values], dtype=np.int64)
+        return np.full(dataset.sizes["gene"], numbers.get(dataset.attrs.get("epigenome", ""), 0), dtype=np.int64)
+
+
+def _samples(dataset: xr.Dataset) -> list[np.ndarray | slice]:
+    """Which genes of a dataset come from one sample each."""
+    if "epigenome" not in dataset.coords:
+        return [slice(None)]
+    names = dataset["epigenome"].values
+    return [names == name for name in np.unique(names)]
+
+
+def _short(values: object) -> str:
+    if not isinstance(values, list):
+        return str(values)
     names = [str(value) for value in values]
     return ", ".join(names) if len(names) <= 6 else f"{names[0]} to {names[-1]} ({len(names)})"
 
 
 class TrainedModel(Protocol):
-    """A trained model of any kind."""
+    """A trained model of any kind: one replicate per seed, whose mean is the model's score."""
 
     contract: Contract
 
-    @property
-    def threshold(self) -> float:
-        """Score above which a gene is called ON."""
+    def scores(self, signal: np.ndarray, context: np.ndarray | None = None) -> np.ndarray:
+        """Return P(ON), or the predicted value of a regression, per seed and gene, shape (seed, gene).
 
-    def score(self, counts: np.ndarray) -> np.ndarray:
-        """Return a score per gene that rises with the chance of ON, of counts with shape (gene, bin, mark)."""
+        Args:
+            signal: see `Contract.signal`, shape (gene, bin, mark).
+            context: see `Contract.context`, shape (gene,).
+        """
+
+    def score(self, signal: np.ndarray, context: np.ndarray | None = None) -> np.ndarray:
+        """Return the score of the replicates together, shape (gene,)."""
 
     def save(self, path: str | Path) -> None:
         """Write the model to a file that `chromattend.models.load_model` reads."""

@@ -1,5 +1,6 @@
-"""Trained scikit-learn estimators, and the transform of counts that is part of them."""
+"""scikit-learn estimators as models: their features, their calibration and their files."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -7,16 +8,41 @@ from typing import Any
 import numpy as np
 import skops.io
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from chromattend.files import atomic
 from chromattend.models.base import Contract
 
-# What a saved baseline may hold besides what skops knows as safe; it refuses any other type.
-TRUSTED_TYPES = ["chromattend.models.baseline.LogCounts", "sklearn.tree._tree.Tree"]
+
+@dataclass(frozen=True)
+class Setting:
+    """What a baseline is built for, besides its own options.
+
+    Attributes:
+        marks: number of marks; features are bin by bin, and in each bin mark by mark.
+        bins: number of bins.
+        log: whether features are log(1 + count).
+        class_weight: `balanced` or None.
+        seed: of what is random in it.
+        threads: processors that it may use.
+    """
+
+    marks: int
+    bins: int
+    log: bool = True
+    class_weight: str | None = None
+    seed: int = 1
+    threads: int = 1
+
+    def pipeline(self, *steps: Any) -> Pipeline:
+        """Return a pipeline that starts from counts, shape (gene, bin * mark), in the setting's form."""
+        return make_pipeline(*([LogCounts()] if self.log else []), *steps)
 
 
 class LogCounts(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
-    """log(1 + count): the first step of every baseline, so that all of them take raw counts."""
+    """log(1 + count)."""
 
     def fit(self, X: np.ndarray, y: np.ndarray | None = None) -> "LogCounts":
         """Learn nothing."""
@@ -28,37 +54,141 @@ class LogCounts(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         return np.log1p(X)
 
 
-def flatten(counts: np.ndarray) -> np.ndarray:
-    """Return counts of shape (gene, bin, mark) as features, float32, shape (gene, bin * mark)."""
-    return counts.reshape(len(counts), -1).astype(np.float32)
+class MarkTotals(TransformerMixin, BaseEstimator):
+    """The sum of each mark over all bins."""
+
+    def __init__(self, marks: int = 1) -> None:
+        """Take the number of marks."""
+        self.marks = marks
+
+    def fit(self, X: np.ndarray, y: np.ndarray | None = None) -> "MarkTotals":
+        """Learn nothing."""
+        self.n_features_in_ = X.shape[1]
+        return self
+
+    def transform(self, X: np.ndarray) -> np.ndarray:
+        """Return sums, shape (gene, mark)."""
+        return X.reshape(len(X), -1, self.marks).sum(axis=1)
+
+
+class OneBin(TransformerMixin, BaseEstimator):
+    """All marks of one bin."""
+
+    def __init__(self, marks: int = 1, bin: int = 0) -> None:
+        """Take the number of marks and the bin, counted from 0."""
+        self.marks, self.bin = marks, bin
+
+    def fit(self, X: np.ndarray, y: np.ndarray | None = None) -> "OneBin":
+        """Learn nothing."""
+        self.n_features_in_ = X.shape[1]
+        return self
+
+    def transform(self, X: np.ndarray) -> np.ndarray:
+        """Return the bin, shape (gene, mark)."""
+        return X.reshape(len(X), -1, self.marks)[:, self.bin]
+
+
+class BestBins(TransformerMixin, BaseEstimator):
+    """Of each mark the bin that correlates most with the label, by the absolute value of Pearson's r."""
+
+    def __init__(self, marks: int = 1) -> None:
+        """Take the number of marks."""
+        self.marks = marks
+
+    def fit(self, X: np.ndarray, y: np.ndarray) -> "BestBins":
+        """Find the bins."""
+        self.n_features_in_ = X.shape[1]
+        deviation = X - X.mean(axis=0)
+        spread = np.sqrt((deviation**2).sum(axis=0))
+        # A bin without any read correlates with nothing.
+        correlation = np.abs(deviation.T @ (y - y.mean())) / np.where(spread > 0, spread, np.inf)
+        self.bins_ = correlation.reshape(-1, self.marks).argmax(axis=0)
+        return self
+
+    def transform(self, X: np.ndarray) -> np.ndarray:
+        """Return the bins, shape (gene, mark)."""
+        return X.reshape(len(X), -1, self.marks)[:, self.bins_, np.arange(self.marks)]
+
+
+# What a saved baseline may hold besides what skops knows as safe; it refuses any other type.
+TRUSTED_TYPES = [
+    *(f"{__name__}.{kind.__name__}" for kind in (LogCounts, MarkTotals, OneBin, BestBins)),
+    "sklearn.tree._tree.Tree",
+]
+
+
+def flatten(signal: np.ndarray) -> np.ndarray:
+    """Return signal of shape (gene, bin, mark) as features, shape (gene, bin * mark)."""
+    return signal.reshape(len(signal), -1)
 
 
 @dataclass
 class Baseline:
-    """A scikit-learn estimator with the contract of its data."""
+    """One estimator per seed with the contract of their data.
+
+    Attributes:
+        contract: the data they take.
+        estimators: fitted on features of shape (gene, bin * mark).
+        calibrators: for each estimator that gives no probability, what turns its score into one; see `calibrate`.
+    """
 
     contract: Contract
-    estimator: Any
+    estimators: list[Any]
+    calibrators: list[Pipeline]
 
-    @property
-    def threshold(self) -> float:
-        """Score above which a gene is called ON: a probability, or a distance from the border."""
-        return 0.5 if hasattr(self.estimator, "predict_proba") else 0.0
+    def scores(self, signal: np.ndarray, context: np.ndarray | None = None) -> np.ndarray:
+        """Return P(ON), or the predicted value of a regression, per seed and gene, shape (seed, gene).
 
-    def score(self, counts: np.ndarray) -> np.ndarray:
-        """Return P(ON), or the signed distance from the border where the estimator has no probability."""
-        features = flatten(counts)
-        if hasattr(self.estimator, "predict_proba"):
-            return self.estimator.predict_proba(features)[:, 1]
-        return self.estimator.decision_function(features)
+        Args:
+            signal: see `Contract.signal`, shape (gene, bin, mark).
+            context: not used.
+        """
+        features = flatten(signal)
+        found = [raw_scores(estimator, features) for estimator in self.estimators]
+        for number, calibrator in enumerate(self.calibrators):
+            found[number] = calibrator.predict_proba(found[number][:, None])[:, 1]
+        return np.stack(found)
+
+    def score(self, signal: np.ndarray, context: np.ndarray | None = None) -> np.ndarray:
+        """Return the mean of `scores` over the seeds, shape (gene,)."""
+        return self.scores(signal, context).mean(axis=0)
 
     def save(self, path: str | Path) -> None:
         """Write a file in the format of skops."""
+        content = {
+            "contract": vars(self.contract),
+            "estimators": self.estimators,
+            "calibrators": self.calibrators,
+        }
         with atomic(path) as temporary:
-            skops.io.dump({"contract": vars(self.contract), "estimator": self.estimator}, temporary)
+            skops.io.dump(content, temporary)
 
     @classmethod
     def load(cls, path: str | Path) -> "Baseline":
         """Read what `save` wrote; any type that is not known to be safe is refused."""
         content = skops.io.load(path, trusted=TRUSTED_TYPES)
-        return cls(Contract(**content["contract"]), content["estimator"])
+        return cls(Contract(**content["contract"]), content["estimators"], content["calibrators"])
+
+
+def raw_scores(estimator: Any, features: np.ndarray) -> np.ndarray:
+    """Return what an estimator says of each gene, shape (gene,): P(ON), a distance from its border, or a value."""
+    if hasattr(estimator, "predict_proba"):
+        return estimator.predict_proba(features)[:, 1]
+    if hasattr(estimator, "decision_function"):
+        return estimator.decision_function(features)
+    return estimator.predict(features)
+
+
+def calibrate(scores: np.ndarray, labels: np.ndarray) -> Pipeline:
+    """Fit a logistic curve from scores to P(ON) (Platt, Advances in Large Margin Classifiers, 1999).
+
+    Args:
+        scores: of genes that the estimator was not trained on, shape (gene,).
+        labels: 0 or 1, shape (gene,).
+    """
+    return make_pipeline(StandardScaler(), LogisticRegression()).fit(scores[:, None], labels)
+
+
+def gives_probability(estimators: Sequence[Any]) -> bool:
+    """Whether the estimators say P(ON) themselves."""
+    return all(hasattr(estimator, "predict_proba") for estimator in estimators)

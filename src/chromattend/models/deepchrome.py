@@ -9,7 +9,9 @@ class DeepChrome(nn.Module):
 
     For 100 bins: 91 positions after the convolution, 18 after pooling, 900 features; 644,177 parameters. The
     paper's two outputs with a log-softmax are kept; their difference is the logit of ON, so that binary
-    cross-entropy on it equals the paper's negative log-likelihood.
+    cross-entropy on it equals the paper's negative log-likelihood. Paper and Torch7 code agree on the layers; the
+    code computes the pooled length as ceil((bins - kernel) / pool), which is 18 for 100 bins as the layer's own
+    floor is, but not for every number of bins: the layer's is followed.
     """
 
     def __init__(

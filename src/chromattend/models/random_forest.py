@@ -1,17 +1,22 @@
 """Random forest on all bins of all marks."""
 
 from sklearn.ensemble import RandomForestClassifier
-from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.pipeline import Pipeline
 
-from chromattend.models.baseline import LogCounts
+from chromattend.models.baseline import Setting
 
 
-def random_forest(*, n_estimators: int = 500, min_samples_leaf: int = 3, seed: int = 1, threads: int = 1) -> Pipeline:
-    """Build a random forest on log counts, shape (gene, bin * mark).
+def random_forest(setting: Setting, *, n_estimators: int = 500, min_samples_leaf: int = 3) -> Pipeline:
+    """Build a random forest on features of shape (gene, bin * mark).
 
-    The DeepChrome paper's forest sees one best bin per mark (section 4.2); this one sees every bin.
+    The DeepChrome paper's forest sees one bin per mark: see `random_forest_best_bins`.
     """
-    forest = RandomForestClassifier(
-        n_estimators=n_estimators, min_samples_leaf=min_samples_leaf, n_jobs=threads, random_state=seed
+    return setting.pipeline(
+        RandomForestClassifier(
+            n_estimators=n_estimators,
+            min_samples_leaf=min_samples_leaf,
+            class_weight=setting.class_weight,
+            n_jobs=setting.threads,
+            random_state=setting.seed,
+        )
     )
-    return make_pipeline(LogCounts(), forest)

@@ -11,7 +11,8 @@ from sklearn.metrics import roc_auc_score
 
 from chromattend.models import REGISTRY
 from chromattend.models.base import Contract, TrainedModel
-from chromattend.training.options import Genes, TrainingOptions
+from chromattend.protocols import TrainingOptions
+from chromattend.training.examples import Examples
 
 logger = logging.getLogger(__name__)
 
@@ -29,32 +30,63 @@ def train(
         model: name in the registry.
         dataset: see `chromattend.dataset.build_dataset`.
         model_options: keyword arguments of the model.
-        options: optimiser, epochs, seed and device.
-        work_folder: where checkpoints lie during training.
+        options: optimiser, epochs, seeds and device.
+        work_folder: where checkpoints of networks lie, so that a training that was killed goes on from its last
+            epoch; the caller removes it when the model is saved. None trains without.
 
     Returns:
-        The trained model and its history: one row an epoch with epoch, valid_auc and, for networks, the losses.
+        The trained model and its history: rows of seed, epoch and measures on the valid part (for networks also
+        of losses and learning rate).
+
+    Raises:
+        UserError: the data do not fit, or the training diverges.
     """
     options, model_options = options or TrainingOptions(), model_options or {}
-    contract = Contract.of(model, dataset)
-    learn, valid = Genes.of(dataset, "train"), Genes.of(dataset, "valid")
-    logger.info("%s: training on %d genes, choosing on %d", model, len(learn.labels), len(valid.labels))
+    contract = Contract.of(model, dataset, options.inputs)
+    learn, valid = Examples.of(contract, dataset)
+    logger.info("%s: training on %d genes, choosing on %d", model, len(learn.target), len(valid.target))
     if REGISTRY[model].kind == "network":
         # Lightning takes seconds to import, which baselines need not wait for.
-        from chromattend.training.classifier import train_network
+        from chromattend.training.networks import train_network
 
         return train_network(contract, learn, valid, model_options, options, work_folder)
     return _train_baseline(contract, learn, valid, model_options, options)
 
 
 def _train_baseline(
-    contract: Contract, learn: Genes, valid: Genes, model_options: dict[str, Any], options: TrainingOptions
+    contract: Contract, learn: Examples, valid: Examples, model_options: dict[str, Any], options: TrainingOptions
 ) -> tuple[TrainedModel, pd.DataFrame]:
-    from chromattend.models.baseline import Baseline, flatten
+    from chromattend.models.baseline import Baseline, Setting, calibrate, flatten, gives_probability, raw_scores
 
-    estimator = REGISTRY[contract.model].load()(**model_options, seed=options.seed, threads=options.threads)
-    estimator.fit(flatten(learn.counts), learn.labels.astype(np.int8))
-    trained = Baseline(contract, estimator)
-    auc = float(roc_auc_score(valid.labels, trained.score(valid.counts)))
-    logger.info("%s: valid AUC %.4f", contract.model, auc)
-    return trained, pd.DataFrame({"epoch": [0], "valid_auc": [auc]})
+    spec, estimators = REGISTRY[contract.model], []
+    classifies = contract.task == "classification"
+    target: np.ndarray | None = learn.target.astype(np.int8) if classifies else learn.target
+    if classifies and spec.expression:
+        target = learn.expression
+    for seed in range(options.seed, options.seed + (options.seeds if spec.random else 1)):
+        setting = Setting(
+            len(contract.marks),
+            len(contract.bins),
+            log=contract.inputs != "raw",
+            class_weight="balanced" if options.class_weights == "balanced" else None,
+            seed=seed,
+            threads=options.threads,
+        )
+        estimator = spec.load()(setting, **model_options).fit(flatten(learn.signal), target)
+        # Of a search over settings only the best is kept.
+        estimators.append(getattr(estimator, "best_estimator_", estimator))
+    calibrators = []
+    if classifies and not gives_probability(estimators):
+        features = flatten(valid.signal)
+        calibrators = [calibrate(raw_scores(estimator, features), valid.target) for estimator in estimators]
+    trained = Baseline(contract, estimators, calibrators)
+    rows = []
+    for number, scores in enumerate(trained.scores(valid.signal)):
+        row: dict[str, float] = {"seed": options.seed + number, "epoch": 0}
+        if classifies:
+            row["valid_auc"] = float(roc_auc_score(valid.target, scores))
+        else:
+            row["valid_r"] = float(np.corrcoef(valid.target, scores)[0, 1])
+        logger.info("%s: %s", contract.model, ", ".join(f"{key} {value:.4g}" for key, value in row.items()))
+        rows.append(row)
+    return trained, pd.DataFrame(rows)

@@ -1,0 +1,68 @@
+"""One AttentiveChrome for many epigenomes, with the epigenome as context."""
+
+import torch
+from torch import Tensor, nn
+
+from chromattend.models.attention import Attention
+from chromattend.models.attentivechrome import AttentiveChrome
+
+
+class PanEpigenome(nn.Module):
+    """AttentiveChrome whose marks' embeddings are read together with an embedding of the epigenome.
+
+    A vector e, learned per epigenome, stands beside every mark's embedding m before the LSTM over the marks, so
+    that what a mark means, and how much it weighs, can differ between epigenomes while what is learned of its
+    shape is shared. Number 0 stands for an epigenome that the network has not seen: in training, a share of the
+    genes is shown under it.
+    """
+
+    def __init__(
+        self,
+        marks: int,
+        bins: int,
+        *,
+        epigenomes: int,
+        bin_units: int = 32,
+        mark_units: int = 16,
+        context_units: int = 8,
+        unknown: float = 0.1,
+        dropout: float = 0.3,
+    ) -> None:
+        """Build the layers.
+
+        Args:
+            marks: number of histone marks.
+            bins: number of bins; the network itself takes any number.
+            epigenomes: number of epigenomes that it learns to know.
+            bin_units, mark_units: as in AttentiveChrome.
+            context_units: size of an epigenome's vector.
+            unknown: share of the genes whose epigenome is hidden in training.
+            dropout: as in AttentiveChrome.
+        """
+        super().__init__()
+        self.unknown = unknown
+        self.epigenomes = nn.Embedding(epigenomes + 1, context_units)
+        self.network = AttentiveChrome(marks, bins, bin_units=bin_units, mark_units=mark_units, dropout=dropout)
+        self.network.mark_lstm = nn.LSTM(
+            2 * bin_units + context_units, mark_units, batch_first=True, bidirectional=True
+        )
+
+    def attend(self, signal: Tensor, epigenome: Tensor) -> Attention:
+        """Return logits and both levels of attention.
+
+        Args:
+            signal: shape (gene, bin, mark).
+            epigenome: number of each gene's epigenome, int64, shape (gene,).
+        """
+        if self.training:
+            epigenome = epigenome.masked_fill(torch.rand(epigenome.shape, device=epigenome.device) < self.unknown, 0)
+        network = self.network
+        alpha, embeddings = network.embed(signal)
+        context = self.epigenomes(epigenome).unsqueeze(1).expand(-1, embeddings.shape[1], -1)
+        states, _ = network.mark_lstm(torch.cat([network.dropout(embeddings), context], dim=2))
+        beta, gene = network.mark_attention(states)
+        return Attention(network.output(network.dropout(gene)).squeeze(-1), alpha, beta)
+
+    def forward(self, signal: Tensor, epigenome: Tensor) -> Tensor:
+        """Return the logit of ON, shape (gene,), of signal with shape (gene, bin, mark)."""
+        return self.attend(signal, epigenome).logit
