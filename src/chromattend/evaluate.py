@@ -68,12 +68,11 @@ def auc_interval(labels: np.ndarray, scores: np.ndarray, level: float = LEVEL) -
     return auc, float(low), float(high)
 
 
-def metrics(predictions: pd.DataFrame, threshold: float) -> dict[str, dict[str, float]]:
+def metrics(predictions: pd.DataFrame) -> dict[str, dict[str, float]]:
     """Measure the scores of every split.
 
     Args:
         predictions: see `predict`.
-        threshold: score above which a gene is called ON, for the accuracy.
 
     Returns:
         Split -> auc, auc_low, auc_high (95 %), aupr, accuracy, n, n_on.
@@ -87,7 +86,7 @@ def metrics(predictions: pd.DataFrame, threshold: float) -> dict[str, dict[str, 
             "auc_low": low,
             "auc_high": high,
             "aupr": float(average_precision_score(labels, scores)),
-            "accuracy": float(((scores > threshold) == labels).mean()),
+            "accuracy": float(((scores > 0.5) == labels).mean()),
             "n": len(rows),
             "n_on": int(labels.sum()),
         }
