@@ -39,8 +39,8 @@ def build_dataset(
         attributes: provenance.
 
     Returns:
-        `counts[gene, bin, mark]`, `rpkm[gene]` (RPKM), `label[gene]` (0 or 1), `split[gene]`, with coordinates
-        symbol, chrom, tss and strand by gene.
+        `counts[gene, bin, mark]`, `rpkm[gene]` (RPKM), `label[gene]` (0 or 1), `split[gene]` and `depth[mark]`
+        (mean count in a bin), with coordinates symbol, chrom, tss and strand by gene.
 
     Raises:
         UserError: no gene has counts, or a part of the split has no ON or no OFF gene.
@@ -67,6 +67,11 @@ def build_dataset(
             "rpkm": ("gene", rpkm.loc[table["gene"]].to_numpy(), {"units": "RPKM"}),
             "label": ("gene", label, {"long_name": meaning}),
             "split": ("gene", split[known].to_numpy(str)),
+            "depth": (
+                "mark",
+                counts.mean(["gene", "bin"], dtype=np.float64).values,
+                {"long_name": "mean of all bins of all genes"},
+            ),
         },
         coords={
             "gene": table["gene"].to_numpy(str),

@@ -37,10 +37,12 @@ def synthetic_dataset(
     middle = slice(bins // 4, max(3 * bins // 4, bins // 4 + 1))
     rate[:, middle, max(len(names) - 2, 0)] += effect * label[:, None]
     rate[:, middle, 0] += effect * (1 - label[:, None]) * (len(names) > 1)
+    counts = rng.poisson(rate).astype(np.int32)
     genes = [f"ENSG{number:011d}" for number in range(len(split))]
     return xr.Dataset(
         {
-            "counts": (("gene", "bin", "mark"), rng.poisson(rate).astype(np.int32)),
+            "counts": (("gene", "bin", "mark"), counts),
+            "depth": ("mark", counts.mean(axis=(0, 1))),
             "rpkm": ("gene", np.where(label == 1, 10.0, 0.1)),
             "label": ("gene", label),
             "split": ("gene", split),
