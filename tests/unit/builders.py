@@ -72,6 +72,6 @@ def synthetic_predictions(models: Sequence[str], seed: int = 1, separation: floa
     label = rng.integers(0, 2, len(split))
     found = {}
     for number, model in enumerate(models, start=1):
-        score = rng.normal(label * separation * number / len(models))
+        score = 1 / (1 + np.exp(-rng.normal(label * separation * number / len(models))))
         found[model] = pd.DataFrame({"gene": "g", "symbol": "s", "split": split, "label": label, "score": score})
     return found

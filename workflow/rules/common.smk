@@ -76,14 +76,19 @@ def validation_signal(wildcards):
     return []
 
 
+def scored_models():
+    """The models whose scores of every epigenome are compared."""
+    return [*CONFIG["models"], *(["pan_epigenome"] if CONFIG["pan_epigenome"] else [])]
+
+
 def of_models(name):
     """Input function: a file of every model of an epigenome."""
-    return lambda wildcards: [f"<results>/{wildcards.epigenome}/{model}/{name}" for model in CONFIG["models"]]
+    return lambda wildcards: [f"<results>/{wildcards.epigenome}/{model}/{name}" for model in scored_models()]
 
 
 def of_all(name):
     """A file of every model of every epigenome."""
-    return expand(f"<results>/{{epigenome}}/{{model}}/{name}", epigenome=STUDY.epigenomes, model=CONFIG["models"])
+    return expand(f"<results>/{{epigenome}}/{{model}}/{name}", epigenome=STUDY.epigenomes, model=scored_models())
 
 
 def command_for(target):
