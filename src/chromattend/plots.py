@@ -222,7 +222,7 @@ def plot_auc(auc: pd.DataFrame, summary: pd.DataFrame, groups: Mapping[str, Sequ
     names = {name: (group or "epigenomes").replace("$", r"\$") for name, (group, _) in groups.items()}
     hue = auc["epigenome"].map(names)
     colours = {names[name]: groups[name][1] for name in auc["epigenome"]}
-    size = 5 if len(colours) <= 20 else 3.6
+    size = 5 if len(colours) <= 20 else 3
     # A swarm and not jitter, which would differ from run to run.
     sns.swarmplot(auc, x="auc", y="model", order=models, hue=hue, palette=colours, ax=axes, size=size, linewidth=0.5)
     published = summary.set_index("model")["published_mean"].reindex(models)
@@ -277,4 +277,67 @@ def plot_profile(dataset: xr.Dataset, validation: xr.Dataset | None = None) -> F
     figure.supylabel(f"Mean {unit} per bin", fontsize=10)
     figure.suptitle(dataset.attrs["epigenome"], fontsize=11)
     panels.flat[0].legend(frameon=False, fontsize=8, title="genes", title_fontsize=8)
+    return figure
+
+
+def plot_transfer(transfer: pd.DataFrame, model: str, groups: Mapping[str, Sequence[str]]) -> Figure:
+    """Draw the AUC of a model by the epigenome that it was trained on and the one that it was tested on.
+
+    Args:
+        transfer: columns trained_on, tested_on and auc.
+        model: name of the model.
+        groups: epigenome -> name and colour of its group.
+    """
+    order = sorted(transfer["trained_on"].unique(), key=lambda name: (groups[name][0], name))
+    wide = transfer.pivot(index="trained_on", columns="tested_on", values="auc").loc[order, order]
+    size = max(0.22 * len(order), 2.4)
+    figure = Figure(figsize=(size + 2.2, size + 1.4), layout="constrained")
+    axes = figure.subplots()
+    few = len(order) <= 12
+    sns.heatmap(
+        wide,
+        annot=few,
+        fmt=".3f",
+        annot_kws={"fontsize": 7},
+        cmap="viridis",
+        square=True,
+        linewidths=0.5 if few else 0,
+        xticklabels=order,
+        yticklabels=order,
+        cbar_kws={"label": "Test AUC", "shrink": 0.7},
+        ax=axes,
+    )
+    axes.set(xlabel="Tested on", ylabel="Trained on", title=title(model))
+    axes.tick_params(labelsize=8 if few else 6, length=0)
+    axes.set_xticklabels(axes.get_xticklabels(), rotation=90)
+    axes.set_yticklabels(axes.get_yticklabels(), rotation=0)
+    for labels in (axes.get_xticklabels(), axes.get_yticklabels()):
+        for label, name in zip(labels, order, strict=True):
+            # A bar of the group's colour: letters in a light colour could not be read.
+            label.set_bbox({"facecolor": "white", "edgecolor": groups[name][1], "linewidth": 1.2, "pad": 0.8})
+    return figure
+
+
+def plot_differential(table: pd.DataFrame, predictions: Mapping[tuple[str, str], pd.DataFrame]) -> Figure:
+    """Draw predicted against observed log fold changes of the test genes, one panel a pair and model.
+
+    Args:
+        table: see `chromattend.differential.differential_table`.
+        predictions: (pair, model) -> see `chromattend.differential.predict_change`.
+    """
+    pairs, models = list(dict.fromkeys(table["pair"])), list(dict.fromkeys(table["model"]))
+    figure = Figure(figsize=(3.1 * len(models) + 0.6, 2.9 * len(pairs) + 0.4), layout="constrained")
+    panels = figure.subplots(len(pairs), len(models), squeeze=False, sharex=True, sharey=True)
+    found = table.set_index(["pair", "model"])
+    for line, pair in zip(panels, pairs, strict=True):
+        for axes, model in zip(line, models, strict=True):
+            test = predictions[pair, model].query("split == 'test'")
+            row = found.loc[(pair, model)]
+            axes.hexbin(test["target"], test["prediction"], gridsize=30, cmap="Blues", bins="log", linewidths=0.1)
+            axes.axline((0, 0), slope=1, color="0.6", linewidth=0.8, linestyle="--")
+            interval = f"{row['pearson_low']:.3f} to {row['pearson_high']:.3f}"
+            axes.set_title(f"{pair}, {title(model)}\nr {row['pearson']:.3f} ({interval})", fontsize=9)
+            axes.tick_params(labelsize=8)
+    figure.supxlabel("Observed log2 fold change", fontsize=10)
+    figure.supylabel("Predicted", fontsize=10)
     return figure

@@ -38,7 +38,10 @@ ENVIRONMENT = "../../envs/cpu.yaml" if CONFIG["training"]["gpus"] == 0 else "../
 wildcard_constraints:
     epigenome="|".join(map(re.escape, STUDY.epigenomes)),
     mark="|".join(map(re.escape, STUDY.counted_marks)),
-    model="|".join(CONFIG["models"]),
+    other="|".join(map(re.escape, STUDY.epigenomes)),
+    # Models of transfer need not be among those that are compared.
+    model="|".join(sorted({*CONFIG["models"], *CONFIG["transfer"]})),
+    change_model="|".join(CONFIG["differential"]["models"]),
 
 
 def local(location):

@@ -7,6 +7,9 @@ REPORTED = [
         epigenome=STUDY.epigenomes,
         figure=["roc", "calibration", "profile"],
     ),
+    *(path for path in PAN_EPIGENOME if "/tables/" in path),
+    *TRANSFER,
+    *DIFFERENTIAL,
 ]
 
 
