@@ -16,6 +16,7 @@ include: "workflow/rules/dataset.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/predict.smk"
 
 
 rule all:
@@ -28,3 +29,4 @@ rule all:
         expand("<results>/{epigenome}/dataset.nc", epigenome=STUDY.epigenomes),
         of_all("model.ckpt"),
         of_all("predictions.tsv"),
+        rules.predicted.input,
