@@ -19,6 +19,7 @@ include: "workflow/rules/pan.smk"
 include: "workflow/rules/transfer.smk"
 include: "workflow/rules/differential.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/predict.smk"
 
 
 rule all:
@@ -34,3 +35,4 @@ rule all:
         PAN_EPIGENOME,
         TRANSFER,
         DIFFERENTIAL,
+        rules.predicted.input,

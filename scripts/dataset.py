@@ -1,5 +1,3 @@
-import json
-
 import pandas as pd
 
 from chromattend.dataset import build_dataset
@@ -25,7 +23,7 @@ with logged(snakemake.log[0]):
             "genome": snakemake.params.genome,
             "split_rule": snakemake.params.split_rule,
             "labels": snakemake.params.labels,
-            "counting": json.dumps(snakemake.params.counting),
+            "counting": snakemake.params.counting,
             "expression_source": snakemake.params.expression,
             "expression_sha256": file_sha256(snakemake.input.expression),
             **provenance,

@@ -15,4 +15,5 @@ STAGE_VERSIONS = {
     "train": 2,
     "evaluate": 1,
     "report": 1,
+    "predict": 1,
 }

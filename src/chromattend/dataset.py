@@ -45,28 +45,71 @@ def build_dataset(
     Raises:
         UserError: no gene has counts, or a part of the split has no ON or no OFF gene.
     """
+    known, rows = _match(genes, counts, str(attributes["epigenome"]))
+    dataset = _assemble(genes[known], counts, rows, {**attributes, "genes_left_out": int((~known).sum())})
+    table = genes.loc[known, "gene"]
+    if published_labels is None:
+        label, meaning = label_by_median(rpkm).loc[table].to_numpy(), "1: RPKM above the epigenome's median"
+    else:
+        meaning = "1: ON, as published"
+        label = published_labels.values[rows].astype(np.int8)
+    dataset = dataset.assign(
+        rpkm=("gene", rpkm.loc[table].to_numpy(), {"units": "RPKM"}),
+        label=("gene", label, {"long_name": meaning}),
+        split=("gene", split[known].to_numpy(str)),
+    )
+    for part in SPLITS:
+        chosen = label[dataset["split"].values == part]
+        if len(set(chosen)) < 2:
+            raise UserError(
+                f"{attributes['epigenome']}: the {part} part has {int((chosen == 1).sum())} ON and "
+                f"{int((chosen == 0).sum())} OFF genes, and needs both; change the key 'split' or add genes"
+            )
+    return dataset
+
+
+def build_unlabelled(
+    genes: pd.DataFrame, counts: xr.DataArray, attributes: Mapping[str, object], source: str
+) -> xr.Dataset:
+    """Join counts and gene table of a sample without expression, to be scored.
+
+    Genes without counts are left out as in `build_dataset`.
+
+    Args:
+        genes: gene table.
+        counts: dims gene, bin, mark.
+        attributes: provenance.
+        source: what messages call the counts.
+
+    Returns:
+        A dataset as `build_dataset` makes it, without rpkm, label and split.
+
+    Raises:
+        UserError: no gene has counts.
+    """
+    known, rows = _match(genes, counts, source)
+    return _assemble(genes[known], counts, rows, {**attributes, "genes_left_out": int((~known).sum())})
+
+
+def _match(genes: pd.DataFrame, counts: xr.DataArray, source: str) -> tuple[np.ndarray, np.ndarray]:
+    """Find the genes that have counts, and the rows of `counts` that are theirs."""
     wanted = _numbered(genes["gene"])
     position = pd.Series(np.arange(counts.sizes["gene"]), index=_numbered(pd.Series(counts["gene"].values)))
     known = wanted.isin(position.index)
     if not known.any():
-        raise UserError(f"{attributes['epigenome']}: the source has none of the study's genes; compare their ids")
-    left_out = int((~known).sum())
-    if left_out:
-        logger.warning("%s: %d genes have no counts in the source and are left out", attributes["epigenome"], left_out)
-    table = genes[known].reset_index(drop=True)
-    rows = position.loc[wanted[known]].to_numpy()
+        raise UserError(f"{source}: the source has none of the study's genes; compare their ids")
+    if not known.all():
+        logger.warning("%s: %d genes have no counts in the source and are left out", source, int((~known).sum()))
+    return known, position.loc[wanted[known]].to_numpy()
 
-    if published_labels is None:
-        label, meaning = label_by_median(rpkm).loc[table["gene"]].to_numpy(), "1: RPKM above the epigenome's median"
-    else:
-        meaning = "1: ON, as published"
-        label = published_labels.values[rows].astype(np.int8)
-    dataset = xr.Dataset(
+
+def _assemble(
+    table: pd.DataFrame, counts: xr.DataArray, rows: np.ndarray, attributes: Mapping[str, object]
+) -> xr.Dataset:
+    """Put the chosen rows of the counts beside their genes."""
+    return xr.Dataset(
         {
             "counts": (("gene", "bin", "mark"), counts.transpose("gene", "bin", "mark").values[rows]),
-            "rpkm": ("gene", rpkm.loc[table["gene"]].to_numpy(), {"units": "RPKM"}),
-            "label": ("gene", label, {"long_name": meaning}),
-            "split": ("gene", split[known].to_numpy(str)),
             "depth": (
                 "mark",
                 counts.mean(["gene", "bin"], dtype=np.float64).values,
@@ -80,16 +123,8 @@ def build_dataset(
             **{name: ("gene", table[name].to_numpy(str)) for name in ("symbol", "chrom", "strand")},
             "tss": ("gene", table["tss"].to_numpy(np.int64), {"units": "bp"}),
         },
-        attrs={**attributes, "genes_left_out": left_out, "program": f"chromattend {__version__}"},
+        attrs={**attributes, "program": f"chromattend {__version__}"},
     )
-    for part in SPLITS:
-        chosen = label[dataset["split"].values == part]
-        if len(set(chosen)) < 2:
-            raise UserError(
-                f"{attributes['epigenome']}: the {part} part has {int((chosen == 1).sum())} ON and "
-                f"{int((chosen == 0).sum())} OFF genes, and needs both; change the key 'split' or add genes"
-            )
-    return dataset
 
 
 def _numbered(genes: pd.Series) -> pd.Index:

@@ -11,6 +11,7 @@ from typing import IO
 import pandas as pd
 
 from chromattend.errors import UserError
+from chromattend.files import GZIP_ERRORS
 
 logger = logging.getLogger(__name__)
 
@@ -124,8 +125,35 @@ def build_gene_table(
 
 
 def read_gene_table(path: str | Path) -> pd.DataFrame:
-    """Read `genes.tsv`."""
-    return pd.read_csv(path, sep="\t", dtype={"gene": str, "symbol": str, "chrom": str}, keep_default_na=False)
+    """Read `genes.tsv`, or a table with the same columns.
+
+    Raises:
+        UserError: a column is missing, or a TSS or a strand is none.
+    """
+    try:
+        table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise
+    except GZIP_ERRORS as error:
+        raise UserError(f"{path}: is truncated or damaged ({error}); make it again") from None
+    # Among them the errors of pandas and of decoding.
+    except ValueError as error:
+        raise UserError(f"{path}: is no table ({str(error).strip()}); give the study's genes.tsv") from None
+    for column in COLUMNS:
+        if column not in table:
+            raise UserError(
+                f"{path}: column {column!r} is missing; a gene table is tab-separated and has {', '.join(COLUMNS)}"
+            )
+    for column, valid, mend in (
+        ("tss", table["tss"].str.fullmatch("[0-9]+"), "a position (bp)"),
+        ("strand", table["strand"].isin(["+", "-"]), "+ or -"),
+    ):
+        if not valid.all():
+            row = int((~valid).to_numpy().argmax())
+            raise UserError(f"{path}: line {row + 2}: {column} {table[column][row]!r} is not {mend}; repair it")
+    if table.empty:
+        raise UserError(f"{path}: has a header line but no gene; add a row for each")
+    return table.astype({"tss": "int64"})
 
 
 def read_gene_list(path: str | Path) -> set[str]:

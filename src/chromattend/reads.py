@@ -244,5 +244,5 @@ def _problem(cells: list[str], columns: int | None, options: ReadOptions) -> str
     if int(cells[1]) >= int(cells[2]):
         return f"start {cells[1]} is not before end {cells[2]}; repair it"
     if options.needs_strand and (len(cells) < 6 or cells[5] not in ("+", "-")):
-        return "has no strand + or - in column 6, which reads.shift and reads.extend_to need; set them to 0"
+        return "has no strand + or - in column 6, which reads.shift and reads.extend_to need; add it or set them to 0"
     return None

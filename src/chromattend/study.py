@@ -60,12 +60,32 @@ class Epigenome:
 
 @dataclass(frozen=True)
 class Study:
-    """A checked configuration with its sample sheet: what to run and where each input comes from."""
+    """A checked configuration with its sample sheet: what to run and where each input comes from.
+
+    Attributes:
+        config: with the schema's defaults.
+        epigenomes: those that models are trained on.
+        scored: those without expression, which trained models only score.
+        workdir: folder that relative paths start from.
+        checksums: URL -> checksum and size (bytes) of known downloads.
+    """
 
     config: dict[str, Any]
     epigenomes: dict[str, Epigenome]
+    scored: dict[str, Epigenome]
     workdir: Path
     checksums: Mapping[str, tuple[str | None, int | None]]
+
+    @property
+    def samples(self) -> dict[str, Epigenome]:
+        """All epigenomes whose signal is counted."""
+        return self.epigenomes | self.scored
+
+    @property
+    def own_checkpoints(self) -> list[str]:
+        """`{epigenome}/{model}` of every model that the study trains, and the pan-epigenome one."""
+        own = [f"{epigenome}/{model}" for epigenome in self.epigenomes for model in self.config["models"]]
+        return [*own, *(["pan_epigenome"] if self.config["pan_epigenome"] else [])]
 
     @property
     def marks(self) -> list[str]:
@@ -79,28 +99,26 @@ class Study:
 
     def is_binned(self, epigenome: str) -> bool:
         """Whether the epigenome comes as the authors' binned CSV instead of one file per mark."""
-        return (
-            "{mark}" not in self.epigenomes[epigenome].signal
-            and format_of(self.epigenomes[epigenome].signal) == "binned"
-        )
+        template = self.samples[epigenome].signal
+        return "{mark}" not in template and format_of(template) == "binned"
 
     def has_mark(self, epigenome: str, mark: str) -> bool:
         """Whether there are data of a mark."""
-        row = self.epigenomes[epigenome]
+        row = self.samples[epigenome]
         if mark in row.missing:
             return False
         return mark in row.sources or "{mark}" in row.signal
 
     def signal(self, epigenome: str, mark: str) -> str:
         """Return the URL or path of one mark of one epigenome."""
-        row = self.epigenomes[epigenome]
+        row = self.samples[epigenome]
         if mark in row.sources:
             return self._fill(row.sources[mark], epigenome=epigenome, mark=mark)
         return self._fill(row.signal, epigenome=epigenome, mark=mark)
 
     def binned(self, epigenome: str) -> list[str]:
         """Return the URLs or paths of an epigenome's binned CSV files: train, valid, test, or a single one."""
-        template = self.epigenomes[epigenome].signal
+        template = self.samples[epigenome].signal
         parts = PARTS if "{part}" in template else ("",)
         return [self._fill(template, epigenome=epigenome, part=part) for part in parts]
 
@@ -143,7 +161,7 @@ class Study:
     def _locations(self) -> Iterator[str]:
         yield self.source("expression")
         yield self.source("annotation")
-        for epigenome in self.epigenomes:
+        for epigenome in self.samples:
             if self.is_binned(epigenome):
                 yield from self.binned(epigenome)
             for mark in self.counted_marks:
@@ -197,19 +215,31 @@ def load_study(config: dict[str, Any], schemas: Path, workdir: Path, config_name
                 f"a mark that Roadmap does not have needs a column of its name in {config['epigenomes']}"
             )
 
-    unknown = [name for name in config["select"] if name not in rows]
-    if unknown:
-        raise UserError(
-            f"{config_name}: key 'select': epigenome {unknown[0]!r} is not in {config['epigenomes']}"
-            f"{did_you_mean(unknown[0], rows)}; add its row or remove it"
-        )
-    chosen = {
-        name: _epigenome(row, columns, config)
-        for name, row in rows.items()
-        if not config["select"] or name in config["select"]
-    }
-    _check_several(config, chosen, config_name)
-    study = Study(config, chosen, workdir, _read_checksums(config, workdir))
+    select, only_scored = config["select"], config["predict"]["epigenomes"]
+    for key, names in (("select", select), ("predict.epigenomes", only_scored)):
+        unknown = [name for name in names if name not in rows]
+        if unknown:
+            raise UserError(
+                f"{config_name}: key {key!r}: epigenome {unknown[0]!r} is not in {config['epigenomes']}"
+                f"{did_you_mean(unknown[0], rows)}; add its row or remove it"
+            )
+    for name in only_scored:
+        if name in select:
+            raise UserError(
+                f"{config_name}: key 'predict.epigenomes': {name!r} is also in 'select'; an epigenome is either "
+                "trained on or only scored, remove it from one of them"
+            )
+    parsed = {name: _epigenome(row, columns, config) for name, row in rows.items()}
+    trained = {name: row for name, row in parsed.items() if name not in only_scored and (not select or name in select)}
+    _check_several(config, trained, config_name)
+    study = Study(
+        config,
+        trained,
+        {name: row for name, row in parsed.items() if name in only_scored},
+        workdir,
+        _read_checksums(config, workdir),
+    )
+    _check_predict(study, config_name)
     _check_sources(study, config_name)
     return study
 
@@ -309,6 +339,33 @@ def _epigenome(row: dict[str, str], mark_columns: list[str], config: dict[str, A
     )
 
 
+def _check_predict(study: Study, config_name: str) -> None:
+    """Check that what is to be scored and what scores it go together."""
+    key, given = "predict.checkpoints", study.config["predict"]["checkpoints"]
+    if bool(given) != bool(study.scored):
+        empty, other = (key, "predict.epigenomes") if study.scored else ("predict.epigenomes", key)
+        raise UserError(f"{config_name}: key {empty!r}: is empty, and {other!r} is not; fill both or none")
+    if not study.epigenomes:
+        raise UserError(
+            f"{config_name}: key 'predict.epigenomes': leaves no epigenome to train on; keep one, or score with the "
+            "command 'chromattend predict'"
+        )
+    for checkpoint in given:
+        own = study.own_checkpoints
+        if checkpoint.endswith(".ckpt"):
+            if not (study.workdir / checkpoint).is_file():
+                raise UserError(
+                    f"{config_name}: key {key!r}: file {checkpoint!r} does not exist; correct the path, or give a "
+                    f"model of this study, such as {own[0]}"
+                )
+        elif checkpoint not in own:
+            raise UserError(
+                f"{config_name}: key {key!r}: {checkpoint!r} is no model of this study"
+                f"{did_you_mean(checkpoint, own)}; give {{epigenome}}/{{model}} of those that it trains, such as "
+                f"{own[0]}, or the path of a .ckpt file"
+            )
+
+
 @contextmanager
 def _located(where: str) -> Iterator[None]:
     """Say in a mistake's message where it is."""
@@ -337,7 +394,7 @@ def _check_sources(study: Study, config_name: str) -> None:
             key = "marks" if mark in study.marks else "validation_mark"
             raise UserError(f"{config_name}: key {key!r}: {mark!r} is no name; use letters, digits and . + - _")
 
-    for name, row in study.epigenomes.items():
+    for name, row in study.samples.items():
         template = f"{sheet}: epigenome {name!r}, signal"
         if row.signal == config["sources"]["signal"]:
             template = f"{config_name}: key 'sources.signal', epigenome {name!r}"
@@ -354,7 +411,7 @@ def _check_sources(study: Study, config_name: str) -> None:
                     f"{template}: {row.signal!r} lacks {{mark}}, so it cannot name the file of {mark}; "
                     "put {mark} into it or fill the mark's column"
                 )
-        if not binned and config["labels"] == "published":
+        if not binned and config["labels"] == "published" and name in study.epigenomes:
             raise UserError(
                 f"{config_name}: key 'labels': 'published' needs the authors' binned CSV, which epigenome {name!r} "
                 "is not; choose rpkm_median"

@@ -114,6 +114,18 @@ def at(config: dict[str, Any], path: tuple[str, ...]) -> Any:
         ({"validation_mark": "H3K4me3"}, ["'validation_mark': 'H3K4me3'", "also in 'marks'", "remove it"]),
         ({"labels": "published"}, ["'labels': 'published'", "'E003'", "choose rpkm_median"]),
         ({"select": ["E004"]}, ["'select'", "'E004' is not in sheet.tsv", "did you mean 'E003'", "add its row"]),
+        ({"predict": {"epigenome": ["E003"]}}, ["unknown key 'predict.epigenome'", "did you mean 'epigenomes'"]),
+        ({"predict": {"epigenomes": "E003"}}, ["'predict.epigenomes': 'E003'", "give a list"]),
+        ({"predict": {"epigenomes": ["E004"]}}, ["'predict.epigenomes'", "'E004' is not in sheet.tsv", "'E003'"]),
+        ({"predict": {"checkpoints": ["E003/lstm"]}}, ["'predict.epigenomes': is empty", "fill both or none"]),
+        (
+            {"predict": {"epigenomes": ["E003"], "checkpoints": ["a.ckpt"]}},
+            ["'predict.epigenomes'", "no epigenome to train on", "chromattend predict"],
+        ),
+        (
+            {"predict": {"epigenomes": ["E003"], "checkpoints": ["a.ckpt"]}, "select": ["E003"]},
+            ["'predict.epigenomes': 'E003' is also in 'select'", "remove it from one"],
+        ),
         ({"genome": {"chrom_sizes": "no.sizes"}}, ["'genome.chrom_sizes'", "'no.sizes' does not exist"]),
         ({"genome": {"chrom_sizes": "https://host/a.sizes"}}, ["'genome.chrom_sizes'", "'https://host/a.sizes'"]),
         ({"genes": {"include": "no.txt"}}, ["'genes.include'", "'no.txt' does not exist", "correct the path"]),
@@ -306,6 +318,56 @@ def test_an_epigenome_can_have_a_name_in_any_script(workdir: Path, name: str) ->
 def test_select_keeps_the_order_of_the_sheet(workdir: Path) -> None:
     study = load(workdir, "epigenome\nA\nB\nC\n", select=["C", "A"])
     assert list(study.epigenomes) == ["A", "C"]
+
+
+def scoring(workdir: Path, *checkpoints: str, **changes: Any) -> dict[str, Any]:
+    """Return arguments of `load` for a study that trains on A and B, and scores the new N."""
+    predict = {"epigenomes": ["N"], "checkpoints": list(checkpoints)}
+    return {"workdir": workdir, "sheet": "epigenome\nN\nA\nB\n", "predict": predict} | changes
+
+
+def test_scored_epigenomes_are_counted_and_not_trained_on(workdir: Path) -> None:
+    touch(workdir, "other/model.ckpt")
+    study = load(**scoring(workdir, "B/deepchrome", "other/model.ckpt"))
+    assert (list(study.epigenomes), list(study.scored), set(study.samples)) == (["A", "B"], ["N"], {"A", "B", "N"})
+    assert study.own_checkpoints[:2] == ["A/logistic_regression", "A/linear_svc"]
+    assert study.signal("N", "H3K4me3").endswith("/N-H3K4me3.tagAlign.gz")
+    assert any(path.endswith("/N-H3K4me3.tagAlign.gz") for path in study.downloads)
+
+
+def test_a_selection_is_of_the_epigenomes_to_train_on(workdir: Path) -> None:
+    study = load(**scoring(workdir, "A/deepchrome", select=["A"]))
+    assert (list(study.epigenomes), list(study.scored)) == (["A"], ["N"])
+
+
+@pytest.mark.parametrize(
+    ("checkpoint", "words"),
+    [
+        ("gone/model.ckpt", ["file 'gone/model.ckpt' does not exist", "such as A/logistic_regression"]),
+        ("A/deepcrome", ["'A/deepcrome' is no model of this study", "did you mean 'A/deepchrome'"]),
+        ("A/lstm", ["'A/lstm' is no model of this study", "{epigenome}/{model}", ".ckpt"]),
+        ("N/deepchrome", ["'N/deepchrome' is no model of this study"]),
+    ],
+)
+def test_a_mistake_in_the_checkpoints_is_one_line(workdir: Path, checkpoint: str, words: list[str]) -> None:
+    message = mistake(**scoring(workdir, checkpoint))
+    assert all(word in message for word in ["study.yaml: key 'predict.checkpoints'", *words]), message
+
+
+def test_scored_epigenomes_need_checkpoints(workdir: Path) -> None:
+    assert "'predict.checkpoints': is empty" in mistake(**scoring(workdir))
+
+
+def test_rows_of_scored_epigenomes_are_checked(workdir: Path) -> None:
+    sheet = "epigenome\tH3K4me3\nN\tgone.bam\nA\t\n"
+    message = mistake(**scoring(workdir, "A/deepchrome", sheet=sheet))
+    assert "'N', H3K4me3: file 'gone.bam' does not exist" in message
+
+
+def test_scored_epigenomes_need_no_published_labels(workdir: Path) -> None:
+    sheet = "epigenome\tsignal\nN\t\nA\thttps://host/a.csv\n"
+    study = load(**scoring(workdir, "A/deepchrome", sheet=sheet, labels="published"))
+    assert not study.is_binned("N")
 
 
 def test_rows_that_are_not_selected_may_lack_their_files(workdir: Path) -> None:

@@ -1,3 +1,4 @@
+import json
 import os
 import re
 import shlex
@@ -35,13 +36,19 @@ CONFIG = STUDY.config
 ENVIRONMENT = "../../envs/cpu.yaml" if CONFIG["training"]["gpus"] == 0 else "../../envs/gpu.yaml"
 
 
+def one_of(names):
+    """Pattern of a wildcard that has one of these values."""
+    return "|".join(map(re.escape, names))
+
+
+# Only the rules that count and score know the epigenomes that no model is trained on.
 wildcard_constraints:
-    epigenome="|".join(map(re.escape, STUDY.epigenomes)),
-    mark="|".join(map(re.escape, STUDY.counted_marks)),
-    other="|".join(map(re.escape, STUDY.epigenomes)),
+    epigenome=one_of(STUDY.epigenomes),
+    other=one_of(STUDY.epigenomes),
+    mark=one_of(STUDY.counted_marks),
     # Models of transfer need not be among those that are compared.
-    model="|".join(sorted({*CONFIG["models"], *CONFIG["transfer"]})),
-    change_model="|".join(CONFIG["differential"]["models"]),
+    model=one_of(sorted({*CONFIG["models"], *CONFIG["transfer"]})),
+    change_model=one_of(CONFIG["differential"]["models"]),
 
 
 def local(location):
@@ -94,6 +101,14 @@ def of_all(name):
     return expand(f"<results>/{{epigenome}}/{{model}}/{name}", epigenome=STUDY.epigenomes, model=scored_models())
 
 
+def checkpoints(wildcards):
+    """The trained models that score new epigenomes: files, or models of this study."""
+    return [
+        f"<results>/{name}/model.ckpt" if name in STUDY.own_checkpoints else name
+        for name in CONFIG["predict"]["checkpoints"]
+    ]
+
+
 def command_for(target):
     """The command that makes a target again with the configuration of this run."""
     given = [os.path.relpath(path) for path in workflow.configfiles]
@@ -116,5 +131,7 @@ def protocol_of(model):
 
 
 def counting(wildcards):
-    """How the counts of an epigenome were made; of a binned CSV that is not known."""
-    return {} if STUDY.is_binned(wildcards.epigenome) else {key: CONFIG[key] for key in ("reads", "bigwig")}
+    """How the counts of an epigenome were made, as JSON; empty of a binned CSV, of which that is not known."""
+    if STUDY.is_binned(wildcards.epigenome):
+        return ""
+    return json.dumps({key: CONFIG[key] for key in ("reads", "bigwig")}, sort_keys=True)

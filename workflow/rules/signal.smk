@@ -9,6 +9,8 @@ rule count:
         "<logs>/count/{epigenome}/{mark}.log",
     benchmark:
         "<benchmarks>/count/{epigenome}/{mark}.tsv"
+    wildcard_constraints:
+        epigenome=one_of(STUDY.samples),
     conda:
         ENVIRONMENT
     threads: 1
@@ -33,6 +35,8 @@ rule binned:
         "<results>/{epigenome}/signal/binned.nc",
     log:
         "<logs>/binned/{epigenome}.log",
+    wildcard_constraints:
+        epigenome=one_of(STUDY.samples),
     conda:
         ENVIRONMENT
     threads: 1

@@ -1,0 +1,375 @@
+"""Scores of new data: signal is counted as trained models need it, and every gene is scored."""
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from chromattend.bins import Bins
+from chromattend.dataset import build_unlabelled
+from chromattend.errors import UserError, did_you_mean
+from chromattend.files import read_netcdf
+from chromattend.genes import COLUMNS, read_annotation, read_chrom_sizes, read_gene_table
+from chromattend.locations import PARTS, PUBLISHED_MARKS, fill, format_of, is_url
+from chromattend.models import REGISTRY, load_model
+from chromattend.models.base import Contract, TrainedModel
+from chromattend.reads import ReadOptions
+from chromattend.signal import count_signal, import_binned, join_marks
+from chromattend.study import MARK_NAME
+
+logger = logging.getLogger(__name__)
+
+# Name of a checkpoint in a study's folders: it says nothing there, and {epigenome}/{model} before it all.
+CHECKPOINT = "model"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How trained models need new data to be counted: what their contracts have in common.
+
+    Attributes:
+        marks: all that at least one of the models takes.
+        bins: the window and its bins.
+        quantity: `reads` to count, or `signal` to average.
+        reads: which reads count, and where.
+        statistic: `mean` or `sum` of a bigWig's values.
+        counting: the last two as JSON; empty where no model knows how its own data were counted.
+    """
+
+    marks: list[str]
+    bins: Bins
+    quantity: str
+    reads: ReadOptions
+    statistic: str
+    counting: str
+
+    @classmethod
+    def of(cls, models: Mapping[str, TrainedModel]) -> "Recipe":
+        """Join the contracts of models, by name.
+
+        Raises:
+            UserError: two models need different data, or one needs what a single sample cannot give.
+        """
+        first: dict[str, tuple[str, object]] = {}
+        for name, model in models.items():
+            contract = model.contract
+            if contract.model in REGISTRY and REGISTRY[contract.model].scope == "differential":
+                raise UserError(f"{name}: compares two epigenomes and cannot score a single one; leave it out")
+            for what in ("bins", "bin_size", "orientation", "quantity", "counting"):
+                value = getattr(contract, what)
+                if what == "counting" and not json.loads(value or "{}"):
+                    continue
+                other, known = first.setdefault(what, (name, value))
+                if known != value:
+                    raise UserError(
+                        f"{name}: was trained on other data than {other}, which differ in {what.replace('_', ' ')}; "
+                        "score with one of them at a time"
+                    )
+        counting = str(first["counting"][1]) if "counting" in first else ""
+        options: dict[str, Any] = json.loads(counting or "{}")
+        contract = next(iter(models.values())).contract
+        try:
+            return cls(
+                list(dict.fromkeys(mark for model in models.values() for mark in model.contract.marks)),
+                bins_of(contract),
+                contract.quantity,
+                ReadOptions(**options.get("reads", {})),
+                options.get("bigwig", {}).get("statistic", "mean"),
+                counting,
+            )
+        except TypeError:
+            name = first["counting"][0]
+            raise UserError(
+                f"{name}: its reads were counted with options that this version does not know: {counting}; "
+                "update chromattend"
+            ) from None
+
+
+def bins_of(contract: Contract) -> Bins:
+    """Return the bins that a model was trained on."""
+    bins = Bins(
+        upstream=-contract.bins[0],
+        downstream=contract.bins[-1] + contract.bin_size,
+        size=contract.bin_size,
+        flip_strand=contract.orientation == "strand",
+    )
+    if bins.offsets.tolist() != contract.bins:
+        raise UserError(
+            f"{contract.model}: was trained on bins that do not follow each other; train it on a whole window"
+        )
+    return bins
+
+
+def load_models(paths: Sequence[str | Path]) -> dict[str, TrainedModel]:
+    """Read checkpoints under the names that `name_checkpoints` gives them.
+
+    Raises:
+        UserError: a file does not exist, is given twice, or is no trained model.
+    """
+    files = [Path(path).resolve() for path in paths]
+    for path, file in zip(paths, files, strict=True):
+        if not file.is_file():
+            raise UserError(f"checkpoint {str(path)!r}: does not exist; give the path of a model.ckpt")
+        if files.count(file) > 1:
+            raise UserError(f"checkpoint {str(path)!r}: is given twice; leave one out")
+    return {name: load_model(path) for name, path in name_checkpoints(paths).items()}
+
+
+def name_checkpoints(paths: Sequence[str | Path]) -> dict[str, Path]:
+    """Name checkpoints shortly and differently.
+
+    `.../E003/deepchrome/model.ckpt` is called `E003/deepchrome`, any other file by its name without the ending.
+    Where two would be called alike, as many folders stand before both as tell them apart.
+    """
+    parts = {}
+    for path in map(Path, paths):
+        folders = [part for part in path.parent.parts if part not in (path.anchor, "..")]
+        parts[path] = folders if path.stem == CHECKPOINT and folders else [*folders, path.stem]
+    length = {path: 2 if path.stem == CHECKPOINT else 1 for path in parts}
+    while True:
+        names = {path: "/".join(parts[path][-length[path] :]) for path in parts}
+        alike = [path for path, name in names.items() if name in COLUMNS or list(names.values()).count(name) > 1]
+        longer = [path for path in alike if length[path] < len(parts[path])]
+        if not longer:
+            return {str(path) if path in alike else name: path for path, name in names.items()}
+        for path in longer:
+            length[path] += 1
+
+
+def predict(
+    checkpoints: Sequence[str | Path],
+    signals: Sequence[str],
+    *,
+    genes: str | Path | None = None,
+    chrom_sizes: str | Path | None = None,
+    epigenome: str | None = None,
+) -> pd.DataFrame:
+    """Score the genes of a new sample with trained models.
+
+    Args:
+        checkpoints: files of trained models, which have to agree in bins and in how reads are counted.
+        signals: `MARK=FILE` for every mark, or a path with {mark} in their place; or one file of all marks: the
+            authors' binned CSV, or a `dataset.nc`.
+        genes: gene table, or GTF; a dataset.nc can do without and then has all its genes scored.
+        chrom_sizes: chromosome lengths (bp); only read where reads or bigWigs are.
+        epigenome: name of the sample, for models that know epigenomes.
+
+    Returns:
+        See `score`.
+
+    Raises:
+        UserError: any mistake in the files, or files that do not fit the models.
+    """
+    models = load_models(checkpoints)
+    recipe = Recipe.of(models)
+    files, joint = _signal_files(signals, recipe.marks)
+    table = None if genes is None else read_genes(genes)
+    if joint and joint.lower().endswith(".nc"):
+        return score(models, _read_dataset(joint, table, epigenome))
+    if table is None:
+        raise UserError("--genes: is needed to count around each TSS; give the study's genes.tsv, or a GENCODE GTF")
+    attributes: dict[str, object] = {"epigenome": epigenome or ""}
+    if joint:
+        counts = _import_binned(joint, recipe)
+    elif chrom_sizes is None:
+        raise UserError("--chrom-sizes: is needed to count; give the chromosome sizes of the reads' genome build")
+    else:
+        counts, provenance = count_files(files, recipe, table, chrom_sizes)
+        attributes |= {"counting": recipe.counting, **provenance}
+    return score(models, build_unlabelled(table, counts, attributes, joint or "signal"))
+
+
+def read_genes(path: str | Path) -> pd.DataFrame:
+    """Read a gene table, or every gene of a GTF, sorted by Ensembl id."""
+    _check_file(path, "--genes")
+    if str(path).lower().endswith((".gtf", ".gtf.gz")):
+        return read_annotation(path).sort_values(["gene", "symbol"], ignore_index=True)
+    return read_gene_table(path)
+
+
+def count_files(
+    files: Mapping[str, str], recipe: Recipe, genes: pd.DataFrame, chrom_sizes: str | Path
+) -> tuple[xr.DataArray, dict[str, object]]:
+    """Count one file per mark as a recipe says.
+
+    Args:
+        files: mark -> tagAlign, BED, BAM or bigWig.
+        recipe: what the models need.
+        genes: gene table.
+        chrom_sizes: file of chromosome lengths (bp).
+
+    Returns:
+        Counts with dims gene, bin, mark, and the provenance of each mark.
+
+    Raises:
+        UserError: a file has another format than the models were trained on, or is damaged.
+    """
+    _check_formats(files, recipe)
+    _check_file(chrom_sizes, "--chrom-sizes")
+    sizes = read_chrom_sizes(chrom_sizes)
+    lacking = sorted(set(genes["chrom"]) - sizes.keys())
+    if lacking:
+        raise UserError(
+            f"{chrom_sizes}: lacks {', '.join(lacking[:3])}, where the gene table has genes; give the chromosome "
+            "sizes of its genome build"
+        )
+    if not recipe.counting:
+        logger.warning("the checkpoints do not say how their reads were counted; the default options are taken")
+    signals = []
+    for number, (mark, path) in enumerate(files.items(), start=1):
+        logger.info("%s: counting %s (%d of %d)", mark, path, number, len(files))
+        signal = count_signal(
+            path,
+            genes,
+            recipe.bins,
+            sizes,
+            options=recipe.reads,
+            statistic=recipe.statistic,
+            attributes={"mark": mark, "source": path},
+        )
+        if "reads" in signal.attrs:
+            logger.info("%s: %d reads", mark, signal.attrs["reads"])
+        signals.append(signal)
+    counts, _, provenance = join_marks(signals, list(files))
+    return counts, provenance
+
+
+def score(models: Mapping[str, TrainedModel], dataset: xr.Dataset) -> pd.DataFrame:
+    """Score every gene of a dataset with models, by name.
+
+    Returns:
+        Columns gene, symbol, chrom, tss, strand, and for each model one of its name: P(ON), or the predicted value
+        of a regression; one row a gene, in the dataset's order.
+
+    Raises:
+        UserError: the dataset lacks a mark, or does not fit a model otherwise.
+    """
+    columns = {name: dataset[name].values for name in COLUMNS}
+    marks = dataset["mark"].values.tolist()
+    for name, model in models.items():
+        contract = model.contract
+        lacking = [mark for mark in contract.marks if mark not in marks]
+        if lacking:
+            raise UserError(
+                f"{name}: needs {', '.join(lacking)}, and the data have {', '.join(marks)}; give data of all its marks"
+            )
+        epigenome = dataset.attrs.get("epigenome", "")
+        if contract.epigenomes and epigenome not in contract.epigenomes:
+            logger.warning(
+                "%s: %s is none of its epigenomes and is scored as one that it has not seen%s",
+                name,
+                repr(epigenome) if epigenome else "a sample without a name",
+                did_you_mean(epigenome, contract.epigenomes),
+            )
+        chosen = dataset.sel(mark=contract.marks)
+        try:
+            columns[name] = np.asarray(model.score(contract.signal(chosen), contract.context(chosen)))
+        except UserError as error:
+            raise UserError(f"{name}: {str(error).removeprefix(f'{contract.model}: ')}") from None
+        logger.info("%s: scored %d genes", name, dataset.sizes["gene"])
+    return pd.DataFrame(columns)
+
+
+def _signal_files(given: Sequence[str], marks: Sequence[str]) -> tuple[dict[str, str], str | None]:
+    """Tell which file holds which mark, or which one holds all of them."""
+    named: dict[str, str] = {}
+    whole: list[str] = []
+    for text in given:
+        mark, equals, path = text.partition("=")
+        if not (equals and MARK_NAME.fullmatch(mark)):
+            whole.append(text)
+            continue
+        if mark not in marks:
+            raise UserError(
+                f"--signal {text}: no checkpoint takes the mark {mark!r}{did_you_mean(mark, marks)}; "
+                f"they take {', '.join(marks)}"
+            )
+        if mark in named:
+            raise UserError(f"--signal {text}: {mark} is given twice; leave one out")
+        named[mark] = path
+    if len(whole) > 1:
+        raise UserError(f"--signal {whole[1]}: stands beside {whole[0]}; give MARK=FILE for each mark, or one of them")
+    if whole and "{mark}" not in whole[0]:
+        if named:
+            raise UserError(f"--signal {whole[0]}: stands beside files of single marks; give it alone or leave it out")
+        if not whole[0].lower().endswith(".nc") and format_of(whole[0]) != "binned":
+            raise UserError(f"--signal {whole[0]}: holds one mark, but which is not said; give MARK={whole[0]}")
+        return {}, whole[0]
+    if whole:
+        named = {mark: fill(whole[0], mark=mark) for mark in marks} | named
+    lacking = [mark for mark in marks if mark not in named]
+    if lacking:
+        raise UserError(f"--signal: {', '.join(lacking)} is missing; give {lacking[0]}=FILE")
+    for mark, path in named.items():
+        _check_file(path, f"--signal {mark}")
+    taken: dict[Path, str] = {}
+    for mark, path in named.items():
+        other = taken.setdefault(Path(path).resolve(), mark)
+        if other != mark:
+            raise UserError(f"--signal {mark}={path}: is also the file of {other}; correct one of them")
+    return {mark: named[mark] for mark in marks}, None
+
+
+def _check_file(path: str | Path, option: str) -> None:
+    if is_url(str(path)):
+        raise UserError(f"{option}: {str(path)!r} is a URL; download it and give the path of the file")
+    if not Path(path).is_file():
+        raise UserError(f"{option}: file {str(path)!r} does not exist; correct the path")
+
+
+def _check_formats(files: Mapping[str, str], recipe: Recipe) -> None:
+    """Check that files give what the models were trained on, before hours go into counting them."""
+    kinds = {mark: format_of(path) for mark, path in files.items()}
+    for mark, kind in kinds.items():
+        if kind == "binned":
+            raise UserError(f"--signal {mark}={files[mark]}: holds all marks; give it without {mark}=")
+        if kind == "bigwig" and recipe.quantity == "reads":
+            raise UserError(
+                f"--signal {mark}={files[mark]}: is a bigWig, and the checkpoints take reads; give tagAlign, BED or BAM"
+            )
+    # A dataset of both kinds counts as signal, so that only one without any bigWig is known to be wrong.
+    if recipe.quantity == "signal" and "bigwig" not in kinds.values():
+        mark = next(iter(files))
+        raise UserError(f"--signal {mark}={files[mark]}: holds reads, and the checkpoints take signal; give bigWigs")
+
+
+def _read_dataset(path: str, genes: pd.DataFrame | None, epigenome: str | None) -> xr.Dataset:
+    """Read the counts of a study's `dataset.nc`, for the given genes or all of its own."""
+    _check_file(path, "--signal")
+    stored = read_netcdf(path)
+    if "epigenome" in stored.coords:
+        raise UserError(f"{path}: holds several epigenomes; give the dataset.nc of one")
+    needed = {"counts", "gene", "bin", "mark", *([] if genes is not None else COLUMNS)}
+    lacking = sorted(needed - set(stored.variables))
+    if lacking:
+        raise UserError(f"{path}: lacks {', '.join(lacking)}, so it is no dataset.nc of a study; give another file")
+    if genes is None:
+        genes = pd.DataFrame({name: stored[name].values for name in COLUMNS})
+    attributes = stored.attrs | ({"epigenome": epigenome} if epigenome else {})
+    return build_unlabelled(genes, stored["counts"], attributes, path)
+
+
+def _import_binned(template: str, recipe: Recipe) -> xr.DataArray:
+    """Read the counts of binned CSV files."""
+    paths = [fill(template, part=part) for part in PARTS] if "{part}" in template else [template]
+    for path in paths:
+        _check_file(path, "--signal")
+    lacking = [mark for mark in recipe.marks if mark not in PUBLISHED_MARKS]
+    if lacking:
+        raise UserError(
+            f"{template}: binned CSV files have {', '.join(PUBLISHED_MARKS)}, and a checkpoint needs "
+            f"{', '.join(lacking)}; give MARK=FILE for each mark"
+        )
+    if recipe.quantity != "reads" or recipe.bins.flip_strand:
+        what = "signal" if recipe.quantity != "reads" else "bins along the gene's strand"
+        raise UserError(
+            f"{template}: binned CSV files have counts in genome orientation, and the checkpoints take {what}; "
+            "give MARK=FILE for each mark"
+        )
+    return import_binned(paths, recipe.bins, recipe.marks, attributes={})["counts"]

@@ -1,0 +1,29 @@
+rule predict:
+    input:
+        genes="<results>/genes.tsv",
+        signals=dataset_signals,
+        checkpoints=checkpoints,
+    output:
+        "<results>/{epigenome}/predicted.tsv",
+    log:
+        "<logs>/predict/{epigenome}.log",
+    wildcard_constraints:
+        epigenome=one_of(STUDY.scored),
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        counting=counting,
+        marks=STUDY.marks,
+        version=STAGE_VERSIONS["predict"],
+    script:
+        "../../scripts/predict.py"
+
+
+rule predicted:
+    input:
+        expand("<results>/{epigenome}/predicted.tsv", epigenome=STUDY.scored),
+    localrule: True
