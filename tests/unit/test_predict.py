@@ -221,7 +221,8 @@ def test_a_bigwig_is_summarised_as_for_the_checkpoint(trained: Trained, tmp_path
         arguments: dict[str, Any] = {"options": ReadOptions(), "statistic": "sum", "attributes": {}}
         signals.append(count_signal(tmp_path / f"{mark}.bw", gene_table(), Bins(1000, 1000), SIZES, **arguments))
     counting = json.dumps({"reads": {}, "bigwig": {"statistic": "sum"}})
-    dataset = read_netcdf(trained.dataset).assign(counts=join_marks(signals, MARKS)[0])
+    counts = join_marks(signals, MARKS)[0]
+    dataset = read_netcdf(trained.dataset).assign(counts=counts, depth=counts.mean(["gene", "bin"], dtype=np.float64))
     dataset = dataset.assign_attrs(counting=counting)
     model, _ = train("logistic_regression", dataset)
     model.save(tmp_path / "sum.ckpt")
