@@ -31,7 +31,7 @@ demo: $(STAMP) ## run the whole pipeline on a small synthetic example
 	@echo "One page per epigenome: results/demo/SYN1/report.html, SYN2, SYN3"
 
 test: $(STAMP) ## run every test
-	@$(BIN)/python -m pytest tests
+	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile tests
 
 test-unit: $(STAMP) ## run the fast tests only
 	@$(BIN)/python -m pytest tests/unit

@@ -13,7 +13,7 @@ STAGE_VERSIONS = {
     "signal": 2,
     "dataset": 2,
     "train": 2,
-    "evaluate": 1,
-    "report": 1,
+    "evaluate": 2,
+    "report": 2,
     "predict": 1,
 }
