@@ -15,6 +15,9 @@ include: "workflow/rules/signal.smk"
 include: "workflow/rules/dataset.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/pan.smk"
+include: "workflow/rules/transfer.smk"
+include: "workflow/rules/differential.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/predict.smk"
 
@@ -27,6 +30,9 @@ rule all:
         # What the reports are made of stands here too: Snakemake does not miss an intermediate file by itself.
         REPORTED,
         expand("<results>/{epigenome}/dataset.nc", epigenome=STUDY.epigenomes),
-        of_all("model.ckpt"),
+        expand("<results>/{epigenome}/{model}/model.ckpt", epigenome=STUDY.epigenomes, model=CONFIG["models"]),
         of_all("predictions.tsv"),
+        PAN_EPIGENOME,
+        TRANSFER,
+        DIFFERENTIAL,
         rules.predicted.input,

@@ -7,4 +7,4 @@ with logged(snakemake.log[0]):
     model = load_model(snakemake.input.model)
     predictions = predict(model, read_netcdf(snakemake.input.dataset))
     write_table(predictions, snakemake.output.predictions)
-    write_json(metrics(predictions, model.threshold), snakemake.output.metrics)
+    write_json(metrics(predictions), snakemake.output.metrics)

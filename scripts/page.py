@@ -1,5 +1,7 @@
 from pathlib import Path
 
+import pandas as pd
+
 from chromattend.files import read_json, read_netcdf
 from chromattend.logs import logged
 from chromattend.report import write_page
@@ -13,6 +15,7 @@ with logged(snakemake.log[0]):
         dataset=read_netcdf(snakemake.input.dataset),
         signals=[read_netcdf(path).attrs for path in signals],
         metrics=dict(zip(snakemake.params.models, map(read_json, snakemake.input.metrics), strict=True)),
-        figures=[Path(snakemake.input.roc), Path(snakemake.input.profile)],
+        comparisons=pd.read_csv(snakemake.input.comparisons, sep="\t"),
+        figures={name: Path(snakemake.input[name]) for name in ("roc", "calibration", "profile")},
         command=snakemake.params.command,
     )

@@ -2,14 +2,28 @@ import itertools
 
 import pandas as pd
 
-from chromattend.evaluate import auc_table, summary_table
+from chromattend.evaluate import auc_table, published_table, summary_table
 from chromattend.files import read_json, write_table
 from chromattend.logs import logged
+from chromattend.statistics import compare_over_epigenomes
 
 with logged(snakemake.log[0]):
-    keys = itertools.product(snakemake.params.epigenomes, snakemake.params.models)
+    epigenomes = snakemake.params.epigenomes
+    keys = itertools.product(epigenomes, snakemake.params.models)
     results = {key: read_json(path) for key, path in zip(keys, snakemake.input.metrics, strict=True)}
     auc = auc_table(results, snakemake.params.split_rule)
-    published = pd.read_csv(snakemake.input.published, sep="\t")
+    summary, known = (
+        pd.read_csv(path, sep="\t") for path in (snakemake.input.published_summary, snakemake.input.published_auc)
+    )
+    compared = {
+        epigenome: pd.read_csv(path, sep="\t")
+        for epigenome, path in zip(epigenomes, snakemake.input.comparisons, strict=True)
+    }
+    comparisons = pd.concat(compared, names=["epigenome"]).reset_index("epigenome")
+    wide = auc.pivot(index="epigenome", columns="model", values="auc")[snakemake.params.models]
     write_table(auc, snakemake.output.auc, decimals=4)
-    write_table(summary_table(auc, published), snakemake.output.summary, decimals=4)
+    write_table(summary_table(auc, summary, known), snakemake.output.summary, decimals=4)
+    write_table(published_table(auc, known), snakemake.output.published, decimals=4)
+    # p values need their exponents.
+    write_table(comparisons, snakemake.output.comparisons, significant=4)
+    write_table(compare_over_epigenomes(wide), snakemake.output.wilcoxon, significant=4)

@@ -39,8 +39,8 @@ def build_dataset(
         attributes: provenance.
 
     Returns:
-        `counts[gene, bin, mark]`, `rpkm[gene]` (RPKM), `label[gene]` (0 or 1), `split[gene]`, with coordinates
-        symbol, chrom, tss and strand by gene.
+        `counts[gene, bin, mark]`, `rpkm[gene]` (RPKM), `label[gene]` (0 or 1), `split[gene]` and `depth[mark]`
+        (mean count in a bin), with coordinates symbol, chrom, tss and strand by gene.
 
     Raises:
         UserError: no gene has counts, or a part of the split has no ON or no OFF gene.
@@ -108,7 +108,14 @@ def _assemble(
 ) -> xr.Dataset:
     """Put the chosen rows of the counts beside their genes."""
     return xr.Dataset(
-        {"counts": (("gene", "bin", "mark"), counts.transpose("gene", "bin", "mark").values[rows])},
+        {
+            "counts": (("gene", "bin", "mark"), counts.transpose("gene", "bin", "mark").values[rows]),
+            "depth": (
+                "mark",
+                counts.mean(["gene", "bin"], dtype=np.float64).values,
+                {"long_name": "mean of all bins of all genes"},
+            ),
+        },
         coords={
             "gene": table["gene"].to_numpy(str),
             "bin": counts["bin"],

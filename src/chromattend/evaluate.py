@@ -1,18 +1,17 @@
 """Evaluation: scores of every gene, AUC with a confidence interval, and the study's tables."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
-from scipy import stats
-from sklearn.metrics import average_precision_score
+from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score
 
 from chromattend.models import REGISTRY
 from chromattend.models.base import TrainedModel
+from chromattend.statistics import auc_interval, median_interval, reliability
 
-LEVEL = 0.95
 REFERENCE = "deepchrome"
 
 
@@ -35,63 +34,63 @@ def predict(model: TrainedModel, dataset: xr.Dataset) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def auc_interval(labels: np.ndarray, scores: np.ndarray, level: float = LEVEL) -> tuple[float, float, float]:
-    """Return the AUC and its confidence interval by DeLong's method.
-
-    The variance is that of DeLong et al. (Biometrics 44:837, 1988), from mid-ranks as in Sun and Xu (IEEE Signal
-    Processing Letters 21:1389, 2014), section III; the interval is taken on the logit scale, which keeps it
-    within 0 and 1.
-
-    Args:
-        labels: 0 or 1, shape (gene,), with both present.
-        scores: shape (gene,), higher for 1.
-        level: of the interval.
-
-    Returns:
-        AUC, lower and upper bound.
-    """
-    on, off = scores[labels == 1], scores[labels == 0]
-    m, n = len(on), len(off)
-    ranks = stats.rankdata(np.concatenate([on, off]))
-    # The share of the other class that each gene outranks: DeLong's placement values.
-    v10 = (ranks[:m] - stats.rankdata(on)) / n
-    v01 = 1 - (ranks[m:] - stats.rankdata(off)) / m
-    auc = float(v10.mean())
-    if m < 2 or n < 2:
-        return auc, 0.0, 1.0
-    error = float(np.sqrt(v10.var(ddof=1) / m + v01.var(ddof=1) / n))
-    if error == 0:
-        return auc, auc, auc
-    width = stats.norm.ppf(0.5 + level / 2) * error / (auc * (1 - auc))
-    center = np.log(auc / (1 - auc))
-    low, high = 1 / (1 + np.exp(-(center + np.array([-width, width]))))
-    return auc, float(low), float(high)
-
-
-def metrics(predictions: pd.DataFrame, threshold: float) -> dict[str, dict[str, float]]:
+def metrics(predictions: pd.DataFrame) -> dict[str, dict[str, float | None]]:
     """Measure the scores of every split.
 
     Args:
         predictions: see `predict`.
-        threshold: score above which a gene is called ON, for the accuracy.
 
     Returns:
-        Split -> auc, auc_low, auc_high (95 %), aupr, accuracy, n, n_on.
+        Split -> auc, auc_low, auc_high (95 %, DeLong), aupr, base_rate (share of ON genes, which is the AUPR of
+        guessing), accuracy (at a score of 0.5), brier, n, n_on, seeds (number of replicates), auc_seed_mean and
+        auc_seed_sd (of the replicates by themselves; the latter None for one).
     """
     found = {}
     for split, rows in predictions.groupby("split"):
         labels, scores = rows["label"].to_numpy(), rows["score"].to_numpy()
         auc, low, high = auc_interval(labels, scores)
+        seeds = [name for name in predictions.columns if name.startswith("seed_")]
+        aucs = [roc_auc_score(labels, rows[name]) for name in seeds] or [auc]
         found[str(split)] = {
             "auc": auc,
             "auc_low": low,
             "auc_high": high,
             "aupr": float(average_precision_score(labels, scores)),
-            "accuracy": float(((scores > threshold) == labels).mean()),
+            "base_rate": float(labels.mean()),
+            "accuracy": float(((scores > 0.5) == labels).mean()),
+            "brier": float(brier_score_loss(labels, scores)),
             "n": len(rows),
             "n_on": int(labels.sum()),
+            "seeds": len(aucs),
+            "auc_seed_mean": float(np.mean(aucs)),
+            "auc_seed_sd": float(np.std(aucs, ddof=1)) if len(aucs) > 1 else None,
         }
     return found
+
+
+def scores_of_test(predictions: Mapping[str, pd.DataFrame]) -> tuple[np.ndarray, pd.DataFrame]:
+    """Return the labels of the test genes of an epigenome, and their scores with one column a model.
+
+    Args:
+        predictions: model -> see `predict`, all of the same genes.
+    """
+    test = {model: rows[rows["split"] == "test"] for model, rows in predictions.items()}
+    labels = next(iter(test.values()))["label"].to_numpy()
+    return labels, pd.DataFrame({model: rows["score"].to_numpy() for model, rows in test.items()})
+
+
+def calibration_table(predictions: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Return the reliability of every model on the test genes of an epigenome.
+
+    Args:
+        predictions: model -> see `predict`.
+
+    Returns:
+        Columns model, mean_predicted, share_on; see `chromattend.statistics.reliability`.
+    """
+    labels, scores = scores_of_test(predictions)
+    found = {model: reliability(labels, scores[model].to_numpy()) for model in scores.columns}
+    return pd.concat(found, names=["model"]).reset_index("model")
 
 
 def auc_table(results: Mapping[tuple[str, str], Mapping[str, Any]], split_rule: str) -> pd.DataFrame:
@@ -109,34 +108,58 @@ def auc_table(results: Mapping[tuple[str, str], Mapping[str, Any]], split_rule: 
     return pd.DataFrame(rows)
 
 
-def summary_table(auc: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
+def summary_table(auc: pd.DataFrame, published: pd.DataFrame, retrained: pd.DataFrame) -> pd.DataFrame:
     """Summarise test AUCs per model beside the published figures.
 
     Args:
         auc: see `auc_table`.
         published: columns model, mean, median, max, min, better_than_deepchrome, of 56 epigenomes.
+        retrained: see `published_table`.
 
     Returns:
-        One row a model: title, epigenomes, mean, median, max, min, better_than_deepchrome (number of epigenomes
-        with a higher AUC; empty where DeepChrome was not run) and the same figures as published.
+        One row a model: title, epigenomes, mean, median with its bootstrap interval, max, min,
+        better_than_deepchrome (number of epigenomes with a higher AUC; empty where DeepChrome was not run), the same
+        figures as published, and the mean of retrainings by others over all 56 epigenomes.
     """
     wide = auc.pivot(index="epigenome", columns="model", values="auc")
     known = published.set_index("model")
+    others = retrained[retrained["kind"] == "retrained"].groupby("model")["auc"].mean()
     rows = []
     for model in dict.fromkeys(auc["model"]):
         values, spec = wide[model].dropna(), REGISTRY[model]
         row: dict[str, Any] = {"model": model, "title": spec.title, "epigenomes": len(values)}
         row |= {name: getattr(values, name)() for name in ("mean", "median", "max", "min")}
+        row["median_low"], row["median_high"] = median_interval(values)
         if REFERENCE in wide and model != REFERENCE:
             row["better_than_deepchrome"] = int((values > wide[REFERENCE].loc[values.index]).sum())
         if spec.published:
             row |= {f"published_{name}": value for name, value in known.loc[spec.published].items()}
+        row["retrained_mean"] = others.get(model)
         rows.append(row)
-    columns = ["model", "title", "epigenomes", *_figures(""), *_figures("published_")]
-    table = pd.DataFrame(rows).reindex(columns=columns)
-    counts = [name for name in columns if name.endswith("better_than_deepchrome")]
+    table = pd.DataFrame(rows).reindex(columns=SUMMARY)
+    counts = [name for name in SUMMARY if name.endswith("better_than_deepchrome")]
     return table.astype({name: "Int64" for name in counts})
 
 
-def _figures(prefix: str) -> Sequence[str]:
-    return [prefix + name for name in ("mean", "median", "max", "min", "better_than_deepchrome")]
+_FIGURES = ("mean", "median", "max", "min", "better_than_deepchrome")
+SUMMARY = [
+    *("model", "title", "epigenomes", "mean", "median", "median_low", "median_high", "max", "min"),
+    *("better_than_deepchrome", *(f"published_{name}" for name in _FIGURES), "retrained_mean"),
+]
+
+
+def published_table(auc: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
+    """Put each epigenome's AUC beside what others report for the same epigenome and model.
+
+    Args:
+        auc: see `auc_table`.
+        known: columns epigenome, model, kind (`published` by the model's authors, or `retrained` by others), source
+            and auc.
+
+    Returns:
+        One row per epigenome, model and source: epigenome, model, kind, source, reported, auc, auc_low, auc_high
+        and difference (auc - reported); no row where nothing is known.
+    """
+    own = auc[["epigenome", "model", "auc", "auc_low", "auc_high"]]
+    table = known.rename(columns={"auc": "reported"}).merge(own, on=["epigenome", "model"])
+    return table.assign(difference=table["auc"] - table["reported"])

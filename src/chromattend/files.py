@@ -80,21 +80,25 @@ def read_netcdf(path: str | Path) -> xr.Dataset:
         raise UserError(f"{path}: is not a readable netCDF file; delete it and run again ({error})") from error
 
 
-def write_table(table: pd.DataFrame, path: str | Path, decimals: int | None = None) -> None:
+def write_table(
+    table: pd.DataFrame, path: str | Path, decimals: int | None = None, significant: int | None = None
+) -> None:
     """Write a table with a header line, missing values as empty cells; tab-separated, or a `.csv` by its name.
 
     Args:
         table: what to write, without its index.
         path: the file.
-        decimals: round numbers for a reader; None keeps them whole for the next stage.
+        decimals: round numbers for a reader to so many places; None keeps them whole for the next stage.
+        significant: round them to so many significant digits instead.
     """
+    form = f"%.{decimals}f" if decimals is not None else f"%.{significant}g" if significant is not None else None
     with atomic(path) as temporary:
         table.to_csv(
             temporary,
             sep="," if Path(path).suffix == ".csv" else "\t",
             index=False,
             lineterminator="\n",
-            float_format=None if decimals is None else f"%.{decimals}f",
+            float_format=form,
         )
 
 

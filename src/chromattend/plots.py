@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 import xarray as xr
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from sklearn.metrics import roc_curve
@@ -39,6 +40,16 @@ def title(model: str) -> str:
     return REGISTRY[model].title
 
 
+def _styles(models: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Colour and line of each model: ten colours that the colour-blind can tell apart, then the same ones dashed."""
+    colours = sns.color_palette("colorblind")
+    lines = ["-", "--", ":"]
+    return {
+        model: {"color": colours[number % len(colours)], "linestyle": lines[number // len(colours) % len(lines)]}
+        for number, model in enumerate(models)
+    }
+
+
 def plot_roc(
     predictions: Mapping[str, pd.DataFrame], metrics: Mapping[str, Mapping[str, Any]], epigenome: str
 ) -> Figure:
@@ -52,17 +63,143 @@ def plot_roc(
     figure = Figure(figsize=(5.4, 5.2), layout="constrained")
     axes = figure.subplots()
     order = sorted(predictions, key=lambda model: -metrics[model]["test"]["auc"])
-    for colour, model in zip(sns.color_palette("colorblind"), order, strict=False):
+    styles = _styles(list(metrics))
+    for model in order:
         test = predictions[model].query("split == 'test'")
         false_positive, true_positive, _ = roc_curve(test["label"], test["score"])
         found = metrics[model]["test"]
         label = f"{title(model)}  {found['auc']:.3f} ({found['auc_low']:.3f}-{found['auc_high']:.3f})"
-        axes.plot(false_positive, true_positive, color=colour, label=label, linewidth=1.6)
+        axes.plot(false_positive, true_positive, label=label, linewidth=1.6, **styles[model])
     axes.plot([0, 1], [0, 1], color="0.6", linewidth=0.8, linestyle="--")
     axes.set(xlabel="False positive rate", ylabel="True positive rate", xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
     axes.set_aspect("equal")
     axes.set_title(f"{epigenome}: {metrics[order[0]]['test']['n']:,} test genes")
-    axes.legend(title="AUC (95 % interval)", loc="lower right", fontsize=8, title_fontsize=8, frameon=False)
+    _name_models(axes, len(order), "AUC (95 % interval)", "lower right")
+    return figure
+
+
+def plot_calibration(calibration: pd.DataFrame, metrics: Mapping[str, Mapping[str, Any]], epigenome: str) -> Figure:
+    """Draw how often genes are ON among those of about the same predicted P(ON), by model.
+
+    Args:
+        calibration: see `chromattend.evaluate.calibration_table`.
+        metrics: model -> see `chromattend.evaluate.metrics`.
+        epigenome: for the heading.
+    """
+    figure = Figure(figsize=(5.4, 5.2), layout="constrained")
+    axes = figure.subplots()
+    order = sorted(metrics, key=lambda model: metrics[model]["test"]["brier"])
+    styles = _styles(list(metrics))
+    for model in order:
+        rows = calibration[calibration["model"] == model]
+        label = f"{title(model)}  {metrics[model]['test']['brier']:.3f}"
+        axes.plot(
+            rows["mean_predicted"],
+            rows["share_on"],
+            label=label,
+            marker="o",
+            markersize=3,
+            linewidth=1.3,
+            **styles[model],
+        )
+    axes.plot([0, 1], [0, 1], color="0.6", linewidth=0.8, linestyle="--")
+    axes.set(xlabel="Predicted P(ON), tenths of the genes", ylabel="Share of them that is ON")
+    axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
+    axes.set_aspect("equal")
+    axes.set_title(f"{epigenome}: calibration on the test genes")
+    _name_models(axes, len(order), "Brier score", "upper left")
+    return figure
+
+
+def _name_models(axes: Axes, number: int, heading: str, location: str) -> None:
+    """Put the legend into the panel, or beside it where it would hide the curves."""
+    if number > 6:
+        place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.01, 1)}
+    else:
+        place = {"loc": location}
+    axes.legend(title=heading, fontsize=8, title_fontsize=8, frameon=False, **place)
+
+
+def plot_comparisons(comparisons: pd.DataFrame) -> Figure:
+    """Draw the median difference of AUC between every two models, with the epigenomes won and the Wilcoxon test.
+
+    Args:
+        comparisons: see `chromattend.statistics.compare_over_epigenomes`.
+    """
+    models = list(dict.fromkeys([*comparisons["model"], *comparisons["other"]]))
+    if not models:
+        return _sentence("Only one model was run; there is nothing to compare it with.")
+    difference = pd.DataFrame(np.nan, index=models, columns=models)
+    text = pd.DataFrame("", index=models, columns=models)
+    for row in comparisons.to_dict("records"):
+        star = "*" if row["q"] < 0.05 else ""
+        for sides, median, won in (
+            ((row["model"], row["other"]), row["median_difference"], row["wins"]),
+            ((row["other"], row["model"]), -row["median_difference"], row["losses"]),
+        ):
+            difference.loc[sides] = median
+            text.loc[sides] = f"{median:+.3f}{star}\n{won}/{row['epigenomes']}"
+    # The best model on top.
+    order = difference.mean(axis=1).sort_values(ascending=False).index
+    size = max(0.62 * len(models), 1.6)
+    figure = Figure(figsize=(size + 2.6, size + 1.6), layout="constrained")
+    axes = figure.subplots()
+    shown, text = difference.loc[order, order], text.loc[order, order]
+    limit = max(float(np.nanmax(np.abs(shown.to_numpy()), initial=0)), 0.005)
+    titles = [title(model) for model in order]
+    sns.heatmap(
+        shown.set_axis(titles, axis=0).set_axis(titles, axis=1),
+        annot=text.to_numpy(),
+        fmt="",
+        annot_kws={"fontsize": 6.5},
+        cmap=sns.diverging_palette(250, 30, as_cmap=True),
+        vmin=-limit,
+        vmax=limit,
+        square=True,
+        linewidths=0.5,
+        cbar_kws={"label": "Median difference of AUC, row less column", "shrink": 0.7},
+        ax=axes,
+    )
+    axes.tick_params(labelsize=8, length=0)
+    axes.set_xticklabels(axes.get_xticklabels(), rotation=45, ha="right")
+    axes.set_yticklabels(axes.get_yticklabels(), rotation=0)
+    return figure
+
+
+def _sentence(text: str) -> Figure:
+    """Return a figure that says why there is none."""
+    figure = Figure(figsize=(6, 1))
+    figure.text(0.5, 0.5, text, ha="center", va="center", fontsize=10)
+    return figure
+
+
+def plot_published(published: pd.DataFrame) -> Figure:
+    """Draw the AUC of each epigenome and model against what others report for them.
+
+    Args:
+        published: see `chromattend.evaluate.published_table`; without rows the figure says so.
+    """
+    models = list(dict.fromkeys(published["model"]))
+    if not models:
+        return _sentence("No AUC of these epigenomes and models is published.")
+    figure = Figure(figsize=(max(3.4 * len(models), 5), 3.9), layout="constrained")
+    values = published[["auc", "reported"]].to_numpy()
+    low, high = values.min() - 0.02, values.max() + 0.02
+    colours = dict(zip(sorted(set(published["source"])), sns.color_palette("colorblind"), strict=False))
+    for axes, model in zip(figure.subplots(1, len(models), squeeze=False).flat, models, strict=True):
+        for source, rows in published[published["model"] == model].groupby("source"):
+            axes.plot(
+                *(rows["reported"], rows["auc"], "o"),
+                color=colours[source],
+                markersize=4,
+                alpha=0.8,
+                label=f"{source} ({rows['kind'].iloc[0]}), mean difference {rows['difference'].mean():+.3f}",
+            )
+        axes.plot([low, high], [low, high], color="0.6", linewidth=0.8, linestyle="--")
+        axes.set(xlim=(low, high), ylim=(low, high), xlabel="AUC reported by others", title=title(model))
+        axes.set_aspect("equal")
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), fontsize=7, frameon=False)
+    figure.axes[0].set_ylabel("AUC of this study")
     return figure
 
 
@@ -75,7 +212,7 @@ def plot_auc(auc: pd.DataFrame, summary: pd.DataFrame, groups: Mapping[str, Sequ
         groups: epigenome -> name and colour of its group.
     """
     models = list(dict.fromkeys(auc["model"]))
-    figure = Figure(figsize=(7.5, 0.75 * len(models) + 1.8), layout="constrained")
+    figure = Figure(figsize=(8, 0.7 * len(models) + 1.8), layout="constrained")
     axes = figure.subplots()
     if auc["epigenome"].nunique() >= 5:
         sns.boxplot(
@@ -85,8 +222,9 @@ def plot_auc(auc: pd.DataFrame, summary: pd.DataFrame, groups: Mapping[str, Sequ
     names = {name: (group or "epigenomes").replace("$", r"\$") for name, (group, _) in groups.items()}
     hue = auc["epigenome"].map(names)
     colours = {names[name]: groups[name][1] for name in auc["epigenome"]}
+    size = 5 if len(colours) <= 20 else 3
     # A swarm and not jitter, which would differ from run to run.
-    sns.swarmplot(auc, x="auc", y="model", order=models, hue=hue, palette=colours, ax=axes, size=5, linewidth=0.5)
+    sns.swarmplot(auc, x="auc", y="model", order=models, hue=hue, palette=colours, ax=axes, size=size, linewidth=0.5)
     published = summary.set_index("model")["published_mean"].reindex(models)
     row = np.flatnonzero(published.notna())
     axes.plot(published.iloc[row], row, "|", color="black", markersize=26, markeredgewidth=1.5)
@@ -139,4 +277,67 @@ def plot_profile(dataset: xr.Dataset, validation: xr.Dataset | None = None) -> F
     figure.supylabel(f"Mean {unit} per bin", fontsize=10)
     figure.suptitle(dataset.attrs["epigenome"], fontsize=11)
     panels.flat[0].legend(frameon=False, fontsize=8, title="genes", title_fontsize=8)
+    return figure
+
+
+def plot_transfer(transfer: pd.DataFrame, model: str, groups: Mapping[str, Sequence[str]]) -> Figure:
+    """Draw the AUC of a model by the epigenome that it was trained on and the one that it was tested on.
+
+    Args:
+        transfer: columns trained_on, tested_on and auc.
+        model: name of the model.
+        groups: epigenome -> name and colour of its group.
+    """
+    order = sorted(transfer["trained_on"].unique(), key=lambda name: (groups[name][0], name))
+    wide = transfer.pivot(index="trained_on", columns="tested_on", values="auc").loc[order, order]
+    size = max(0.22 * len(order), 2.4)
+    figure = Figure(figsize=(size + 2.2, size + 1.4), layout="constrained")
+    axes = figure.subplots()
+    few = len(order) <= 12
+    sns.heatmap(
+        wide,
+        annot=few,
+        fmt=".3f",
+        annot_kws={"fontsize": 7},
+        cmap="viridis",
+        square=True,
+        linewidths=0.5 if few else 0,
+        xticklabels=order,
+        yticklabels=order,
+        cbar_kws={"label": "Test AUC", "shrink": 0.7},
+        ax=axes,
+    )
+    axes.set(xlabel="Tested on", ylabel="Trained on", title=title(model))
+    axes.tick_params(labelsize=8 if few else 6, length=0)
+    axes.set_xticklabels(axes.get_xticklabels(), rotation=90)
+    axes.set_yticklabels(axes.get_yticklabels(), rotation=0)
+    for labels in (axes.get_xticklabels(), axes.get_yticklabels()):
+        for label, name in zip(labels, order, strict=True):
+            # A bar of the group's colour: letters in a light colour could not be read.
+            label.set_bbox({"facecolor": "white", "edgecolor": groups[name][1], "linewidth": 1.2, "pad": 0.8})
+    return figure
+
+
+def plot_differential(table: pd.DataFrame, predictions: Mapping[tuple[str, str], pd.DataFrame]) -> Figure:
+    """Draw predicted against observed log fold changes of the test genes, one panel a pair and model.
+
+    Args:
+        table: see `chromattend.differential.differential_table`.
+        predictions: (pair, model) -> see `chromattend.differential.predict_change`.
+    """
+    pairs, models = list(dict.fromkeys(table["pair"])), list(dict.fromkeys(table["model"]))
+    figure = Figure(figsize=(3.1 * len(models) + 0.6, 2.9 * len(pairs) + 0.4), layout="constrained")
+    panels = figure.subplots(len(pairs), len(models), squeeze=False, sharex=True, sharey=True)
+    found = table.set_index(["pair", "model"])
+    for line, pair in zip(panels, pairs, strict=True):
+        for axes, model in zip(line, models, strict=True):
+            test = predictions[pair, model].query("split == 'test'")
+            row = found.loc[(pair, model)]
+            axes.hexbin(test["target"], test["prediction"], gridsize=30, cmap="Blues", bins="log", linewidths=0.1)
+            axes.axline((0, 0), slope=1, color="0.6", linewidth=0.8, linestyle="--")
+            interval = f"{row['pearson_low']:.3f} to {row['pearson_high']:.3f}"
+            axes.set_title(f"{pair}, {title(model)}\nr {row['pearson']:.3f} ({interval})", fontsize=9)
+            axes.tick_params(labelsize=8)
+    figure.supxlabel("Observed log2 fold change", fontsize=10)
+    figure.supylabel("Predicted", fontsize=10)
     return figure

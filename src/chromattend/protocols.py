@@ -36,16 +36,16 @@ class TrainingOptions:
         accelerator, precision: of Lightning's Trainer.
     """
 
-    inputs: Inputs = "log"
+    inputs: Inputs = "depth"
     class_weights: Literal["none", "balanced"] = "none"
     seed: int = 1
     seeds: int = 1
     threads: int = 1
     optimizer: Literal["adamw", "adam", "sgd"] = "adamw"
-    learning_rate: float = 2e-3
+    learning_rate: float = 4e-3
     warmup: float = 0.1
     weight_decay: float = 0.01
-    batch_size: int = 64
+    batch_size: int = 32
     max_epochs: int = 30
     patience: int | None = 8
     gradient_clip: float = 1.0
@@ -54,8 +54,11 @@ class TrainingOptions:
     precision: str = "32-true"
 
 
-# What a network's default protocol has otherwise than the options' own defaults.
-_DEFAULT: dict[str, dict[str, Any]] = {}
+# What the default protocol has otherwise than the options' own defaults: large linear layers want smaller steps.
+_DEFAULT: dict[str, dict[str, Any]] = {
+    "mlp": {"learning_rate": 1e-3},
+    "deepchrome": {"learning_rate": 2e-3},
+}
 
 # The Torch7 code of DeepChrome; of the MLP it is the only one.
 _TORCH7 = {

@@ -7,6 +7,7 @@ from typing import Any
 
 import jinja2
 import markupsafe
+import pandas as pd
 import xarray as xr
 
 from chromattend import __version__
@@ -26,7 +27,8 @@ def write_page(
     dataset: xr.Dataset,
     signals: Sequence[Mapping[str, Any]],
     metrics: Mapping[str, Mapping[str, Mapping[str, float]]],
-    figures: Sequence[Path],
+    comparisons: pd.DataFrame,
+    figures: Mapping[str, Path],
     command: str,
 ) -> None:
     """Write the page of one epigenome.
@@ -37,10 +39,12 @@ def write_page(
         dataset: see `chromattend.dataset.build_dataset`.
         signals: attributes of the signal files.
         metrics: model -> see `chromattend.evaluate.metrics`.
-        figures: SVG files to embed.
+        comparisons: see `chromattend.statistics.compare_aucs`.
+        figures: SVG files to embed: roc, calibration and profile.
         command: what makes the page again.
     """
     split, label = dataset["split"].values, dataset["label"].values
+    ranked = sorted(metrics.items(), key=lambda item: -item[1]["test"]["auc"])
     page = ENVIRONMENT.get_template("epigenome.html").render(
         epigenome=dataset.attrs["epigenome"],
         name=name,
@@ -51,14 +55,26 @@ def write_page(
             for part in ("train", "valid", "test")
         },
         signals=signals,
-        models=sorted(metrics.items(), key=lambda item: -item[1]["test"]["auc"]),
+        models=ranked,
+        to_best=_differences(comparisons, ranked[0][0]),
         titles={model: REGISTRY[model].title for model in metrics},
-        figures=[_inline_svg(figure) for figure in figures],
+        figures={name: _inline_svg(path) for name, path in figures.items()},
         command=command,
         version=__version__,
     )
     with atomic(path) as temporary:
         temporary.write_text(page, encoding="utf-8")
+
+
+def _differences(comparisons: pd.DataFrame, best: str) -> dict[str, tuple[float, float]]:
+    """Return model -> difference of its AUC to that of the best model, and q value."""
+    found = {}
+    for row in comparisons.to_dict("records"):
+        if row["other"] == best:
+            found[row["model"]] = (row["difference"], row["q"])
+        elif row["model"] == best:
+            found[row["other"]] = (-row["difference"], row["q"])
+    return found
 
 
 def _inline_svg(path: Path) -> markupsafe.Markup:

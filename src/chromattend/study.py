@@ -23,7 +23,17 @@ ROADMAP_MARKS = frozenset(
 )
 MARK_NAME = re.compile(r"\w[\w.+-]*")
 # What the results hold beside the folders of the epigenomes.
-RESERVED_NAMES = ("tables", "figures", "genes.tsv", "split.tsv", "config.yaml", "report.html")
+RESERVED_NAMES = (
+    "tables",
+    "figures",
+    "pan_epigenome",
+    "transfer",
+    "differential",
+    "genes.tsv",
+    "split.tsv",
+    "config.yaml",
+    "report.html",
+)
 MISSING = "none"
 
 
@@ -73,8 +83,9 @@ class Study:
 
     @property
     def own_checkpoints(self) -> list[str]:
-        """`{epigenome}/{model}` of every model that the study trains."""
-        return [f"{epigenome}/{model}" for epigenome in self.epigenomes for model in self.config["models"]]
+        """`{epigenome}/{model}` of every model that the study trains, and the pan-epigenome one."""
+        own = [f"{epigenome}/{model}" for epigenome in self.epigenomes for model in self.config["models"]]
+        return [*own, *(["pan_epigenome"] if self.config["pan_epigenome"] else [])]
 
     @property
     def marks(self) -> list[str]:
@@ -219,9 +230,11 @@ def load_study(config: dict[str, Any], schemas: Path, workdir: Path, config_name
                 "trained on or only scored, remove it from one of them"
             )
     parsed = {name: _epigenome(row, columns, config) for name, row in rows.items()}
+    trained = {name: row for name, row in parsed.items() if name not in only_scored and (not select or name in select)}
+    _check_several(config, trained, config_name)
     study = Study(
         config,
-        {name: row for name, row in parsed.items() if name not in only_scored and (not select or name in select)},
+        trained,
         {name: row for name, row in parsed.items() if name in only_scored},
         workdir,
         _read_checksums(config, workdir),
@@ -229,6 +242,27 @@ def load_study(config: dict[str, Any], schemas: Path, workdir: Path, config_name
     _check_predict(study, config_name)
     _check_sources(study, config_name)
     return study
+
+
+def _check_several(config: dict[str, Any], chosen: Mapping[str, Epigenome], config_name: str) -> None:
+    """Check what takes several epigenomes."""
+    for key in ("pan_epigenome", "transfer"):
+        if config[key] and len(chosen) < 2:
+            raise UserError(
+                f"{config_name}: key {key!r}: needs at least two epigenomes, and the study has {len(chosen)}; "
+                "select more or switch it off"
+            )
+    for pair in config["differential"]["pairs"]:
+        for name in pair:
+            if name not in chosen:
+                raise UserError(
+                    f"{config_name}: key 'differential.pairs': epigenome {name!r} is not in the study"
+                    f"{did_you_mean(name, chosen)}; add it to the sheet or to 'select', or remove the pair"
+                )
+        if pair[0] == pair[1]:
+            raise UserError(
+                f"{config_name}: key 'differential.pairs': {pair[0]!r} is paired with itself; give two epigenomes"
+            )
 
 
 def _wanted_marks(config: dict[str, Any]) -> list[str]:

@@ -37,10 +37,12 @@ def synthetic_dataset(
     middle = slice(bins // 4, max(3 * bins // 4, bins // 4 + 1))
     rate[:, middle, max(len(names) - 2, 0)] += effect * label[:, None]
     rate[:, middle, 0] += effect * (1 - label[:, None]) * (len(names) > 1)
+    counts = rng.poisson(rate).astype(np.int32)
     genes = [f"ENSG{number:011d}" for number in range(len(split))]
     return xr.Dataset(
         {
-            "counts": (("gene", "bin", "mark"), rng.poisson(rate).astype(np.int32)),
+            "counts": (("gene", "bin", "mark"), counts),
+            "depth": ("mark", counts.mean(axis=(0, 1))),
             "rpkm": ("gene", np.where(label == 1, 10.0, 0.1)),
             "label": ("gene", label),
             "split": ("gene", split),
@@ -70,6 +72,6 @@ def synthetic_predictions(models: Sequence[str], seed: int = 1, separation: floa
     label = rng.integers(0, 2, len(split))
     found = {}
     for number, model in enumerate(models, start=1):
-        score = rng.normal(label * separation * number / len(models))
+        score = 1 / (1 + np.exp(-rng.normal(label * separation * number / len(models))))
         found[model] = pd.DataFrame({"gene": "g", "symbol": "s", "split": split, "label": label, "score": score})
     return found

@@ -1,16 +1,24 @@
-"""AUC and its interval against other computations, and the study's tables."""
+"""Scores of every gene, their measures, and the study's tables."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
 from builders import MARKS, synthetic_dataset
-from scipy import stats
-from sklearn.metrics import average_precision_score, roc_auc_score
+from sklearn.metrics import average_precision_score
 
-from chromattend.evaluate import auc_interval, auc_table, metrics, predict, summary_table
+from chromattend.evaluate import (
+    auc_table,
+    calibration_table,
+    metrics,
+    predict,
+    published_table,
+    scores_of_test,
+    summary_table,
+)
 from chromattend.models.base import Contract
 
 PUBLISHED = pd.DataFrame(
@@ -24,79 +32,15 @@ PUBLISHED = pd.DataFrame(
     }
 )
 
-
-def genes(seed: int, on: int = 40, off: int = 70, shift: float = 0.8, step: float = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Draw labels and scores; a step rounds the scores, so that there are ties."""
-    rng = np.random.default_rng(seed)
-    labels = rng.permutation(np.repeat([1, 0], [on, off]))
-    scores = rng.normal(shift * labels)
-    return labels, np.round(scores / step) * step if step else scores
-
-
-def logit(share: float) -> float:
-    return float(np.log(share / (1 - share)))
-
-
-def delong_error(labels: np.ndarray, scores: np.ndarray) -> float:
-    """Standard error of the AUC from all pairs, as DeLong et al. define it."""
-    on, off = scores[labels == 1][:, None], scores[labels == 0][None, :]
-    wins = (on > off) + 0.5 * (on == off)
-    components = wins.mean(axis=1), wins.mean(axis=0)
-    return float(np.sqrt(sum(np.sum((part - wins.mean()) ** 2) / (len(part) - 1) / len(part) for part in components)))
-
-
-@pytest.mark.parametrize("step", [0, 0.1, 1, 3])
-@pytest.mark.parametrize("seed", range(5))
-def test_auc_is_that_of_sklearn(seed: int, step: float) -> None:
-    labels, scores = genes(seed, step=step)
-    assert auc_interval(labels, scores)[0] == pytest.approx(roc_auc_score(labels, scores), abs=1e-12)
-
-
-@pytest.mark.parametrize("step", [0, 0.5, 2])
-@pytest.mark.parametrize(("on", "off", "shift"), [(40, 70, 0.8), (5, 200, 0), (200, 5, 2), (2, 2, 0.2), (60, 60, -1)])
-def test_the_error_is_delongs_over_all_pairs(on: int, off: int, shift: float, step: float) -> None:
-    labels, scores = genes(3, on, off, shift, step)
-    auc, low, high = auc_interval(labels, scores)
-    expected = stats.norm.ppf(0.975) * delong_error(labels, scores) / (auc * (1 - auc))
-    assert logit(high) - logit(auc) == pytest.approx(expected, rel=1e-9)
-    assert logit(auc) - logit(low) == pytest.approx(expected, rel=1e-9)
-
-
-@pytest.mark.parametrize("separation", [0.3, 1.2, 2.5])
-def test_the_interval_holds_the_true_auc_in_19_of_20_samples(separation: float) -> None:
-    true = stats.norm.cdf(separation / np.sqrt(2))
-    intervals = [auc_interval(*genes(seed, 60, 60, separation))[1:] for seed in range(600)]
-    assert 0.93 < np.mean([low <= true <= high for low, high in intervals]) < 0.98
-
-
-def test_a_higher_level_gives_a_wider_interval_within_0_and_1() -> None:
-    labels, scores = genes(1, on=4, off=5, shift=1)
-    widths = []
-    for level in (0.5, 0.9, 0.95, 0.999):
-        auc, low, high = auc_interval(labels, scores, level)
-        assert 0 < low < auc < high < 1
-        widths.append(high - low)
-    assert widths == sorted(widths)
-
-
-def test_only_the_order_of_scores_counts() -> None:
-    labels, scores = genes(2, step=0.25)
-    assert auc_interval(labels, np.exp(scores)) == auc_interval(labels, scores)
-
-
-@pytest.mark.parametrize(
-    ("scores", "expected"),
-    [([1, 2, 3, 4], (1, 1, 1)), ([4, 3, 2, 1], (0, 0, 0)), ([7, 7, 7, 7], (0.5, 0.5, 0.5))],
-    ids=["perfect", "reversed", "constant"],
+KNOWN = pd.DataFrame(
+    {
+        "epigenome": ["E0", "E1", "E9", "E0"],
+        "model": ["deepchrome", "attentivechrome", "deepchrome", "deepchrome"],
+        "kind": ["published", "retrained", "published", "retrained"],
+        "source": ["DeepChrome", "others", "DeepChrome", "others"],
+        "auc": [0.75, 0.8, 0.6, 0.72],
+    }
 )
-def test_scores_without_any_variance_have_an_interval_of_no_width(
-    scores: list[float], expected: tuple[float, ...]
-) -> None:
-    assert auc_interval(np.array([0, 0, 1, 1]), np.array(scores, dtype=float)) == expected
-
-
-def test_one_gene_of_a_class_tells_nothing_of_the_variance() -> None:
-    assert auc_interval(np.array([1, 0, 0, 0]), np.array([2.0, 1, 3, 0])) == (pytest.approx(2 / 3), 0.0, 1.0)
 
 
 def predictions() -> pd.DataFrame:
@@ -111,7 +55,7 @@ def predictions() -> pd.DataFrame:
 
 
 def test_metrics_of_every_part() -> None:
-    found = metrics(predictions(), threshold=0.5)
+    found = metrics(predictions())
     assert set(found) == {"train", "valid", "test"}
     assert {part: (row["n"], row["n_on"]) for part, row in found.items()} == {
         "train": (3, 2),
@@ -126,26 +70,39 @@ def test_metrics_of_every_part() -> None:
     assert test["auc_low"] < test["auc"] < test["auc_high"]
 
 
-def test_accuracy_depends_on_the_models_threshold() -> None:
-    assert metrics(predictions(), threshold=0.45)["test"]["accuracy"] == pytest.approx(4 / 5)
-    assert metrics(predictions(), threshold=0.0)["test"]["accuracy"] == pytest.approx(2 / 5)
+def test_brier_and_base_rate_by_hand() -> None:
+    test = metrics(predictions())["test"]
+    assert test["base_rate"] == pytest.approx(2 / 5)
+    assert test["brier"] == pytest.approx((0.2**2 + 0.7**2 + 0.5**2 + 0.4**2 + 0.1**2) / 5)
+
+
+def test_replicates_are_measured_one_by_one() -> None:
+    alone = metrics(predictions())["test"]
+    assert (alone["seeds"], alone["auc_seed_mean"], alone["auc_seed_sd"]) == (1, alone["auc"], None)
+    table = predictions().assign(seed_1=predictions()["score"], seed_2=-predictions()["score"])
+    test = metrics(table)["test"]
+    assert test["auc"] == alone["auc"]
+    assert (test["seeds"], test["auc_seed_mean"]) == (2, pytest.approx(0.5))
+    assert test["auc_seed_sd"] == pytest.approx(np.std([5 / 6, 1 / 6], ddof=1))
 
 
 def test_metrics_can_be_written_as_json() -> None:
-    found = metrics(predictions(), threshold=0.5)
+    found = metrics(predictions())
     assert json.loads(json.dumps(found)) == found
 
 
 class Sum:
-    """A model whose score is the number of reads."""
+    """A model whose replicates score by the number of reads, and by half of it."""
 
-    threshold = 10.0
-
-    def __init__(self, dataset: xr.Dataset) -> None:
+    def __init__(self, dataset: xr.Dataset, replicates: int) -> None:
         self.contract = Contract.of("deepchrome", dataset)
+        self.replicates = replicates
 
-    def score(self, counts: np.ndarray) -> np.ndarray:
-        return counts.sum(axis=(1, 2)).astype(float)
+    def scores(self, signal: np.ndarray, context: np.ndarray | None = None) -> np.ndarray:
+        return np.stack([signal.sum(axis=(1, 2), dtype=float) / number for number in range(1, self.replicates + 1)])
+
+    def score(self, signal: np.ndarray, context: np.ndarray | None = None) -> np.ndarray:
+        return self.scores(signal).mean(axis=0)
 
     def save(self, path: object) -> None:
         raise NotImplementedError
@@ -154,7 +111,7 @@ class Sum:
 def test_predictions_have_a_row_a_gene_in_order() -> None:
     dataset = synthetic_dataset()
     dataset = dataset.isel(gene=[5, 1, 1, 400, 639])  # with a gene that stands twice
-    found = predict(Sum(dataset), dataset)
+    found = predict(Sum(dataset, replicates=1), dataset)
     assert list(found) == ["gene", "symbol", "split", "label", "score"]
     assert found["gene"].tolist() == dataset["gene"].values.tolist()
     assert found["symbol"].tolist() == ["GENE5", "GENE1", "GENE1", "GENE400", "GENE639"]
@@ -162,6 +119,26 @@ def test_predictions_have_a_row_a_gene_in_order() -> None:
     assert found["label"].tolist() == dataset["label"].values.tolist()
     assert found["score"].tolist() == dataset["counts"].sum(("bin", "mark")).values.tolist()
     assert dataset["mark"].values.tolist() == MARKS
+
+
+def test_predictions_of_replicates_stand_beside_the_score() -> None:
+    dataset = synthetic_dataset()
+    found = predict(Sum(dataset, replicates=2), dataset)
+    reads = dataset["counts"].sum(("bin", "mark")).values
+    assert list(found)[4:] == ["score", "seed_1", "seed_2"]
+    np.testing.assert_array_equal(found["score"], 0.75 * reads)
+    np.testing.assert_array_equal(found["seed_2"], 0.5 * reads)
+
+
+def test_models_are_compared_on_the_test_genes() -> None:
+    other = predictions().assign(score=lambda table: 1 - table["score"])
+    labels, scores = scores_of_test({"deepchrome": predictions(), "mlp": other})
+    assert labels.tolist() == [1, 0, 1, 0, 0]
+    assert scores["deepchrome"].tolist() == [0.8, 0.7, 0.5, 0.4, 0.1]
+    assert list(scores) == ["deepchrome", "mlp"]
+    found = calibration_table({"deepchrome": predictions(), "mlp": other})
+    assert list(found) == ["model", "mean_predicted", "share_on"]
+    assert found["model"].value_counts().to_dict() == {"deepchrome": 5, "mlp": 5}
 
 
 def results(aucs: dict[str, list[float]]) -> pd.DataFrame:
@@ -188,7 +165,7 @@ def test_the_auc_table_has_the_test_part_of_every_model() -> None:
 def test_the_summary_stands_beside_the_published_figures() -> None:
     aucs = {"random_forest": [0.7, 0.8, 0.9, 0.6], "deepchrome": [0.7, 0.7, 0.8, 0.7]}
     aucs["attentivechrome"] = [0.8, 0.8, 0.9, 0.7]
-    table = summary_table(results(aucs), PUBLISHED).set_index("model")
+    table = summary_table(results(aucs), PUBLISHED, KNOWN).set_index("model")
     assert table.index.tolist() == ["random_forest", "deepchrome", "attentivechrome"]
     assert table["title"].tolist() == ["Random forest", "DeepChrome", "AttentiveChrome"]
     assert table["epigenomes"].tolist() == [4, 4, 4]
@@ -204,19 +181,55 @@ def test_the_summary_stands_beside_the_published_figures() -> None:
 
 
 def test_the_summary_without_deepchrome_compares_with_none() -> None:
-    table = summary_table(results({"random_forest": [0.7], "attentivechrome": [0.8]}), PUBLISHED)
+    table = summary_table(results({"random_forest": [0.7], "attentivechrome": [0.8]}), PUBLISHED, KNOWN)
     assert table["better_than_deepchrome"].isna().all()
     assert table["published_mean"].tolist() == [pytest.approx(np.nan, nan_ok=True), 0.8115]
 
 
 def test_the_columns_of_the_summary_do_not_depend_on_the_models() -> None:
-    tables = [summary_table(results({model: [0.7]}), PUBLISHED) for model in ("linear_svc", "deepchrome")]
+    tables = [summary_table(results({model: [0.7]}), PUBLISHED, KNOWN) for model in ("linear_svc", "deepchrome")]
     assert list(tables[0]) == list(tables[1])
     assert tables[0].dtypes["better_than_deepchrome"] == tables[1].dtypes["better_than_deepchrome"] == "Int64"
 
 
 def test_epigenomes_that_only_one_model_has_are_not_compared() -> None:
     table = results({"deepchrome": [0.7], "attentivechrome": [0.8, 0.9]})
-    summary = summary_table(table, PUBLISHED).set_index("model")
+    summary = summary_table(table, PUBLISHED, KNOWN).set_index("model")
     assert summary["epigenomes"].to_dict() == {"deepchrome": 1, "attentivechrome": 2}
     assert summary.loc["attentivechrome", "better_than_deepchrome"] == 1
+
+
+def test_the_summary_tells_how_sure_the_median_is_and_what_others_found() -> None:
+    table = summary_table(results({"deepchrome": [0.7, 0.8, 0.9], "linear_svc": [0.7]}), PUBLISHED, KNOWN)
+    deepchrome, svc = (table.set_index("model").loc[model] for model in ("deepchrome", "linear_svc"))
+    assert deepchrome["median_low"] <= deepchrome["median"] <= deepchrome["median_high"]
+    assert deepchrome["retrained_mean"] == 0.72
+    assert np.isnan([svc["median_low"], svc["median_high"], svc["retrained_mean"]]).all()
+
+
+def test_every_auc_stands_beside_those_of_others() -> None:
+    auc = results({"deepchrome": [0.7, 0.8], "linear_svc": [0.6, 0.9]}).assign(auc_low=0.6, auc_high=0.9)
+    table = published_table(auc, KNOWN)
+    assert table[["epigenome", "model", "kind", "source"]].to_numpy().tolist() == [
+        ["E0", "deepchrome", "published", "DeepChrome"],
+        ["E0", "deepchrome", "retrained", "others"],
+    ]
+    assert table["reported"].tolist() == [0.75, 0.72]
+    assert table["difference"].tolist() == pytest.approx([-0.05, -0.02])
+    assert len(published_table(auc.assign(epigenome="SYN1"), KNOWN)) == 0
+
+
+def test_reported_aucs_are_those_of_the_reference(repository: Path, real_data: Path) -> None:
+    known = pd.read_csv(repository / "resources/published_auc.tsv", sep="\t")
+    means = known.groupby(["model", "kind", "source"])["auc"].agg(["mean", "count"])
+    assert (means["count"] == 56).all()
+    assert means["mean"].round(4).to_dict() == {
+        ("attentivechrome", "retrained", "TransformChrome"): 0.8097,
+        ("attentivechrome", "retrained", "ultra-chrome"): 0.8116,
+        ("deepchrome", "published", "DeepChrome"): 0.8009,
+        ("deepchrome", "retrained", "ultra-chrome"): 0.8069,
+        ("mlp", "retrained", "TransformChrome"): 0.8009,
+        ("random_forest", "retrained", "ultra-chrome"): 0.7943,
+    }
+    reference = pd.read_csv(real_data / "reference" / "auc_per_epigenome.csv")
+    assert set(known["auc"]) <= set(reference["AUC"].round(4))

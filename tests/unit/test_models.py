@@ -12,9 +12,9 @@ from torch import nn
 
 from chromattend.models import REGISTRY
 from chromattend.models.attentivechrome import AttentiveChrome
-from chromattend.models.baseline import LogCounts
+from chromattend.models.baseline import BestBins, LogCounts, MarkTotals, OneBin, Setting
 from chromattend.models.deepchrome import DeepChrome
-from chromattend.models.network import StandardisedLogCounts
+from chromattend.models.network import Standardise
 
 Weights = dict[str, np.ndarray]
 
@@ -104,9 +104,6 @@ def test_deepchrome_has_as_many_parameters_as_the_authors() -> None:
 
 
 def test_attentivechrome_has_as_many_parameters_as_the_authors() -> None:
-    def lstm_size(features: int, units: int) -> int:
-        return 2 * 4 * (units * features + units * units + 2 * units)
-
     per_mark = lstm_size(1, 32) + 64
     assert 5 * per_mark + lstm_size(64, 16) + 32 + (32 + 1) == 55_681
     assert parameters(AttentiveChrome(5, 100)) == 55_681
@@ -115,7 +112,7 @@ def test_attentivechrome_has_as_many_parameters_as_the_authors() -> None:
 @pytest.mark.parametrize(("bins", "marks"), [(100, 5), (37, 2), (14, 1)])
 def test_attentivechrome_is_the_equations_of_the_paper(bins: int, marks: int) -> None:
     torch.manual_seed(5)
-    network = AttentiveChrome(marks, bins)
+    network = AttentiveChrome(marks, bins).eval()
     x = signal(3, bins, marks)
     with torch.inference_mode():
         found = network.attend(x)
@@ -142,30 +139,88 @@ def test_deepchrome_is_the_layers_of_the_paper(bins: int, marks: int) -> None:
         assert loss.item() == pytest.approx(-on, abs=1e-5)
 
 
-@pytest.mark.parametrize(("bins", "marks"), [(100, 5), (20, 1), (1, 7)])
-def test_attention_sums_to_one(bins: int, marks: int) -> None:
-    found = AttentiveChrome(marks, bins).attend(10 * signal(6, bins, marks))
-    assert found.logit.shape == (6,)
-    assert found.alpha.shape == (6, marks, bins)
-    assert found.beta.shape == (6, marks)
-    torch.testing.assert_close(found.alpha.sum(dim=2), torch.ones(6, marks))
-    torch.testing.assert_close(found.beta.sum(dim=1), torch.ones(6))
-    assert (found.alpha >= 0).all()
-    assert (found.beta >= 0).all()
+NETWORKS = [name for name, spec in REGISTRY.items() if spec.kind == "network" and spec.scope == "epigenome"]
+ATTENTIVE = [name for name in NETWORKS if hasattr(REGISTRY[name].load(), "attend")]
 
 
-def test_attention_differs_between_genes() -> None:
-    found = AttentiveChrome(5, 20).attend(10 * signal(2, 20, 5))
-    assert not torch.allclose(found.alpha[0], found.alpha[1])
-    assert not torch.allclose(found.beta[0], found.beta[1])
-
-
-@pytest.mark.parametrize("network", [DeepChrome, AttentiveChrome])
+@pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.parametrize(("bins", "marks"), [(100, 5), (40, 1), (23, 8)])
-def test_networks_take_any_number_of_bins_and_marks(network: type[nn.Module], bins: int, marks: int) -> None:
-    logits = network(marks, bins)(signal(4, bins, marks))
+def test_networks_take_any_number_of_bins_and_marks(name: str, bins: int, marks: int) -> None:
+    network = REGISTRY[name].load()(marks, bins)
+    logits = network(signal(4, bins, marks))
     assert logits.shape == (4,)
     logits.sum().backward()
+    assert all(parameter.grad is not None for parameter in network.parameters())
+
+
+def test_the_attentive_networks_are_those_of_the_paper() -> None:
+    assert ATTENTIVE == ["cnn_attn", "cnn_alpha_beta", "lstm_attn", "lstm_alpha", "attentivechrome"]
+
+
+@pytest.mark.parametrize("name", ATTENTIVE)
+def test_every_attention_sums_to_one_and_belongs_to_the_logit(name: str) -> None:
+    network = REGISTRY[name].load()(5, 30).eval()
+    x = 10 * signal(6, 30, 5)
+    found = network.attend(x)
+    assert torch.equal(network(x), found.logit)
+    assert found.alpha.shape == (6, 1 if name.endswith("_attn") else 5, 30)
+    torch.testing.assert_close(found.alpha.sum(dim=2), torch.ones(found.alpha.shape[:2]))
+    assert not torch.allclose(found.alpha[0], found.alpha[1])
+    if name in ("cnn_alpha_beta", "attentivechrome"):
+        assert found.beta.shape == (6, 5)
+        torch.testing.assert_close(found.beta.sum(dim=1), torch.ones(6))
+    else:
+        assert found.beta is None
+
+
+def lstm_size(features: int, units: int) -> int:
+    """Parameters of a bidirectional LSTM: per direction four gates, each with both weights and two biases."""
+    return 2 * 4 * (units * features + units * units + 2 * units)
+
+
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [
+        ("mlp", (500 * 125 + 125) + (125 * 50 + 50) + (50 + 1)),
+        ("lstm", lstm_size(5, 32) + (64 + 1)),
+        ("lstm_attn", lstm_size(5, 32) + 64 + (64 + 1)),
+        ("lstm_alpha", 5 * (lstm_size(1, 32) + 64) + (5 * 64 + 1)),
+        ("attentivechrome", 5 * (lstm_size(1, 32) + 64) + lstm_size(64, 16) + 32 + (32 + 1)),
+        ("cnn_attn", (50 * 5 * 11 + 50) + 50 + (50 + 1)),
+        ("cnn_alpha_beta", 5 * (50 * 11 + 50) + 5 * 50 + (32 * 50 * 3 + 32) + 32 + (32 + 1)),
+    ],
+)
+def test_networks_have_the_parameters_that_their_layers_add_up_to(name: str, size: int) -> None:
+    assert parameters(REGISTRY[name].load()(5, 100)) == size
+
+
+def test_lstm_alpha_concatenates_the_attended_marks() -> None:
+    torch.manual_seed(5)
+    network, x = REGISTRY["lstm_alpha"].load()(3, 12).eval(), signal(2, 12, 3)
+    w = weights(network)
+    with torch.inference_mode():
+        found = network.attend(x)
+    for gene in range(2):
+        embeddings = []
+        for mark in range(3):
+            h = bidirectional(x[gene, :, [mark]].double().numpy(), w, f"bin_lstms.{mark}")
+            alpha = softmax(h @ w[f"bin_attention.{mark}.context.weight"][0])
+            np.testing.assert_allclose(found.alpha[gene, mark], alpha, atol=1e-5)
+            embeddings.append(alpha @ h)
+        logit = w["output.weight"][0] @ np.concatenate(embeddings) + w["output.bias"][0]
+        assert found.logit[gene].item() == pytest.approx(logit, abs=1e-5)
+
+
+def test_lstm_classifies_the_last_state_of_each_direction() -> None:
+    torch.manual_seed(5)
+    network, x = REGISTRY["lstm"].load()(3, 12).eval(), signal(2, 12, 3)
+    w = weights(network)
+    with torch.inference_mode():
+        logits = network(x)
+    for gene in range(2):
+        states = bidirectional(x[gene].double().numpy(), w, "lstm")
+        last = np.concatenate([states[-1, :32], states[0, 32:]])
+        assert logits[gene].item() == pytest.approx(w["output.weight"][0] @ last + w["output.bias"][0], abs=1e-5)
 
 
 def test_options_change_the_layers() -> None:
@@ -180,8 +235,9 @@ def test_options_change_the_layers() -> None:
     assert AttentiveChrome(2, 30, bin_units=6, mark_units=3).mark_lstm.weight_ih_l0.shape == (12, 12)
 
 
-def test_dropout_acts_in_training_only() -> None:
-    network, x = DeepChrome(5, 100), signal(4, 100, 5)
+@pytest.mark.parametrize("name", NETWORKS)
+def test_dropout_acts_in_training_only(name: str) -> None:
+    network, x = REGISTRY[name].load()(5, 100), signal(4, 100, 5)
     assert not torch.equal(network(x), network(x))
     network.eval()
     assert torch.equal(network(x), network(x))
@@ -195,7 +251,7 @@ def test_deepchrome_refuses_too_few_bins(bins: int, kernel: int, pool: int) -> N
 
 def test_counts_are_standardised_by_mark() -> None:
     counts = torch.poisson(torch.tensor([0.5, 4.0, 90.0]).expand(50, 20, 3), torch.Generator().manual_seed(1))
-    transform = StandardisedLogCounts(3)
+    transform = Standardise(3)
     assert torch.equal(transform(counts), torch.log1p(counts))
     transform.fit(counts)
     found = transform(counts)
@@ -203,28 +259,64 @@ def test_counts_are_standardised_by_mark() -> None:
     torch.testing.assert_close(found.std(dim=(0, 1)), torch.ones(3), atol=1e-5, rtol=0)
 
 
+def test_raw_counts_stay_as_they_are() -> None:
+    counts = torch.poisson(torch.full((5, 4, 2), 3.0), torch.Generator().manual_seed(1))
+    transform = Standardise(2, raw=True)
+    transform.fit(counts)
+    assert torch.equal(transform(counts), counts)
+
+
 def test_a_mark_without_reads_stays_finite() -> None:
     counts = torch.zeros(10, 5, 2)
     counts[:, :, 1] = 3
-    transform = StandardisedLogCounts(2)
+    transform = Standardise(2)
     transform.fit(counts)
     assert torch.equal(transform(counts), torch.zeros(10, 5, 2))
 
 
-def test_baselines_see_log_counts() -> None:
+def test_baselines_see_log_counts_unless_raw_ones_are_wanted() -> None:
     counts = np.array([[0, 1, 9]], dtype=np.float32)
     np.testing.assert_array_equal(LogCounts().fit(counts).transform(counts), np.log1p(counts))
+    assert isinstance(Setting(1, 3).pipeline("passthrough")[0], LogCounts)
+    assert Setting(1, 3, log=False).pipeline("passthrough").steps == [("passthrough", "passthrough")]
 
 
-@pytest.mark.parametrize("name", REGISTRY)
+def test_features_of_baselines_are_bin_by_bin_and_mark_by_mark() -> None:
+    signal = np.arange(12).reshape(2, 3, 2)  # gene, bin, mark
+    features = signal.reshape(2, -1)
+    np.testing.assert_array_equal(MarkTotals(2).fit(features).transform(features), signal.sum(axis=1))
+    for bin_ in range(3):
+        np.testing.assert_array_equal(OneBin(2, bin_).fit(features).transform(features), signal[:, bin_])
+
+
+def test_the_best_bin_of_a_mark_is_that_which_correlates_most_with_the_label() -> None:
+    rng = np.random.default_rng(1)
+    label = rng.integers(0, 2, 200)
+    signal = rng.normal(size=(200, 6, 3))
+    signal[:, 4, 0] += 2 * label
+    signal[:, 1, 1] -= 2 * label  # a repressor counts as much
+    signal[:, 2, 1] += label
+    signal[:, 3, 2] = 7  # constant: no correlation, and no division by zero
+    signal[:, 5, 2] += label
+    best = BestBins(3).fit(signal.reshape(200, -1), label)
+    assert best.bins_.tolist() == [4, 1, 5]
+    np.testing.assert_array_equal(
+        best.transform(signal.reshape(200, -1)), np.stack([signal[:, 4, 0], signal[:, 1, 1], signal[:, 5, 2]], axis=1)
+    )
+
+
+@pytest.mark.parametrize("name", [name for name, spec in REGISTRY.items() if spec.scope == "epigenome"])
 def test_defaults_of_a_model_are_those_of_the_configuration(name: str, repository: Path) -> None:
     schema = yaml.safe_load((repository / "workflow/schemas/config.schema.yaml").read_text())
-    known = schema["properties"]["model_options"]["properties"][name]["properties"]
+    known = schema["properties"]["model_options"]["properties"].get(name, {"properties": {}})["properties"]
     signature = inspect.signature(REGISTRY[name].load()).parameters.values()
     options = {item.name: item.default for item in signature if item.kind is item.KEYWORD_ONLY}
-    for given in ("seed", "threads"):
-        options.pop(given, None)
-    assert options == {key: part["default"] for key, part in known.items()}
+    assert options.keys() == known.keys()
+    for key, part in known.items():
+        if part["default"] is not None:
+            assert options[key] == part["default"], key
+        else:  # the protocol's: the model's own default is that of the default protocol
+            assert f"({options[key]}, paper " in part["description"], key
 
 
 def test_titles_and_names_are_unique() -> None:

@@ -12,12 +12,23 @@ import xarray as xr
 from builders import MARKS, synthetic_dataset, synthetic_predictions
 from matplotlib.figure import Figure
 
-from chromattend.evaluate import metrics, summary_table
+from chromattend.evaluate import calibration_table, metrics, published_table, summary_table
 from chromattend.models import REGISTRY
-from chromattend.plots import plot_auc, plot_profile, plot_roc, save
+from chromattend.plots import (
+    plot_auc,
+    plot_calibration,
+    plot_comparisons,
+    plot_profile,
+    plot_published,
+    plot_roc,
+    save,
+)
+from chromattend.statistics import compare_over_epigenomes
 
-PUBLISHED = Path(__file__).parents[2] / "resources/published_summary.tsv"
-TITLES = [spec.title for spec in REGISTRY.values()]
+RESOURCES = Path(__file__).parents[2] / "resources"
+PUBLISHED, REPORTED = (pd.read_csv(RESOURCES / f"published_{name}.tsv", sep="\t") for name in ("summary", "auc"))
+MODELS = [name for name, spec in REGISTRY.items() if spec.scope == "epigenome"]
+TITLES = [REGISTRY[model].title for model in MODELS]
 
 
 @pytest.fixture(autouse=True)
@@ -44,12 +55,23 @@ def auc_inputs(
     auc = pd.DataFrame([(name, model, rng.normal(0.8, 0.03)) for name in names for model in models])
     auc.columns = pd.Index(["epigenome", "model", "auc"])
     groups = {name: [group.format(number % 9), f"#{number % 9}05090"] for number, name in enumerate(names)}
-    return auc, summary_table(auc, pd.read_csv(PUBLISHED, sep="\t")), groups
+    return auc, summary_table(auc, PUBLISHED, REPORTED), groups
 
 
 def roc(epigenome: str = "E003", models: list[str] | None = None) -> Figure:
-    predictions = synthetic_predictions(list(REGISTRY) if models is None else models)
-    return plot_roc(predictions, {model: metrics(found, 0.5) for model, found in predictions.items()}, epigenome)
+    predictions = synthetic_predictions(MODELS if models is None else models)
+    return plot_roc(predictions, {model: metrics(found) for model, found in predictions.items()}, epigenome)
+
+
+def calibration(models: list[str]) -> Figure:
+    predictions = synthetic_predictions(models)
+    measured = {model: metrics(found) for model, found in predictions.items()}
+    return plot_calibration(calibration_table(predictions), measured, "E003")
+
+
+def comparisons(epigenomes: int, models: list[str]) -> pd.DataFrame:
+    auc, _, _ = auc_inputs(epigenomes, models)
+    return compare_over_epigenomes(auc.pivot(index="epigenome", columns="model", values="auc")[models])
 
 
 def validation(dataset: xr.Dataset) -> xr.Dataset:
@@ -61,7 +83,7 @@ def validation(dataset: xr.Dataset) -> xr.Dataset:
 
 
 @pytest.mark.parametrize("epigenomes", [1, 4, 5, 56])
-@pytest.mark.parametrize("models", [list(REGISTRY), ["random_forest"]], ids=["five models", "one model"])
+@pytest.mark.parametrize("models", [MODELS, ["random_forest"]], ids=["all models", "one model"])
 def test_auc_of_any_number_of_epigenomes_and_models(tmp_path: Path, epigenomes: int, models: list[str]) -> None:
     figure = plot_auc(*auc_inputs(epigenomes, models))
     found = texts(figure, tmp_path / "auc.svg")
@@ -92,8 +114,8 @@ def test_the_name_of_a_group_is_shown_as_it_is(tmp_path: Path, group: str) -> No
 
 def test_roc_shows_every_model_from_best_to_worst(tmp_path: Path) -> None:
     figure = roc()
-    labels = [line.get_label().split("  ") for line in figure.axes[0].lines[: len(REGISTRY)]]
-    assert [name for name, _ in labels] == TITLES[::-1]  # later ones are drawn to be better
+    labels = [line.get_label().split("  ") for line in figure.axes[0].lines[: len(MODELS)]]
+    assert sorted(name for name, _ in labels) == sorted(TITLES)
     aucs = [float(rest.split()[0]) for _, rest in labels]
     assert aucs == sorted(aucs, reverse=True)
     assert "E003: 160 test genes" in texts(figure, tmp_path / "roc.svg")
@@ -102,9 +124,57 @@ def test_roc_shows_every_model_from_best_to_worst(tmp_path: Path) -> None:
 def test_a_roc_curve_is_that_of_the_test_genes() -> None:
     line = roc(models=["deepchrome"]).axes[0].lines[0]
     x, y = line.get_xdata(), line.get_ydata()
-    found = metrics(synthetic_predictions(["deepchrome"])["deepchrome"], 0.5)["test"]["auc"]
+    found = metrics(synthetic_predictions(["deepchrome"])["deepchrome"])["test"]["auc"]
     assert np.trapezoid(y, x) == pytest.approx(found)
     assert f"{found:.3f}" in line.get_label()
+
+
+def test_a_model_has_one_colour_and_line_in_all_figures() -> None:
+    styles = []
+    for figure in (roc(), calibration(MODELS)):
+        lines = figure.axes[0].lines[: len(MODELS)]
+        styles.append({line.get_label().split("  ")[0]: (line.get_color(), line.get_linestyle()) for line in lines})
+    assert styles[0] == styles[1]
+    assert len(set(styles[0].values())) == len(MODELS)
+
+
+def test_calibration_shows_what_was_predicted_and_what_was_found() -> None:
+    line = calibration(["deepchrome"]).axes[0].lines[0]
+    table = calibration_table(synthetic_predictions(["deepchrome"]))
+    np.testing.assert_array_equal(line.get_xdata(), table["mean_predicted"])
+    np.testing.assert_array_equal(line.get_ydata(), table["share_on"])
+
+
+@pytest.mark.parametrize("epigenomes", [1, 3, 56])
+@pytest.mark.parametrize("models", [MODELS, MODELS[:2]], ids=["all models", "two models"])
+def test_comparisons_show_both_sides_of_every_pair(tmp_path: Path, epigenomes: int, models: list[str]) -> None:
+    table = comparisons(epigenomes, models)
+    found = texts(plot_comparisons(table), tmp_path / "comparisons.svg")
+    for row in table.to_dict("records"):
+        star = "*" if row["q"] < 0.05 else ""
+        assert f"{row['median_difference']:+.3f}{star}" in found
+        assert f"{-row['median_difference']:+.3f}{star}" in found
+        assert f"{row['wins']}/{epigenomes}" in found
+        assert f"{row['losses']}/{epigenomes}" in found
+
+
+def test_one_model_is_compared_with_none(tmp_path: Path) -> None:
+    found = texts(plot_comparisons(comparisons(3, ["mlp"])), tmp_path / "comparisons.svg")
+    assert found == ["Only one model was run; there is nothing to compare it with."]
+
+
+def test_aucs_of_others_are_drawn_where_there_are_some(tmp_path: Path) -> None:
+    auc = REPORTED[REPORTED["kind"] == "published"].assign(auc=lambda table: table["auc"] + 0.01)
+    table = published_table(
+        auc.assign(auc_low=0.5, auc_high=1.0)[["epigenome", "model", "auc", "auc_low", "auc_high"]], REPORTED
+    )
+    figure = plot_published(table)
+    found = texts(figure, tmp_path / "published.svg")
+    assert "DeepChrome (published), mean difference +0.010" in found
+    points = {line.get_label().split(" ")[0]: len(line.get_xdata()) for line in figure.axes[0].lines[:2]}
+    assert points == {"DeepChrome": 56, "ultra-chrome": 56}
+    none = texts(plot_published(table[:0]), tmp_path / "none.svg")
+    assert none == ["No AUC of these epigenomes and models is published."]
 
 
 @pytest.mark.parametrize("marks", [["H3K4me3"], MARKS, [f"H{n}" for n in range(8)]])
@@ -141,7 +211,9 @@ def test_a_profile_can_have_one_bin(tmp_path: Path) -> None:
 
 FIGURES = {
     "roc": roc,
-    "auc": lambda: plot_auc(*auc_inputs(56, list(REGISTRY))),
+    "auc": lambda: plot_auc(*auc_inputs(56, MODELS)),
+    "calibration": lambda: calibration(MODELS),
+    "comparisons": lambda: plot_comparisons(comparisons(5, MODELS)),
     "profile": lambda: plot_profile(synthetic_dataset(), validation(synthetic_dataset())),
 }
 

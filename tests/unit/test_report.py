@@ -13,11 +13,12 @@ from bs4 import BeautifulSoup
 from builders import synthetic_dataset, synthetic_predictions
 
 from chromattend import __version__
-from chromattend.evaluate import metrics
+from chromattend.evaluate import calibration_table, metrics, scores_of_test
 from chromattend.files import atomic
 from chromattend.models import REGISTRY
-from chromattend.plots import plot_profile, plot_roc, save
+from chromattend.plots import plot_calibration, plot_profile, plot_roc, save
 from chromattend.report import write_page
+from chromattend.statistics import compare_aucs
 
 EVIL = "<script>alert(1)</script>"
 SIGNALS = [
@@ -27,21 +28,25 @@ SIGNALS = [
 ]
 
 
+MODELS = tuple(name for name, spec in REGISTRY.items() if spec.scope == "epigenome")
+
+
 def page(
     folder: Path,
     *,
     name: str = "H1 cells",
     group: str = "ESC",
     epigenome: str = "E003",
-    models: tuple[str, ...] = tuple(REGISTRY),
+    models: tuple[str, ...] = MODELS,
     signals: list[dict[str, Any]] | None = None,
     attributes: Mapping[str, object] | None = None,
 ) -> BeautifulSoup:
-    """Write a page with its two figures and parse it."""
+    """Write a page with its figures and parse it."""
     dataset = synthetic_dataset(epigenome=epigenome).assign_attrs(attributes or {})
     predictions = synthetic_predictions(models)
-    found = {model: metrics(table, 0.5) for model, table in predictions.items()}
+    found = {model: metrics(table) for model, table in predictions.items()}
     save(plot_roc(predictions, found, epigenome), folder / "roc.svg")
+    save(plot_calibration(calibration_table(predictions), found, epigenome), folder / "calibration.svg")
     save(plot_profile(dataset), folder / "profile.svg")
     write_page(
         folder / "report.html",
@@ -50,7 +55,8 @@ def page(
         dataset=dataset,
         signals=SIGNALS if signals is None else signals,
         metrics=found,
-        figures=[folder / "roc.svg", folder / "profile.svg"],
+        comparisons=compare_aucs(*scores_of_test(predictions)),
+        figures={name: folder / f"{name}.svg" for name in ("roc", "calibration", "profile")},
         command=f"snakemake results/{epigenome}/report.html",
     )
     return BeautifulSoup((folder / "report.html").read_bytes(), "html.parser")
@@ -85,12 +91,15 @@ def test_a_name_equal_to_the_id_is_not_said_twice(tmp_path: Path) -> None:
 
 def test_models_stand_from_best_to_worst(usual: BeautifulSoup) -> None:
     table = rows(usual, "Models by AUC")
-    assert sorted(row[0] for row in table) == sorted(spec.title for spec in REGISTRY.values())
+    assert sorted(row[0] for row in table) == sorted(REGISTRY[model].title for model in MODELS)
     aucs = [float(row[1]) for row in table]
     assert aucs == sorted(aucs, reverse=True)
     for row in table:
         low, high = row[2].split("-")
         assert float(low) < float(row[1]) < float(high)
+    # The best has nothing better to be compared with; the others are worse, by a test of the same genes.
+    assert table[0][3:5] == ["", ""]
+    assert all(float(row[3]) <= 0 <= float(row[4]) <= 1 for row in table[1:])
 
 
 def test_parts_and_sources_are_listed(usual: BeautifulSoup) -> None:
@@ -157,8 +166,9 @@ def test_ids_are_unique_and_every_reference_has_its_target(usual: BeautifulSoup)
 
 
 def test_figures_are_in_the_page_as_svg(usual: BeautifulSoup) -> None:
-    roc, profile = usual.find_all("svg")
+    roc, calibration, profile = usual.find_all("svg")
     assert "False positive rate" in roc.text
+    assert "Brier score" in calibration.text
     assert "Position relative to the TSS (bp)" in profile.text
 
 
@@ -176,7 +186,9 @@ def test_a_page_is_the_same_bytes_each_time(tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
         page(tmp_path / name)
         contents.append((tmp_path / name / "report.html").read_bytes())
-        assert sorted(path.name for path in (tmp_path / name).iterdir()) == ["profile.svg", "report.html", "roc.svg"]
+        assert sorted(path.name for path in (tmp_path / name).iterdir()) == [
+            *("calibration.svg", "profile.svg", "report.html", "roc.svg"),
+        ]
     assert contents[0] == contents[1]
 
 

@@ -77,7 +77,7 @@ def test_a_deleted_output_is_rebuilt_alone(study: Workspace) -> None:
     content = target.read_bytes()
     target.unlink()
     before = now(study)
-    assert study.succeed("results/SYN1/figures/roc.svg").jobs == {"plot_roc": 1}
+    assert study.succeed("results/SYN1/figures/roc.svg").jobs == {"plot_performance": 1}
     assert made_after(study, before) == {"SYN1/figures/roc.svg"}
     assert target.read_bytes() == content
 
@@ -85,11 +85,11 @@ def test_a_deleted_output_is_rebuilt_alone(study: Workspace) -> None:
 def test_a_deleted_output_is_missed_by_the_default_target(study: Workspace) -> None:
     (study / "results/SYN1/figures/roc.svg").unlink()
     # The figure, and the two pages that show it.
-    assert study.succeed("--dry-run").jobs == {"plot_roc": 1, "page": 1, "report": 1}
+    assert study.succeed("--dry-run").jobs == {"plot_performance": 1, "page": 1, "report": 1}
     (study / "results/SYN2/logistic_regression/predictions.tsv").unlink()
     jobs = study.succeed().jobs
     assert jobs["evaluate"] == 1
-    assert jobs["plot_roc"] == 2
+    assert jobs["plot_performance"] == 2
     assert "train" not in jobs
     assert study.succeed("--dry-run").jobs == {}
 

@@ -44,8 +44,11 @@ def one_of(names):
 # Only the rules that count and score know the epigenomes that no model is trained on.
 wildcard_constraints:
     epigenome=one_of(STUDY.epigenomes),
+    other=one_of(STUDY.epigenomes),
     mark=one_of(STUDY.counted_marks),
-    model=one_of(CONFIG["models"]),
+    # Models of transfer need not be among those that are compared.
+    model=one_of(sorted({*CONFIG["models"], *CONFIG["transfer"]})),
+    change_model=one_of(CONFIG["differential"]["models"]),
 
 
 def local(location):
@@ -83,14 +86,19 @@ def validation_signal(wildcards):
     return []
 
 
+def scored_models():
+    """The models whose scores of every epigenome are compared."""
+    return [*CONFIG["models"], *(["pan_epigenome"] if CONFIG["pan_epigenome"] else [])]
+
+
 def of_models(name):
     """Input function: a file of every model of an epigenome."""
-    return lambda wildcards: [f"<results>/{wildcards.epigenome}/{model}/{name}" for model in CONFIG["models"]]
+    return lambda wildcards: [f"<results>/{wildcards.epigenome}/{model}/{name}" for model in scored_models()]
 
 
 def of_all(name):
     """A file of every model of every epigenome."""
-    return expand(f"<results>/{{epigenome}}/{{model}}/{name}", epigenome=STUDY.epigenomes, model=CONFIG["models"])
+    return expand(f"<results>/{{epigenome}}/{{model}}/{name}", epigenome=STUDY.epigenomes, model=scored_models())
 
 
 def checkpoints(wildcards):

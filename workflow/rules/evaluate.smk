@@ -19,10 +19,33 @@ rule evaluate:
         "../../scripts/evaluate.py"
 
 
+rule compare:
+    input:
+        predictions=of_models("predictions.tsv"),
+    output:
+        comparisons="<results>/{epigenome}/comparisons.tsv",
+        calibration="<results>/{epigenome}/calibration.tsv",
+    log:
+        "<logs>/compare/{epigenome}.log",
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        models=scored_models(),
+        version=STAGE_VERSIONS["evaluate"],
+    script:
+        "../../scripts/compare.py"
+
+
 rule tables:
     input:
         metrics=of_all("metrics.json"),
-        published=workflow.source_path("../../resources/published_summary.tsv"),
+        comparisons=expand("<results>/{epigenome}/comparisons.tsv", epigenome=STUDY.epigenomes),
+        published_summary=workflow.source_path("../../resources/published_summary.tsv"),
+        published_auc=workflow.source_path("../../resources/published_auc.tsv"),
     output:
         auc=report(
             "<results>/tables/auc.tsv",
@@ -36,6 +59,24 @@ rule tables:
             category="Performance",
             labels={"content": "Summary beside the published figures (table)", "epigenome": "all"},
         ),
+        published=report(
+            "<results>/tables/published.tsv",
+            caption="../report/published.rst",
+            category="Performance",
+            labels={"content": "AUCs that others report (table)", "epigenome": "all"},
+        ),
+        comparisons=report(
+            "<results>/tables/comparisons.tsv",
+            caption="../report/comparisons.rst",
+            category="Performance",
+            labels={"content": "Models compared by epigenome (table)", "epigenome": "all"},
+        ),
+        wilcoxon=report(
+            "<results>/tables/wilcoxon.tsv",
+            caption="../report/wilcoxon.rst",
+            category="Performance",
+            labels={"content": "Models compared over epigenomes (table)", "epigenome": "all"},
+        ),
     log:
         "<logs>/tables.log",
     conda:
@@ -46,26 +87,40 @@ rule tables:
         runtime=10,
     params:
         epigenomes=list(STUDY.epigenomes),
-        models=CONFIG["models"],
+        models=scored_models(),
         split_rule=CONFIG["split"]["mode"],
         version=STAGE_VERSIONS["evaluate"],
     script:
         "../../scripts/tables.py"
 
 
-rule plot_auc:
+rule plot_study:
     input:
         auc="<results>/tables/auc.tsv",
         summary="<results>/tables/summary.tsv",
+        wilcoxon="<results>/tables/wilcoxon.tsv",
+        published="<results>/tables/published.tsv",
     output:
-        report(
+        auc=report(
             "<results>/figures/auc.svg",
             caption="../report/auc_figure.rst",
             category="Performance",
             labels={"content": "AUC by model", "epigenome": "all"},
         ),
+        comparisons=report(
+            "<results>/figures/comparisons.svg",
+            caption="../report/comparisons_figure.rst",
+            category="Performance",
+            labels={"content": "Models compared over epigenomes", "epigenome": "all"},
+        ),
+        published=report(
+            "<results>/figures/published.svg",
+            caption="../report/published.rst",
+            category="Performance",
+            labels={"content": "AUCs beside those that others report", "epigenome": "all"},
+        ),
     log:
-        "<logs>/plot_auc.log",
+        "<logs>/plot_study.log",
     conda:
         ENVIRONMENT
     threads: 1
@@ -76,22 +131,29 @@ rule plot_auc:
         groups={epigenome.id: [epigenome.group, epigenome.colour] for epigenome in STUDY.epigenomes.values()},
         version=STAGE_VERSIONS["report"],
     script:
-        "../../scripts/plot_auc.py"
+        "../../scripts/plot_study.py"
 
 
-rule plot_roc:
+rule plot_performance:
     input:
         predictions=of_models("predictions.tsv"),
         metrics=of_models("metrics.json"),
+        calibration="<results>/{epigenome}/calibration.tsv",
     output:
-        report(
+        roc=report(
             "<results>/{epigenome}/figures/roc.svg",
             caption="../report/roc.rst",
             category="Performance",
             labels={"content": "ROC curves", "epigenome": "{epigenome}"},
         ),
+        calibration=report(
+            "<results>/{epigenome}/figures/calibration.svg",
+            caption="../report/calibration.rst",
+            category="Performance",
+            labels={"content": "Calibration", "epigenome": "{epigenome}"},
+        ),
     log:
-        "<logs>/plot_roc/{epigenome}.log",
+        "<logs>/plot_performance/{epigenome}.log",
     conda:
         ENVIRONMENT
     threads: 1
@@ -99,7 +161,7 @@ rule plot_roc:
         mem_mb=1000,
         runtime=10,
     params:
-        models=CONFIG["models"],
+        models=scored_models(),
         version=STAGE_VERSIONS["report"],
     script:
-        "../../scripts/plot_roc.py"
+        "../../scripts/plot_performance.py"

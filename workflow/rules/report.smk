@@ -1,9 +1,15 @@
 REPORTED = [
-    "<results>/tables/auc.tsv",
-    "<results>/tables/summary.tsv",
+    *expand("<results>/tables/{table}.tsv", table=["auc", "summary", "published", "comparisons", "wilcoxon"]),
     "<results>/tables/split_overlaps.tsv",
-    "<results>/figures/auc.svg",
-    *expand("<results>/{epigenome}/figures/{figure}.svg", epigenome=STUDY.epigenomes, figure=["roc", "profile"]),
+    *expand("<results>/figures/{figure}.svg", figure=["auc", "comparisons", "published"]),
+    *expand(
+        "<results>/{epigenome}/figures/{figure}.svg",
+        epigenome=STUDY.epigenomes,
+        figure=["roc", "calibration", "profile"],
+    ),
+    *(path for path in PAN_EPIGENOME if "/tables/" in path),
+    *TRANSFER,
+    *DIFFERENTIAL,
 ]
 
 
@@ -38,7 +44,9 @@ rule page:
         signals=dataset_signals,
         validation=validation_signal,
         metrics=of_models("metrics.json"),
+        comparisons="<results>/{epigenome}/comparisons.tsv",
         roc="<results>/{epigenome}/figures/roc.svg",
+        calibration="<results>/{epigenome}/figures/calibration.svg",
         profile="<results>/{epigenome}/figures/profile.svg",
     output:
         "<results>/{epigenome}/report.html",
@@ -54,7 +62,7 @@ rule page:
         name=lambda wildcards: STUDY.epigenomes[wildcards.epigenome].name,
         group=lambda wildcards: STUDY.epigenomes[wildcards.epigenome].group,
         command=lambda wildcards, output: command_for(output[0]),
-        models=CONFIG["models"],
+        models=scored_models(),
         version=STAGE_VERSIONS["report"],
     script:
         "../../scripts/page.py"

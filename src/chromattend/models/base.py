@@ -20,7 +20,8 @@ class Contract:
         marks: marks in order.
         bins: start of each bin relative to the TSS (bp).
         inputs: `raw` counts, their logarithm (`log`), or the logarithm of counts divided by the sample's mean
-            count of the mark (`depth`). The division is done here, the logarithm by the model.
+            count of the mark in a bin (`depth`): the variable `depth` of a dataset, or the mean over the genes
+            that it has. The division is done here, the logarithm by the model.
         quantity: `reads` that were counted, or `signal` that was averaged.
         bin_size: width of a bin (bp).
         orientation: whether bins run along the `genome`, or along the gene's `strand`.
@@ -86,10 +87,7 @@ class Contract:
                 "count; count it again from its source"
             )
         if self.inputs == "depth":
-            for chosen in _samples(dataset):
-                mean = signal[chosen].mean(axis=(0, 1), dtype=np.float64)
-                # A mark without any read stays as it is.
-                signal[chosen] /= np.where(mean > 0, mean, 1).astype(np.float32)
+            signal /= _depth(dataset, signal)
         return signal
 
     def context(self, dataset: xr.Dataset) -> np.ndarray | None:
@@ -106,12 +104,16 @@ class Contract:
         return np.full(dataset.sizes["gene"], numbers.get(dataset.attrs.get("epigenome", ""), 0), dtype=np.int64)
 
 
-def _samples(dataset: xr.Dataset) -> list[np.ndarray | slice]:
-    """Which genes of a dataset come from one sample each."""
-    if "epigenome" not in dataset.coords:
-        return [slice(None)]
-    names = dataset["epigenome"].values
-    return [names == name for name in np.unique(names)]
+def _depth(dataset: xr.Dataset, signal: np.ndarray) -> np.ndarray:
+    """Return the mean value of a mark in a bin of the sample, which broadcasts against shape (gene, bin, mark)."""
+    if "depth" not in dataset:
+        depth = signal.mean(axis=(0, 1), dtype=np.float64)
+    elif "gene" in dataset["depth"].dims:  # of several samples
+        depth = dataset["depth"].transpose("gene", "mark").values[:, None]
+    else:
+        depth = dataset["depth"].values
+    # A mark without any read stays as it is.
+    return np.where(depth > 0, depth, 1).astype(np.float32)
 
 
 def _short(values: object) -> str:

@@ -1,6 +1,7 @@
 """Training: one function for every model of the registry."""
 
 import logging
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pandas as pd
 import xarray as xr
 from sklearn.metrics import roc_auc_score
 
+from chromattend.files import write_table
 from chromattend.models import REGISTRY
 from chromattend.models.base import Contract, TrainedModel
 from chromattend.protocols import TrainingOptions
@@ -51,6 +53,36 @@ def train(
 
         return train_network(contract, learn, valid, model_options, options, work_folder)
     return _train_baseline(contract, learn, valid, model_options, options)
+
+
+def train_to_files(
+    model: str,
+    dataset: xr.Dataset,
+    model_options: dict[str, Any],
+    training: dict[str, Any],
+    checkpoint: Path,
+    history: Path,
+    accelerator: str = "auto",
+) -> TrainedModel:
+    """Train a model as `train` does, write it and its history, and return it.
+
+    Until both are written, checkpoints lie in the folder `.training` beside them, from which a later call goes on.
+    They are no outputs of a rule: those are deleted when a job fails.
+
+    Args:
+        model, dataset, model_options: see `train`.
+        training: arguments of `TrainingOptions`.
+        checkpoint: the trained model.
+        history: the table of its epochs.
+        accelerator: of `TrainingOptions`.
+    """
+    work_folder = checkpoint.parent / ".training"
+    options = TrainingOptions(**training, accelerator=accelerator)
+    trained, rows = train(model, dataset, model_options, options, work_folder)
+    write_table(rows, history)
+    trained.save(checkpoint)
+    shutil.rmtree(work_folder, ignore_errors=True)
+    return trained
 
 
 def _train_baseline(

@@ -279,8 +279,9 @@ def train_network(
     measures = [
         name for name in history.columns if name not in ("seed", "epoch", "train_loss", "valid_loss", "learning_rate")
     ]
+    measures = [name for name in history.columns if name.startswith("valid_") and name != "valid_loss"]
     columns = ["seed", "epoch", "train_loss", "valid_loss", *measures, "learning_rate"]
-    return Network.together([network for network, _ in found]), history[[*columns, "learning_rate"]]
+    return Network.together([network for network, _ in found]), history[columns]
 
 
 def _train_replicate(

@@ -1,0 +1,14 @@
+import pandas as pd
+
+from chromattend.files import read_netcdf, write_table
+from chromattend.logs import logged
+from chromattend.pan import labels_elsewhere
+
+with logged(snakemake.log[0]):
+    labels = {}
+    for epigenome, path in zip(snakemake.params.epigenomes, snakemake.input, strict=True):
+        dataset = read_netcdf(path)
+        genes = pd.Series(dataset["label"].values, index=dataset["gene"].values)[dataset["split"].values == "test"]
+        # A gene that stands twice, as in reproduction mode, has one label.
+        labels[epigenome] = genes[~genes.index.duplicated()]
+    write_table(labels_elsewhere(pd.DataFrame(labels)), snakemake.output[0], decimals=4)

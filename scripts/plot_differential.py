@@ -1,0 +1,15 @@
+import itertools
+
+import pandas as pd
+
+from chromattend.differential import differential_table
+from chromattend.files import read_json, write_table
+from chromattend.logs import logged
+from chromattend.plots import plot_differential, save
+
+with logged(snakemake.log[0]):
+    keys = list(itertools.product(snakemake.params.pairs, snakemake.params.models))
+    table = differential_table(dict(zip(keys, map(read_json, snakemake.input.metrics), strict=True)))
+    predictions = [pd.read_csv(path, sep="\t") for path in snakemake.input.predictions]
+    write_table(table, snakemake.output.table, decimals=4)
+    save(plot_differential(table, dict(zip(keys, predictions, strict=True))), snakemake.output.figure)

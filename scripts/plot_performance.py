@@ -1,0 +1,15 @@
+import pandas as pd
+
+from chromattend.files import read_json
+from chromattend.logs import logged
+from chromattend.plots import plot_calibration, plot_roc, save
+
+with logged(snakemake.log[0]):
+    models, epigenome = snakemake.params.models, snakemake.wildcards.epigenome
+    predictions = {
+        model: pd.read_csv(path, sep="\t") for model, path in zip(models, snakemake.input.predictions, strict=True)
+    }
+    metrics = {model: read_json(path) for model, path in zip(models, snakemake.input.metrics, strict=True)}
+    calibration = pd.read_csv(snakemake.input.calibration, sep="\t")
+    save(plot_roc(predictions, metrics, epigenome), snakemake.output.roc)
+    save(plot_calibration(calibration, metrics, epigenome), snakemake.output.calibration)

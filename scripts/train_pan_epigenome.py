@@ -1,0 +1,18 @@
+from pathlib import Path
+
+from chromattend.files import read_netcdf
+from chromattend.logs import logged
+from chromattend.pan import join_epigenomes
+from chromattend.training import train_to_files
+
+with logged(snakemake.log[0]):
+    datasets = zip(snakemake.params.epigenomes, map(read_netcdf, snakemake.input), strict=True)
+    train_to_files(
+        "pan_epigenome",
+        join_epigenomes(datasets),
+        snakemake.params.options,
+        snakemake.params.training | {"threads": snakemake.threads},
+        Path(snakemake.output.model),
+        Path(snakemake.output.history),
+        accelerator=snakemake.config.get("training", {}).get("accelerator", "auto"),
+    )

@@ -1,0 +1,114 @@
+"""The task of DeepDiff: how expression differs between two epigenomes (Sekhon et al., Bioinformatics 34:i891, 2018)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from scipy import stats
+
+from chromattend.errors import UserError
+from chromattend.models.base import TrainedModel
+
+
+def pair_dataset(first: xr.Dataset, second: xr.Dataset) -> xr.Dataset:
+    """Join two epigenomes into one dataset, whose target is their difference of expression.
+
+    The paper takes read counts of RNA-seq plus 1, and its own split; here it is RPKM plus 1, and the study's split.
+
+    Args:
+        first, second: see `chromattend.dataset.build_dataset`, with the same split.
+
+    Returns:
+        `counts[gene, bin, mark]` of the genes that both have, the marks of the first epigenome (A:H3K4me3, ...)
+        before those of the second (B:H3K4me3, ...); `depth[mark]`, `split[gene]` and `target[gene]`, the base-2
+        logarithm of (RPKM + 1) of the second over (RPKM + 1) of the first.
+
+    Raises:
+        UserError: they have no gene in common, or a gene lies in different parts of the split.
+    """
+    ids = [_occurrences(dataset) for dataset in (first, second)]
+    common = ids[0].intersection(ids[1], sort=False)
+    if not len(common):
+        raise UserError(f"{first.attrs['epigenome']}, {second.attrs['epigenome']}: have no gene in common")
+    first, second = (
+        dataset.isel(gene=index.get_indexer(common)) for dataset, index in zip((first, second), ids, strict=True)
+    )
+    if not (first["split"].values == second["split"].values).all():
+        raise UserError(
+            f"{first.attrs['epigenome']}, {second.attrs['epigenome']}: are split differently; make their datasets again"
+        )
+    sides = [dataset["counts"].transpose("gene", "bin", "mark") for dataset in (first, second)]
+    change = np.log2((second["rpkm"].values + 1) / (first["rpkm"].values + 1))
+    names = [f"{side}:{mark}" for side in "AB" for mark in first["mark"].values]
+    return xr.Dataset(
+        {
+            "counts": (("gene", "bin", "mark"), np.concatenate([side.values for side in sides], axis=2)),
+            "depth": ("mark", np.concatenate([first["depth"].values, second["depth"].values])),
+            "split": ("gene", first["split"].values),
+            "target": ("gene", change, {"long_name": "log2 fold change of RPKM + 1, second over first"}),
+        },
+        coords={
+            "gene": first["gene"].values,
+            "symbol": ("gene", first["symbol"].values),
+            "bin": first["bin"],
+            "mark": names,
+        },
+        attrs={
+            "epigenome": f"{first.attrs['epigenome']}-vs-{second.attrs['epigenome']}",
+            "counting": first.attrs.get("counting", ""),
+        },
+    )
+
+
+def _occurrences(dataset: xr.Dataset) -> pd.MultiIndex:
+    """Number genes that stand twice, as in reproduction mode, so that the first goes with the first."""
+    genes = pd.Series(dataset["gene"].values)
+    return pd.MultiIndex.from_arrays([genes, genes.groupby(genes).cumcount()])
+
+
+def predict_change(model: TrainedModel, dataset: xr.Dataset) -> pd.DataFrame:
+    """Predict the log fold change of every gene of a pair.
+
+    Returns:
+        Columns gene, symbol, split, target, prediction; one row a gene, in the dataset's order.
+    """
+    columns = {name: dataset[name].values for name in ("gene", "symbol", "split", "target")}
+    return pd.DataFrame({**columns, "prediction": model.score(model.contract.signal(dataset))})
+
+
+def correlations(predictions: pd.DataFrame, level: float = 0.95) -> dict[str, dict[str, Any]]:
+    """Measure predictions of the log fold change.
+
+    Args:
+        predictions: see `predict_change`.
+        level: of the interval.
+
+    Returns:
+        Split -> pearson with its interval (Fisher's z), spearman, n. A constant prediction has no correlation: None.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for split, rows in predictions.groupby("split"):
+        target, prediction = rows["target"].to_numpy(), rows["prediction"].to_numpy()
+        row: dict[str, Any] = dict.fromkeys(("pearson", "pearson_low", "pearson_high", "spearman"))
+        if len(rows) > 3 and np.ptp(target) > 0 and np.ptp(prediction) > 0:
+            pearson = stats.pearsonr(target, prediction)
+            interval = pearson.confidence_interval(level)
+            row |= {
+                "pearson": float(pearson.statistic),
+                "pearson_low": float(interval.low),
+                "pearson_high": float(interval.high),
+                "spearman": float(stats.spearmanr(target, prediction).statistic),
+            }
+        found[str(split)] = row | {"n": len(rows)}
+    return found
+
+
+def differential_table(results: Mapping[tuple[str, str], Mapping[str, Any]]) -> pd.DataFrame:
+    """Put the test correlations of all pairs and models into one table.
+
+    Args:
+        results: (pair, model) -> see `correlations`.
+    """
+    return pd.DataFrame([{"pair": pair, "model": model, **found["test"]} for (pair, model), found in results.items()])

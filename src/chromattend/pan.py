@@ -1,0 +1,60 @@
+"""Many epigenomes at once: the data of a pan-epigenome model, and the control that needs no chromatin."""
+
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from sklearn.metrics import roc_auc_score
+
+from chromattend.errors import UserError
+
+
+def join_epigenomes(datasets: Iterable[tuple[str, xr.Dataset]]) -> xr.Dataset:
+    """Put the train and valid genes of all epigenomes below each other.
+
+    Args:
+        datasets: name and dataset of each epigenome, see `chromattend.dataset.build_dataset`, all with the same
+            split; taken one after the other, so that not all of them need be held.
+
+    Returns:
+        `counts`, `rpkm`, `label` and `split` by gene, and `depth[gene, mark]`, each gene's the one of its
+        epigenome; the coordinate `epigenome` by gene tells whose row it is.
+
+    Raises:
+        UserError: the epigenomes differ in their marks or bins.
+    """
+    parts: list[xr.Dataset] = []
+    for epigenome, dataset in datasets:
+        chosen = dataset.isel(gene=np.flatnonzero(dataset["split"].values != "test"))
+        if parts and not (chosen["mark"].equals(parts[0]["mark"]) and chosen["bin"].equals(parts[0]["bin"])):
+            raise UserError(
+                f"{epigenome}: has other marks or bins than the epigenomes before it; make its dataset again"
+            )
+        genes = chosen.sizes["gene"]
+        depth = np.broadcast_to(chosen["depth"].values.astype(np.float32), (genes, chosen.sizes["mark"]))
+        chosen = chosen[["counts", "rpkm", "label", "split"]].assign(depth=(("gene", "mark"), depth))
+        parts.append(chosen.assign_coords(epigenome=("gene", np.full(genes, epigenome))))
+    joined = xr.concat(parts, "gene", combine_attrs="drop_conflicts", coords="minimal", compat="override", join="exact")
+    return joined.assign_attrs(epigenome="pan_epigenome")
+
+
+def labels_elsewhere(labels: pd.DataFrame) -> pd.DataFrame:
+    """Return how well a gene's label follows from its labels in the other epigenomes, without any chromatin.
+
+    Most genes are ON, or OFF, in most cells. A model that sees a gene's label in one epigenome can repeat it in
+    another: whatever such a model scores must be compared with this control.
+
+    Args:
+        labels: of the test genes, 0 or 1, one row a gene, one column an epigenome; NaN where it has no such gene.
+
+    Returns:
+        Columns epigenome, auc (of the share of the other epigenomes in which the gene is ON) and n.
+    """
+    rows = []
+    for epigenome in labels.columns:
+        share = labels.drop(columns=epigenome).mean(axis=1)
+        known = share.notna() & labels[epigenome].notna()
+        auc = roc_auc_score(labels.loc[known, epigenome], share[known])
+        rows.append({"epigenome": epigenome, "auc": float(auc), "n": int(known.sum())})
+    return pd.DataFrame(rows)

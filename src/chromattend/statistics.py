@@ -1,0 +1,190 @@
+"""Intervals and tests for AUCs: of one model, of two models on the same genes, and over epigenomes."""
+
+import warnings
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+from sklearn.calibration import calibration_curve
+
+LEVEL = 0.95
+
+
+class AucInterval(NamedTuple):
+    """An AUC with its confidence interval."""
+
+    auc: float
+    low: float
+    high: float
+
+
+def delong(labels: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the AUCs of several models on the same genes and the covariance of these AUCs.
+
+    DeLong et al., Biometrics 44:837, 1988, from mid-ranks as in Sun and Xu, IEEE Signal Processing Letters 21:1389,
+    2014, section III.
+
+    Args:
+        labels: 0 or 1, shape (gene,), with both present.
+        scores: higher for 1, shape (model, gene).
+
+    Returns:
+        AUC, shape (model,), and covariance, shape (model, model); NaN where a class has a single gene.
+    """
+    on, off = scores[:, labels == 1], scores[:, labels == 0]
+    m, n = on.shape[1], off.shape[1]
+    ranks = stats.rankdata(np.concatenate([on, off], axis=1), axis=1)
+    # The share of the other class that each gene outranks: DeLong's placement values.
+    v10 = (ranks[:, :m] - stats.rankdata(on, axis=1)) / n
+    v01 = 1 - (ranks[:, m:] - stats.rankdata(off, axis=1)) / m
+    if m < 2 or n < 2:
+        covariance = np.full((len(scores), len(scores)), np.nan)
+    else:
+        covariance = np.atleast_2d(np.cov(v10)) / m + np.atleast_2d(np.cov(v01)) / n
+    return v10.mean(axis=1), covariance
+
+
+def auc_interval(labels: np.ndarray, scores: np.ndarray, level: float = LEVEL) -> AucInterval:
+    """Return the AUC of one model and its confidence interval by DeLong's variance.
+
+    The interval is taken on the logit scale, which keeps it within 0 and 1. Where all ON genes outrank all OFF
+    genes (or none does) that variance is 0, which would claim certainty; the bound is then that of the smaller
+    class with no failure among its genes (Clopper and Pearson, Biometrika 26:404, 1934).
+
+    Args:
+        labels: 0 or 1, shape (gene,), with both present.
+        scores: shape (gene,), higher for 1.
+        level: of the interval.
+    """
+    found, covariance = delong(labels, scores[None])
+    auc, variance = float(found[0]), float(covariance[0, 0])
+    if np.isnan(variance):
+        return AucInterval(auc, 0.0, 1.0)
+    if variance < 1e-15:
+        smaller = int(min(labels.sum(), len(labels) - labels.sum()))
+        bound = ((1 - level) / 2) ** (1 / smaller)
+        if auc > 0.5:
+            return AucInterval(auc, bound, 1.0)
+        return AucInterval(auc, 0.0, 1 - bound) if auc < 0.5 else AucInterval(auc, auc, auc)
+    width = stats.norm.ppf(0.5 + level / 2) * np.sqrt(variance) / (auc * (1 - auc))
+    center = np.log(auc / (1 - auc))
+    low, high = 1 / (1 + np.exp(-(center + np.array([-width, width]))))
+    return AucInterval(auc, float(low), float(high))
+
+
+def compare_aucs(labels: np.ndarray, scores: pd.DataFrame, level: float = LEVEL) -> pd.DataFrame:
+    """Compare every pair of models on the same genes by DeLong's paired test.
+
+    Args:
+        labels: 0 or 1, shape (gene,), with both present.
+        scores: one column a model, one row a gene.
+        level: of the interval of the difference.
+
+    Returns:
+        One row a pair: model, other, auc, other_auc, difference (auc - other_auc), low, high, z, p (two-sided) and
+        q, the p value after the correction of Benjamini and Hochberg over the pairs. Pairs with the same ranking
+        have difference 0 and p 1.
+    """
+    aucs, covariance = delong(labels, scores.to_numpy().T)
+    first, second = np.triu_indices(len(aucs), k=1)
+    difference = aucs[first] - aucs[second]
+    variance = covariance[first, first] + covariance[second, second] - 2 * covariance[first, second]
+    error = np.sqrt(np.clip(variance, 0, None))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        z = np.where((error < 1e-12) & (np.abs(difference) < 1e-12), 0.0, difference / error)
+    width = stats.norm.ppf(0.5 + level / 2) * error
+    names = scores.columns.to_numpy()
+    table = pd.DataFrame(
+        {
+            "model": names[first],
+            "other": names[second],
+            "auc": aucs[first],
+            "other_auc": aucs[second],
+            "difference": difference,
+            "low": difference - width,
+            "high": difference + width,
+            "z": z,
+            "p": 2 * stats.norm.sf(np.abs(z)),
+        }
+    )
+    return table.assign(q=false_discovery_rates(table["p"]))
+
+
+def false_discovery_rates(p: pd.Series) -> pd.Series:
+    """Correct p values for their number (Benjamini and Hochberg, J. R. Stat. Soc. B 57:289, 1995); NaN stay NaN."""
+    known = p.notna()
+    corrected = pd.Series(np.nan, index=p.index)
+    if known.any():
+        corrected[known] = stats.false_discovery_control(p[known])
+    return corrected
+
+
+def compare_over_epigenomes(auc: pd.DataFrame) -> pd.DataFrame:
+    """Compare every pair of models over epigenomes by the Wilcoxon signed-rank test.
+
+    The test takes epigenomes for independent, which they are not quite: they share their genes, and related cells
+    much more. Its p values are a lower bound.
+
+    Args:
+        auc: test AUC, one row an epigenome, one column a model; NaN where a model was not run.
+
+    Returns:
+        One row a pair: model, other, epigenomes, wins, losses, ties, median_difference with its bootstrap interval
+        low and high, p (two-sided; empty where no two AUCs differ) and q (Benjamini and Hochberg). With fewer than
+        6 epigenomes no p can fall below 0.05.
+    """
+    rows = []
+    names = list(auc.columns)
+    for number, model in enumerate(names):
+        for other in names[number + 1 :]:
+            difference = (auc[model] - auc[other]).dropna().to_numpy()
+            if not len(difference):
+                continue
+            low, high = median_interval(difference)
+            rows.append(
+                {
+                    "model": model,
+                    "other": other,
+                    "epigenomes": len(difference),
+                    "wins": int((difference > 0).sum()),
+                    "losses": int((difference < 0).sum()),
+                    "ties": int((difference == 0).sum()),
+                    "median_difference": float(np.median(difference)),
+                    "low": low,
+                    "high": high,
+                    "p": float(stats.wilcoxon(difference).pvalue) if difference.any() else np.nan,
+                }
+            )
+    columns = ["model", "other", "epigenomes", "wins", "losses", "ties", "median_difference", "low", "high", "p"]
+    table = pd.DataFrame(rows, columns=columns)
+    return table.assign(q=false_discovery_rates(table["p"].astype(float)))
+
+
+def median_interval(values: Sequence[float] | np.ndarray, level: float = LEVEL, seed: int = 1) -> tuple[float, float]:
+    """Return a percentile bootstrap interval of a median; NaN for fewer than two values."""
+    values = np.asarray(values, dtype=float)
+    if len(values) < 2:
+        return np.nan, np.nan
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", stats.DegenerateDataWarning)  # all values alike: the interval is that value
+        found = stats.bootstrap(
+            (values,), np.median, confidence_level=level, n_resamples=4999, method="percentile", rng=seed
+        ).confidence_interval
+    return float(found.low), float(found.high)
+
+
+def reliability(labels: np.ndarray, scores: np.ndarray, bins: int = 10) -> pd.DataFrame:
+    """Return how often genes of about the same P(ON) are ON.
+
+    Args:
+        labels: 0 or 1, shape (gene,).
+        scores: P(ON), shape (gene,).
+        bins: number of groups of as many genes each.
+
+    Returns:
+        One row a group, from low to high: mean_predicted, share_on.
+    """
+    share_on, mean_predicted = calibration_curve(labels, scores, n_bins=bins, strategy="quantile")
+    return pd.DataFrame({"mean_predicted": mean_predicted, "share_on": share_on})

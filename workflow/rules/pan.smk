@@ -1,0 +1,77 @@
+rule train_pan_epigenome:
+    input:
+        expand("<results>/{epigenome}/dataset.nc", epigenome=STUDY.epigenomes),
+    output:
+        model="<results>/pan_epigenome/model.ckpt",
+        history="<results>/pan_epigenome/history.csv",
+    log:
+        "<logs>/train_pan_epigenome.log",
+    benchmark:
+        "<benchmarks>/train_pan_epigenome.tsv"
+    conda:
+        ENVIRONMENT
+    threads: CONFIG["training"]["threads"]
+    resources:
+        mem_mb=4000 + 150 * len(STUDY.epigenomes),
+        runtime=1440,
+        gpu=CONFIG["training"]["gpus"],
+    params:
+        epigenomes=list(STUDY.epigenomes),
+        options=protocol_of("pan_epigenome")[1],
+        training=protocol_of("pan_epigenome")[0],
+        version=STAGE_VERSIONS["train"],
+    script:
+        "../../scripts/train_pan_epigenome.py"
+
+
+# The same scores of the same genes as of any other model, from a checkpoint that all epigenomes share.
+use rule evaluate as evaluate_pan_epigenome with:
+    input:
+        dataset="<results>/{epigenome}/dataset.nc",
+        model="<results>/pan_epigenome/model.ckpt",
+    output:
+        predictions="<results>/{epigenome}/pan_epigenome/predictions.tsv",
+        metrics="<results>/{epigenome}/pan_epigenome/metrics.json",
+    log:
+        "<logs>/evaluate/{epigenome}/pan_epigenome.log",
+
+
+rule labels_elsewhere:
+    input:
+        expand("<results>/{epigenome}/dataset.nc", epigenome=STUDY.epigenomes),
+    output:
+        report(
+            "<results>/tables/labels_elsewhere.tsv",
+            caption="../report/labels_elsewhere.rst",
+            category="Performance",
+            labels={"content": "Control without chromatin (table)", "epigenome": "all"},
+        ),
+    log:
+        "<logs>/labels_elsewhere.log",
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=20,
+    params:
+        epigenomes=list(STUDY.epigenomes),
+        version=STAGE_VERSIONS["evaluate"],
+    script:
+        "../../scripts/labels_elsewhere.py"
+
+
+PAN_EPIGENOME = (
+    [
+        "<results>/pan_epigenome/model.ckpt",
+        "<results>/tables/labels_elsewhere.tsv",
+        *expand("<results>/{epigenome}/pan_epigenome/predictions.tsv", epigenome=STUDY.epigenomes),
+    ]
+    if CONFIG["pan_epigenome"]
+    else []
+)
+
+
+rule pan_epigenome:
+    input:
+        PAN_EPIGENOME,
