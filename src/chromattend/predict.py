@@ -133,7 +133,9 @@ def name_checkpoints(paths: Sequence[str | Path]) -> dict[str, Path]:
     for path in map(Path, paths):
         folders = [part for part in path.parent.parts if part not in (path.anchor, "..")]
         parts[path] = folders if path.stem == CHECKPOINT and folders else [*folders, path.stem]
-    length = {path: 2 if path.stem == CHECKPOINT else 1 for path in parts}
+    # A model of all epigenomes lies in no epigenome's folder.
+    shared = {name for name, spec in REGISTRY.items() if spec.scope != "epigenome"}
+    length = {path: 2 if path.stem == CHECKPOINT and path.parent.name not in shared else 1 for path in parts}
     while True:
         names = {path: "/".join(parts[path][-length[path] :]) for path in parts}
         alike = [path for path, name in names.items() if name in COLUMNS or list(names.values()).count(name) > 1]
@@ -355,7 +357,9 @@ def _read_dataset(path: str, genes: pd.DataFrame | None, epigenome: str | None) 
     if genes is None:
         genes = pd.DataFrame({name: stored[name].values for name in COLUMNS})
     attributes = stored.attrs | ({"epigenome": epigenome} if epigenome else {})
-    return build_unlabelled(genes, stored["counts"], attributes, path)
+    dataset = build_unlabelled(genes, stored["counts"], attributes, path)
+    # That of all genes that were counted, of which the study may have left some out.
+    return dataset.assign(depth=stored["depth"]) if "depth" in stored else dataset
 
 
 def _import_binned(template: str, recipe: Recipe) -> xr.DataArray:

@@ -221,7 +221,8 @@ def test_a_bigwig_is_summarised_as_for_the_checkpoint(trained: Trained, tmp_path
         arguments: dict[str, Any] = {"options": ReadOptions(), "statistic": "sum", "attributes": {}}
         signals.append(count_signal(tmp_path / f"{mark}.bw", gene_table(), Bins(1000, 1000), SIZES, **arguments))
     counting = json.dumps({"reads": {}, "bigwig": {"statistic": "sum"}})
-    dataset = read_netcdf(trained.dataset).assign(counts=join_marks(signals, MARKS)[0])
+    counts = join_marks(signals, MARKS)[0]
+    dataset = read_netcdf(trained.dataset).assign(counts=counts, depth=counts.mean(["gene", "bin"], dtype=np.float64))
     dataset = dataset.assign_attrs(counting=counting)
     model, _ = train("logistic_regression", dataset)
     model.save(tmp_path / "sum.ckpt")
@@ -236,6 +237,11 @@ def test_depth_is_that_of_the_new_sample(tmp_path: Path) -> None:
     for mark in MARKS:
         content = study.reads(mark).read_text()
         (tmp_path / f"{mark}.deep.bed").write_text(3 * content)
+    chosen = gene_table().iloc[40:45]
+    write_table(chosen, tmp_path / "chosen.tsv")
+    table = study.predict("logistic_regression", signals=[str(study.dataset)], genes=tmp_path / "chosen.tsv")
+    own = study.own_scores("logistic_regression")[40:45]
+    np.testing.assert_allclose(table["E003/logistic_regression"], own, rtol=1e-5)
     table = study.predict("logistic_regression", signals=[f"{tmp_path}/{{mark}}.deep.bed"])
     np.testing.assert_allclose(table["E003/logistic_regression"], study.own_scores("logistic_regression"), rtol=1e-5)
 
@@ -285,6 +291,7 @@ def test_models_may_take_other_marks(trained: Trained, tmp_path: Path) -> None:
         (["/data/E003/deepchrome/model.ckpt", "E003/mlp/model.ckpt"], ["E003/deepchrome", "E003/mlp"]),
         (["a/E003/mlp/model.ckpt", "b/E003/mlp/model.ckpt"], ["a/E003/mlp", "b/E003/mlp"]),
         (["a/x/E003/mlp/model.ckpt", "b/x/E003/mlp/model.ckpt"], ["a/x/E003/mlp", "b/x/E003/mlp"]),
+        (["results/pan_epigenome/model.ckpt", "E003/mlp/model.ckpt"], ["pan_epigenome", "E003/mlp"]),
         (["model.ckpt"], ["model"]),
         (["mlp/model.ckpt", "../model.ckpt"], ["mlp", "model"]),
         (["models/best.ckpt"], ["best"]),
