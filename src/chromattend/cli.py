@@ -100,3 +100,4 @@ def _predict(options: argparse.Namespace) -> None:
         write_table(table, options.output)
     else:
         table.to_csv(sys.stdout, sep="\t", index=False, lineterminator="\n")
+        sys.stdout.flush()

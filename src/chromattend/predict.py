@@ -54,15 +54,12 @@ class Recipe:
         """Join the contracts of models, by name.
 
         Raises:
-            UserError: two models need different data, or one needs what a single sample cannot give.
+            UserError: two models need different data.
         """
         first: dict[str, tuple[str, object]] = {}
         for name, model in models.items():
-            contract = model.contract
-            if contract.model in REGISTRY and REGISTRY[contract.model].scope == "differential":
-                raise UserError(f"{name}: compares two epigenomes and cannot score a single one; leave it out")
             for what in ("bins", "bin_size", "orientation", "quantity", "counting"):
-                value = getattr(contract, what)
+                value = getattr(model.contract, what)
                 if what == "counting" and not json.loads(value or "{}"):
                     continue
                 other, known = first.setdefault(what, (name, value))
@@ -110,7 +107,7 @@ def load_models(paths: Sequence[str | Path]) -> dict[str, TrainedModel]:
     """Read checkpoints under the names that `name_checkpoints` gives them.
 
     Raises:
-        UserError: a file does not exist, is given twice, or is no trained model.
+        UserError: a file does not exist, is given twice, is no trained model, or is one that compares epigenomes.
     """
     files = [Path(path).resolve() for path in paths]
     for path, file in zip(paths, files, strict=True):
@@ -118,7 +115,12 @@ def load_models(paths: Sequence[str | Path]) -> dict[str, TrainedModel]:
             raise UserError(f"checkpoint {str(path)!r}: does not exist; give the path of a model.ckpt")
         if files.count(file) > 1:
             raise UserError(f"checkpoint {str(path)!r}: is given twice; leave one out")
-    return {name: load_model(path) for name, path in name_checkpoints(paths).items()}
+    models = {name: load_model(path) for name, path in name_checkpoints(paths).items()}
+    for name, model in models.items():
+        spec = REGISTRY.get(model.contract.model)
+        if spec and spec.scope == "differential":
+            raise UserError(f"{name}: compares two epigenomes and cannot score a single one; leave it out")
+    return models
 
 
 def name_checkpoints(paths: Sequence[str | Path]) -> dict[str, Path]:
@@ -131,7 +133,9 @@ def name_checkpoints(paths: Sequence[str | Path]) -> dict[str, Path]:
     for path in map(Path, paths):
         folders = [part for part in path.parent.parts if part not in (path.anchor, "..")]
         parts[path] = folders if path.stem == CHECKPOINT and folders else [*folders, path.stem]
-    length = {path: 2 if path.stem == CHECKPOINT else 1 for path in parts}
+    # A model of all epigenomes lies in no epigenome's folder.
+    shared = {name for name, spec in REGISTRY.items() if spec.scope != "epigenome"}
+    length = {path: 2 if path.stem == CHECKPOINT and path.parent.name not in shared else 1 for path in parts}
     while True:
         names = {path: "/".join(parts[path][-length[path] :]) for path in parts}
         alike = [path for path, name in names.items() if name in COLUMNS or list(names.values()).count(name) > 1]
@@ -221,6 +225,7 @@ def count_files(
         )
     if not recipe.counting:
         logger.warning("the checkpoints do not say how their reads were counted; the default options are taken")
+    logger.info("chromosome sizes: %s", chrom_sizes)
     signals = []
     for number, (mark, path) in enumerate(files.items(), start=1):
         logger.info("%s: counting %s (%d of %d)", mark, path, number, len(files))
@@ -352,7 +357,9 @@ def _read_dataset(path: str, genes: pd.DataFrame | None, epigenome: str | None) 
     if genes is None:
         genes = pd.DataFrame({name: stored[name].values for name in COLUMNS})
     attributes = stored.attrs | ({"epigenome": epigenome} if epigenome else {})
-    return build_unlabelled(genes, stored["counts"], attributes, path)
+    dataset = build_unlabelled(genes, stored["counts"], attributes, path)
+    # That of all genes that were counted, of which the study may have left some out.
+    return dataset.assign(depth=stored["depth"]) if "depth" in stored else dataset
 
 
 def _import_binned(template: str, recipe: Recipe) -> xr.DataArray:

@@ -237,6 +237,11 @@ def test_depth_is_that_of_the_new_sample(tmp_path: Path) -> None:
     for mark in MARKS:
         content = study.reads(mark).read_text()
         (tmp_path / f"{mark}.deep.bed").write_text(3 * content)
+    chosen = gene_table().iloc[40:45]
+    write_table(chosen, tmp_path / "chosen.tsv")
+    table = study.predict("logistic_regression", signals=[str(study.dataset)], genes=tmp_path / "chosen.tsv")
+    own = study.own_scores("logistic_regression")[40:45]
+    np.testing.assert_allclose(table["E003/logistic_regression"], own, rtol=1e-5)
     table = study.predict("logistic_regression", signals=[f"{tmp_path}/{{mark}}.deep.bed"])
     np.testing.assert_allclose(table["E003/logistic_regression"], study.own_scores("logistic_regression"), rtol=1e-5)
 
@@ -286,6 +291,7 @@ def test_models_may_take_other_marks(trained: Trained, tmp_path: Path) -> None:
         (["/data/E003/deepchrome/model.ckpt", "E003/mlp/model.ckpt"], ["E003/deepchrome", "E003/mlp"]),
         (["a/E003/mlp/model.ckpt", "b/E003/mlp/model.ckpt"], ["a/E003/mlp", "b/E003/mlp"]),
         (["a/x/E003/mlp/model.ckpt", "b/x/E003/mlp/model.ckpt"], ["a/x/E003/mlp", "b/x/E003/mlp"]),
+        (["results/pan_epigenome/model.ckpt", "E003/mlp/model.ckpt"], ["pan_epigenome", "E003/mlp"]),
         (["model.ckpt"], ["model"]),
         (["mlp/model.ckpt", "../model.ckpt"], ["mlp", "model"]),
         (["models/best.ckpt"], ["best"]),
@@ -495,6 +501,54 @@ def test_a_model_that_does_not_know_its_counting_takes_the_defaults(
     table = trained.predict(tmp_path / "binned.ckpt", "deepchrome")
     assert table["E003/deepchrome"].tolist() == trained.own_scores("deepchrome")
     assert "default" not in caplog.text
+
+
+def test_chromosome_sizes_of_hg19_are_taken_where_they_lie(
+    trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "resources").mkdir()
+    (tmp_path / "resources/hg19.chrom.sizes").write_bytes((trained.folder / "chrom.sizes").read_bytes())
+    monkeypatch.chdir(tmp_path)
+    main(["predict", *flat(arguments_of(trained) | {"--chrom-sizes": []})])
+    printed = capsys.readouterr()
+    assert printed.out.count("\n") == GENES + 1
+    assert "chromosome sizes: resources/hg19.chrom.sizes" in printed.err
+
+
+def test_a_reader_that_has_enough_is_no_mistake(trained: Trained) -> None:
+    command = [sys.executable, "-m", "chromattend", "predict", *flat(arguments_of(trained))]
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+    os.close(writer)
+    assert done.returncode == 0
+    assert "Error" not in done.stderr
+
+
+def test_real_reads_get_the_scores_of_their_published_counts(
+    covered: tuple[pd.DataFrame, dict[str, np.ndarray]], real_data: Path, repository: Path, tmp_path: Path
+) -> None:
+    genes, published = covered
+    marks = [mark for mark in published if mark.startswith("H3")]
+    counts = xr.DataArray(
+        np.stack([published[mark] for mark in marks], axis=2),
+        dims=("gene", "bin", "mark"),
+        coords={"gene": genes["gene"].to_numpy(str), "bin": Bins().offsets, "mark": marks},
+    )
+    split = pd.Series(np.resize(["train", "valid", "test"], len(genes)))
+    rpkm = pd.Series(published["rpkm"], index=genes["gene"])
+    dataset = build_dataset(genes, split, counts, rpkm, None, {"epigenome": "E003"})
+    model, _ = train("random_forest", dataset, {"n_estimators": 50})
+    model.save(tmp_path / "forest.ckpt")
+    write_table(genes, tmp_path / "genes.tsv")
+    table = predict(
+        [tmp_path / "forest.ckpt"],
+        [f"{real_data}/chromatin/E003-{{mark}}.demo_regions.tagAlign.gz"],
+        genes=tmp_path / "genes.tsv",
+        chrom_sizes=repository / "resources/hg19.chrom.sizes",
+    )
+    assert table["forest"].tolist() == evaluate(model, dataset)["score"].tolist()
+    assert table["gene"].tolist() == genes["gene"].tolist()
 
 
 def test_scores_of_a_dataset_need_no_file(trained: Trained) -> None:
