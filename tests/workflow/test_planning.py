@@ -25,7 +25,7 @@ def test_the_study_plans_56_epigenomes(checkout: Path) -> None:
     result = run([sys.executable, "-m", "snakemake", "--cores", "1", "--dry-run", "--quiet", "rules"], checkout)
     assert result.code == 0, result.output
     jobs = result.jobs
-    assert jobs["train"] == jobs["evaluate"] == 56 * 5
+    assert jobs["train"] == jobs["evaluate"] == 56 * 15
     assert jobs["dataset"] == jobs["page"] == 56
     # Five marks everywhere, and the validation mark where Roadmap has it.
     assert jobs["count"] == 56 * 5 + 48
@@ -36,7 +36,7 @@ def test_one_epigenome_of_the_study_is_a_target(checkout: Path) -> None:
     command = [sys.executable, "-m", "snakemake", "--cores", "1", "--dry-run", "--quiet", "rules"]
     result = run([*command, "--", "results/E116/report.html"], checkout)
     assert result.code == 0, result.output
-    assert result.jobs["train"] == 5
+    assert result.jobs["train"] == 15
     assert result.jobs["dataset"] == 1
 
 
@@ -44,4 +44,4 @@ def test_the_slurm_profile_is_found_by_its_name(checkout: Path) -> None:
     command = [sys.executable, "-m", "snakemake", "--profile", "slurm", "--dry-run", "--quiet", "rules"]
     result = run(command, checkout)
     assert result.code == 0, result.output
-    assert result.jobs["train"] == 56 * 5
+    assert result.jobs["train"] == 56 * 15
