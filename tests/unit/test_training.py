@@ -530,6 +530,12 @@ def test_a_training_that_diverges_says_so(dataset: xr.Dataset) -> None:
         quick("deepchrome", dataset, optimizer="sgd", learning_rate=1e30, gradient_clip=0)
 
 
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_gpu_that_is_not_there_is_named(dataset: xr.Dataset) -> None:
+    with pytest.raises(UserError, match=r"training.accelerator: 'gpu' is not to be had here .*; give auto or cpu"):
+        quick("deepchrome", dataset, accelerator="gpu")
+
+
 def test_replicates_are_the_models_of_their_seeds(tmp_path: Path) -> None:
     dataset = synthetic_dataset(effect=0.3)
     for name in ("deepchrome", "random_forest"):

@@ -16,6 +16,7 @@ import pandas as pd
 import pytorch_lightning as L
 import torch
 from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint
+from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 from torchmetrics import Metric, MetricCollection
@@ -329,7 +330,20 @@ def _fit(module: NetworkTraining, progress: _Progress, data: EpigenomeDataModule
     ]
     if options.patience is not None:
         callbacks.append(EarlyStopping(progress.monitor, mode="max", patience=options.patience))
-    trainer = L.Trainer(
+    try:
+        trainer = _trainer(options, callbacks, folder)
+    except MisconfigurationException as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(
+            f"training.accelerator: {options.accelerator!r} is not to be had here ({reason}); give auto or cpu"
+        ) from None
+    device = trainer.strategy.root_device
+    logger.info("seed %d: training on %s in precision %s", progress.seed, device, trainer.precision)
+    trainer.fit(module, datamodule=data, ckpt_path=folder / LAST if resume else None, weights_only=True)
+
+
+def _trainer(options: TrainingOptions, callbacks: list[Callback], folder: Path) -> L.Trainer:
+    return L.Trainer(
         default_root_dir=folder,
         max_epochs=options.max_epochs,
         accelerator=options.accelerator,
@@ -344,10 +358,6 @@ def _fit(module: NetworkTraining, progress: _Progress, data: EpigenomeDataModule
         enable_progress_bar=sys.stderr.isatty(),
         enable_model_summary=False,
     )
-    logger.info(
-        "seed %d: training on %s in precision %s", progress.seed, trainer.strategy.root_device, trainer.precision
-    )
-    trainer.fit(module, datamodule=data, ckpt_path=folder / LAST if resume else None, weights_only=True)
 
 
 def _checkpoint(path: Path) -> dict[str, Any] | None:
