@@ -54,10 +54,12 @@ class TrainingOptions:
     precision: str = "32-true"
 
 
-# What the default protocol has otherwise than the options' own defaults: large linear layers want smaller steps.
+# What the default protocol has otherwise than the options' own defaults: large linear layers want smaller steps, and
+# an LSTM whose last states alone are classified learns slowly.
 _DEFAULT: dict[str, dict[str, Any]] = {
     "mlp": {"learning_rate": 1e-3},
     "deepchrome": {"learning_rate": 2e-3},
+    "lstm": {"learning_rate": 1e-3, "max_epochs": 60, "patience": 15},
 }
 
 # The Torch7 code of DeepChrome; of the MLP it is the only one.
