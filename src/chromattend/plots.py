@@ -222,7 +222,7 @@ def plot_auc(auc: pd.DataFrame, summary: pd.DataFrame, groups: Mapping[str, Sequ
     names = {name: (group or "epigenomes").replace("$", r"\$") for name, (group, _) in groups.items()}
     hue = auc["epigenome"].map(names)
     colours = {names[name]: groups[name][1] for name in auc["epigenome"]}
-    size = 5 if len(colours) <= 20 else 3
+    size = 5 if auc["epigenome"].nunique() <= 20 else 3.6
     # A swarm and not jitter, which would differ from run to run.
     sns.swarmplot(auc, x="auc", y="model", order=models, hue=hue, palette=colours, ax=axes, size=size, linewidth=0.5)
     published = summary.set_index("model")["published_mean"].reindex(models)
