@@ -34,7 +34,7 @@ test: $(STAMP) ## run every test
 	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile tests
 
 test-unit: $(STAMP) ## run the fast tests only
-	@$(BIN)/python -m pytest tests/unit
+	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 tests/unit
 
 lint: $(STAMP) ## check style, types and the workflow
 	@$(BIN)/ruff check .

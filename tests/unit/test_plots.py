@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from builders import MARKS, synthetic_dataset, synthetic_predictions
+from builders import MARKS, MODELS, synthetic_dataset, synthetic_predictions
 from matplotlib.figure import Figure
 
 from chromattend.evaluate import calibration_table, metrics, published_table, summary_table
@@ -27,7 +27,6 @@ from chromattend.statistics import compare_over_epigenomes
 
 RESOURCES = Path(__file__).parents[2] / "resources"
 PUBLISHED, REPORTED = (pd.read_csv(RESOURCES / f"published_{name}.tsv", sep="\t") for name in ("summary", "auc"))
-MODELS = [name for name, spec in REGISTRY.items() if spec.scope == "epigenome"]
 TITLES = [REGISTRY[model].title for model in MODELS]
 
 

@@ -4,13 +4,13 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from bs4 import BeautifulSoup
-from builders import synthetic_dataset, synthetic_predictions
+from builders import MODELS, synthetic_dataset, synthetic_predictions
 
 from chromattend import __version__
 from chromattend.evaluate import calibration_table, metrics, scores_of_test
@@ -28,16 +28,13 @@ SIGNALS = [
 ]
 
 
-MODELS = tuple(name for name, spec in REGISTRY.items() if spec.scope == "epigenome")
-
-
 def page(
     folder: Path,
     *,
     name: str = "H1 cells",
     group: str = "ESC",
     epigenome: str = "E003",
-    models: tuple[str, ...] = MODELS,
+    models: Sequence[str] = tuple(MODELS),
     signals: list[dict[str, Any]] | None = None,
     attributes: Mapping[str, object] | None = None,
 ) -> BeautifulSoup:

@@ -277,9 +277,6 @@ def train_network(
             for seed in seeds
         ]
     history = pd.concat([history.assign(seed=seed) for (_, history), seed in zip(found, seeds, strict=True)])
-    measures = [
-        name for name in history.columns if name not in ("seed", "epoch", "train_loss", "valid_loss", "learning_rate")
-    ]
     measures = [name for name in history.columns if name.startswith("valid_") and name != "valid_loss"]
     columns = ["seed", "epoch", "train_loss", "valid_loss", *measures, "learning_rate"]
     return Network.together([network for network, _ in found]), history[columns]

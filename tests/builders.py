@@ -1,10 +1,18 @@
 """Small synthetic inputs that several tests share."""
 
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
+from sklearn.metrics import roc_auc_score
+
+from chromattend.models import REGISTRY
+from chromattend.models.base import TrainedModel
+from chromattend.protocols import TrainingOptions
+from chromattend.training import train
 
 MARKS = ["H3K27me3", "H3K36me3", "H3K4me1", "H3K4me3", "H3K9me3"]
 SIZES = {"train": 320, "valid": 160, "test": 160}
@@ -75,3 +83,32 @@ def synthetic_predictions(models: Sequence[str], seed: int = 1, separation: floa
         score = 1 / (1 + np.exp(-rng.normal(label * separation * number / len(models))))
         found[model] = pd.DataFrame({"gene": "g", "symbol": "s", "split": split, "label": label, "score": score})
     return found
+
+
+MODELS = [name for name, spec in REGISTRY.items() if spec.scope == "epigenome"]
+NETWORKS = [name for name in MODELS if REGISTRY[name].kind == "network"]
+SMALL = {
+    "random_forest": {"n_estimators": 30},
+    "random_forest_best_bins": {"n_estimators": 30},
+    "deepchrome": {"hidden1": 40, "hidden2": 20},
+}
+QUICK = TrainingOptions(max_epochs=3, learning_rate=0.01, batch_size=16, warmup=0, accelerator="cpu")
+Trained = tuple[TrainedModel, pd.DataFrame]
+
+
+def quick(name: str, dataset: xr.Dataset, work_folder: Path | None = None, **options: Any) -> Trained:
+    """Train a small model for a few epochs."""
+    return train(name, dataset, SMALL.get(name, {}), TrainingOptions(**(vars(QUICK) | options)), work_folder)
+
+
+def of_part(dataset: xr.Dataset, part: str) -> xr.Dataset:
+    return dataset.isel(gene=np.flatnonzero(dataset["split"].values == part))
+
+
+def scores_of(model: TrainedModel, dataset: xr.Dataset) -> np.ndarray:
+    return model.score(model.contract.signal(dataset))
+
+
+def auc(model: TrainedModel, dataset: xr.Dataset, part: str) -> float:
+    chosen = of_part(dataset, part)
+    return float(roc_auc_score(chosen["label"], scores_of(model, chosen)))

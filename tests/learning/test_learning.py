@@ -1,0 +1,78 @@
+"""What every model can learn, and what it cannot."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+from builders import MODELS, NETWORKS, auc, of_part, quick, scores_of, synthetic_dataset
+
+from chromattend.protocols import TrainingOptions
+from chromattend.statistics import auc_interval
+from chromattend.training import train
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_no_model_learns_shuffled_labels(name: str) -> None:
+    dataset = synthetic_dataset()
+    shuffled = dataset.copy(deep=True)
+    order = np.random.default_rng(5).permutation(dataset.sizes["gene"])
+    for variable in ("label", "rpkm"):
+        shuffled[variable].values[:] = dataset[variable].values[order]
+    test = of_part(shuffled, "test")
+    model = quick(name, shuffled, max_epochs=2)[0]
+    _, low, high = auc_interval(test["label"].values, scores_of(model, test), level=0.999)
+    assert low < 0.5 < high
+
+
+# Of random labels, by heart: the models with as many features as that takes.
+BY_HEART = [name for name in MODELS if name not in ("linear_regression", "svc_best_bin", "random_forest_best_bins")]
+EAGER: dict[str, dict[str, Any]] = {
+    "logistic_regression": {"C": 10.0},
+    "linear_svc": {"C": 1.0},
+    "svc": {"C": 10.0},
+    "random_forest": {"n_estimators": 50, "min_samples_leaf": 1},
+    "random_forest_best_bins": {"n_estimators": 50, "min_samples_leaf": 1},
+}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_model_can_fit_fifty_genes_perfectly(name: str) -> None:
+    sizes = {"train": 50, "valid": 50, "test": 50}
+    genes = synthetic_dataset(sizes=sizes, bins=16, effect=0 if name in BY_HEART else 6)
+    # The genes of the valid part are those of the train part, so that the best epoch is the best fit.
+    for variable in ("counts", "label", "rpkm"):
+        genes[variable].values[50:100] = genes[variable].values[:50]
+    options = EAGER.get(name, {"dropout": 0.0} if name in NETWORKS else {})
+    training = TrainingOptions(
+        max_epochs=300, patience=60, batch_size=50, learning_rate=0.01, warmup=0, weight_decay=0, accelerator="cpu"
+    )
+    model, _ = train(name, genes, options, training)
+    assert auc(model, genes, "train") == pytest.approx(1.0, abs=1e-12)
+
+
+def order_dataset(seed: int) -> xr.Dataset:
+    """Genes whose label is in the order of two peaks of one mark, and in nothing that has no order."""
+    dataset = synthetic_dataset(sizes={"train": 400, "valid": 200, "test": 200}, effect=0, seed=seed)
+    rng = np.random.default_rng(seed)
+    counts, label = dataset["counts"].values, dataset["label"].values
+    start = rng.integers(0, 12, len(label))
+    for gene in range(len(label)):
+        high, low = (start[gene], start[gene] + 4) if label[gene] else (start[gene] + 4, start[gene])
+        counts[gene, high : high + 2, 3] += 20
+        counts[gene, low : low + 2, 3] += 6
+    return dataset
+
+
+def test_attentivechrome_uses_the_order_of_the_bins() -> None:
+    ordered = order_dataset(seed=3)
+    model = quick("attentivechrome", ordered, max_epochs=25, learning_rate=0.01)[0]
+    assert auc(model, ordered, "test") > 0.95
+    # The same values in another order of bins say nothing to it; sums, which have no order, never did.
+    mixed = ordered.copy(deep=True)
+    order = np.random.default_rng(1).permutation(20)
+    mixed["counts"].values[:] = ordered["counts"].values[:, order]
+    assert auc(model, mixed, "test") < 0.75
+    test = of_part(ordered, "test")
+    _, low, high = auc_interval(test["label"].values, scores_of(quick("linear_regression", ordered)[0], test), 0.999)
+    assert low < 0.5 < high
