@@ -25,6 +25,8 @@ $(STAMP): requirements.lock pyproject.toml
 
 demo: $(STAMP) ## run the whole pipeline on a small synthetic example
 	@$(BIN)/chromattend simulate resources/demo/mirror --chrom-sizes config/demo/synthetic.chrom.sizes
+	@# Results of an older mirror than this version's.
+	@[ results/demo/genes.tsv -nt resources/demo/mirror/simulation.json ] || rm -rf results/demo resources/demo/roadmap
 	@$(SNAKEMAKE) --profile workflow/profiles/demo
 	@echo
 	@echo "The report: results/demo/report.html"

@@ -1,8 +1,8 @@
 """Intervals and tests for AUCs: of one model, of two models on the same genes, and over epigenomes."""
 
 import warnings
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -164,13 +164,24 @@ def compare_over_epigenomes(auc: pd.DataFrame) -> pd.DataFrame:
 
 def median_interval(values: Sequence[float] | np.ndarray, level: float = LEVEL, seed: int = 1) -> tuple[float, float]:
     """Return a percentile bootstrap interval of a median; NaN for fewer than two values."""
+    return _bootstrap_interval(np.median, values, level, seed)
+
+
+def mean_interval(values: Sequence[float] | np.ndarray, level: float = LEVEL, seed: int = 1) -> tuple[float, float]:
+    """Return a percentile bootstrap interval of a mean; NaN for fewer than two values."""
+    return _bootstrap_interval(np.mean, values, level, seed)
+
+
+def _bootstrap_interval(
+    statistic: Callable[..., Any], values: Sequence[float] | np.ndarray, level: float, seed: int
+) -> tuple[float, float]:
     values = np.asarray(values, dtype=float)
     if len(values) < 2:
         return np.nan, np.nan
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", stats.DegenerateDataWarning)  # all values alike: the interval is that value
         found = stats.bootstrap(
-            (values,), np.median, confidence_level=level, n_resamples=4999, method="percentile", rng=seed
+            (values,), statistic, confidence_level=level, n_resamples=4999, method="percentile", rng=seed
         ).confidence_interval
     return float(found.low), float(found.high)
 

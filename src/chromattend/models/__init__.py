@@ -30,6 +30,8 @@ class ModelSpec:
         published: row of the published summary table to compare with, if the papers report the model.
         random: whether a seed changes what is trained.
         expression: whether it learns log(1 + RPKM) in place of the label.
+        attention: levels of attention that it has: none, `alpha` over bins or `alpha_beta` over bins and marks.
+        relu: whether it is made of layers with rectified units, and has no recurrent ones.
         scope: `epigenome` for those that `models` can list; the others belong to a stage of their own.
     """
 
@@ -40,6 +42,8 @@ class ModelSpec:
     published: str | None = None
     random: bool = True
     expression: bool = False
+    attention: str = ""
+    relu: bool = False
     scope: str = "epigenome"
 
     def load(self) -> Callable[..., Any]:
@@ -65,16 +69,16 @@ REGISTRY = {
         _baseline("svc_best_bin", "SVC, best bin", random=True),
         _baseline("random_forest", "Random forest", random=True),
         _baseline("random_forest_best_bins", "Random forest, best bins", random=True),
-        _network("mlp", "MLP", "MLP"),
-        _network("deepchrome", "DeepChrome", "DeepChrome", published="DeepChrome"),
+        _network("mlp", "MLP", "MLP", relu=True),
+        _network("deepchrome", "DeepChrome", "DeepChrome", published="DeepChrome", relu=True),
         _network("lstm", "LSTM", "LSTM", published="LSTM"),
-        _network("cnn_attn", "CNN-Attn", "CNNAttn", published="CNN-Attn"),
-        _network("cnn_alpha_beta", "CNN-alpha,beta", "CNNAlphaBeta", published="CNN-alpha,beta"),
-        _network("lstm_attn", "LSTM-Attn", "LSTMAttn", published="LSTM-Attn"),
-        _network("lstm_alpha", "LSTM-alpha", "LSTMAlpha", published="LSTM-alpha"),
-        _network("attentivechrome", "AttentiveChrome", "AttentiveChrome", published="AttentiveChrome"),
-        _network("pan_epigenome", "Pan-epigenome", "PanEpigenome", scope="pan_epigenome"),
-        _network("deepdiff", "DeepDiff", "DeepDiff", scope="differential"),
+        _network("cnn_attn", "CNN-Attn", "CNNAttn", published="CNN-Attn", attention="alpha", relu=True),
+        _network("cnn_alpha_beta", "CNN-alpha,beta", "CNNAlphaBeta", published="CNN-alpha,beta", attention="alpha_beta", relu=True),
+        _network("lstm_attn", "LSTM-Attn", "LSTMAttn", published="LSTM-Attn", attention="alpha"),
+        _network("lstm_alpha", "LSTM-alpha", "LSTMAlpha", published="LSTM-alpha", attention="alpha"),
+        _network("attentivechrome", "AttentiveChrome", "AttentiveChrome", published="AttentiveChrome", attention="alpha_beta"),
+        _network("pan_epigenome", "Pan-epigenome", "PanEpigenome", attention="alpha_beta", scope="pan_epigenome"),
+        _network("deepdiff", "DeepDiff", "DeepDiff", attention="alpha_beta", scope="differential"),
     )
 }
 

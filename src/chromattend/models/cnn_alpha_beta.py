@@ -36,19 +36,22 @@ class CNNAlphaBeta(nn.Module):
         super().__init__()
         # One group a mark: the marks' convolutions are independent, as the LSTMs of AttentiveChrome are.
         self.bin_convolution = nn.Conv1d(marks, marks * bin_channels, bin_kernel, padding="same", groups=marks)
+        self.bin_activation = nn.ReLU()
         self.bin_attention = nn.ModuleList(SoftAttention(bin_channels) for _ in range(marks))
         self.mark_convolution = nn.Conv1d(bin_channels, mark_channels, mark_kernel, padding="same")
+        self.mark_activation = nn.ReLU()
         self.mark_attention = SoftAttention(mark_channels)
         self.dropout = nn.Dropout(dropout)
         self.output = nn.Linear(mark_channels, 1)
 
     def attend(self, signal: Tensor) -> Attention:
         """Return logits and both levels of attention of signal with shape (gene, bin, mark)."""
-        maps = torch.relu(self.bin_convolution(signal.transpose(1, 2)))
+        maps = self.bin_activation(self.bin_convolution(signal.transpose(1, 2)))
         states = maps.unflatten(1, (len(self.bin_attention), -1)).transpose(2, 3)
         found = [attention(states[:, mark]) for mark, attention in enumerate(self.bin_attention)]
         alpha, embeddings = (torch.stack(part, dim=1) for part in zip(*found, strict=True))
-        mark_states = torch.relu(self.mark_convolution(self.dropout(embeddings).transpose(1, 2))).transpose(1, 2)
+        maps = self.mark_activation(self.mark_convolution(self.dropout(embeddings).transpose(1, 2)))
+        mark_states = maps.transpose(1, 2)
         beta, gene = self.mark_attention(mark_states)
         return Attention(self.output(self.dropout(gene)).squeeze(-1), alpha, beta)
 

@@ -1,6 +1,5 @@
 """CNN-Attn: a convolution over all marks with one attention over bins (Singh et al., NIPS 2017)."""
 
-import torch
 from torch import Tensor, nn
 
 from chromattend.models.attention import Attention, SoftAttention
@@ -25,13 +24,14 @@ class CNNAttn(nn.Module):
         """
         super().__init__()
         self.convolution = nn.Conv1d(marks, channels, kernel, padding="same")
+        self.activation = nn.ReLU()
         self.attention = SoftAttention(channels)
         self.dropout = nn.Dropout(dropout)
         self.output = nn.Linear(channels, 1)
 
     def attend(self, signal: Tensor) -> Attention:
         """Return logits and the weights of the bins, shared by all marks, of signal with shape (gene, bin, mark)."""
-        states = torch.relu(self.convolution(signal.transpose(1, 2))).transpose(1, 2)
+        states = self.activation(self.convolution(signal.transpose(1, 2))).transpose(1, 2)
         alpha, gene = self.attention(states)
         return Attention(self.output(self.dropout(gene)).squeeze(-1), alpha.unsqueeze(1), None)
 

@@ -1,6 +1,5 @@
 """DeepChrome: a convolutional network over the bins (Singh et al., Bioinformatics 32(17):i639, 2016)."""
 
-import torch
 from torch import Tensor, nn
 
 
@@ -45,6 +44,7 @@ class DeepChrome(nn.Module):
         if pooled < 1:
             raise ValueError(f"{bins} bins are too few for kernel {kernel} and pool {pool}")
         self.convolution = nn.Conv1d(marks, channels, kernel)
+        self.activation = nn.ReLU()
         self.pool = nn.MaxPool1d(pool)
         self.dropout = nn.Dropout(dropout)
         self.perceptron = nn.Sequential(
@@ -54,7 +54,7 @@ class DeepChrome(nn.Module):
 
     def forward(self, signal: Tensor) -> Tensor:
         """Return the logit of ON, shape (gene,), of signal with shape (gene, bin, mark)."""
-        maps = torch.relu(self.convolution(signal.transpose(1, 2)))
+        maps = self.activation(self.convolution(signal.transpose(1, 2)))
         features = self.dropout(self.pool(maps).flatten(1))
         off, on = self.output(self.perceptron(features)).unbind(dim=1)
         return on - off

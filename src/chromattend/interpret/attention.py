@@ -1,0 +1,110 @@
+"""Attention of trained networks: how much each bin and each mark of a gene weighs."""
+
+import logging
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+import xarray as xr
+
+from chromattend.errors import UserError
+from chromattend.models import REGISTRY
+from chromattend.models.base import TrainedModel
+from chromattend.models.network import SCORING_BATCH, Network
+
+logger = logging.getLogger(__name__)
+
+
+def network_of(model: TrainedModel, needs_attention: bool = False) -> Network:
+    """Return a trained model as a network.
+
+    Raises:
+        UserError: it is no network, or has no attention where that is needed.
+    """
+    name = model.contract.model
+    if not isinstance(model, Network):
+        raise UserError(f"{name}: is no network, so it has no gradients; explain one of the networks")
+    if needs_attention and not REGISTRY[name].attention:
+        attentive = [spec.name for spec in REGISTRY.values() if spec.attention and spec.scope == "epigenome"]
+        raise UserError(f"{name}: has no attention; choose one of {', '.join(attentive)}")
+    return model
+
+
+@torch.inference_mode()
+def attention_maps(model: TrainedModel, dataset: xr.Dataset) -> xr.Dataset:
+    """Return the attention of a network for every gene of a dataset.
+
+    Of several replicates it is their mean. A network that attends to all marks at once (LSTM-Attn, CNN-Attn) has the
+    same alpha for each of them.
+
+    Args:
+        model: an attentive network.
+        dataset: see `chromattend.dataset.build_dataset`.
+
+    Returns:
+        `alpha[gene, mark, bin]`, float32, which sums to 1 over the bins; `beta[gene, mark]`, which sums to 1 over the
+        marks, where the network has that level (AttentiveChrome, equations 3 to 6); `score[gene]`, P(ON).
+
+    Raises:
+        UserError: the model has no attention, or was trained on other marks or bins.
+    """
+    network = network_of(model, needs_attention=True)
+    network.eval()
+    signal = torch.from_numpy(np.ascontiguousarray(network.contract.signal(dataset)))
+    known = network.contract.context(dataset)
+    contexts = [()] * len(signal) if known is None else [(part,) for part in torch.from_numpy(known).split(SCORING_BATCH)]
+    marks = len(network.contract.marks)
+    alphas, betas, logits = [], [], []
+    for batch, context in zip(signal.split(SCORING_BATCH), contexts, strict=False):
+        found = [replicate.attend(network.transform(batch), *context) for replicate in network.replicates]
+        alphas.append(torch.stack([part.alpha.expand(-1, marks, -1) for part in found]).mean(dim=0))
+        logits.append(torch.stack([part.logit for part in found]).mean(dim=0))
+        if found[0].beta is not None:
+            betas.append(torch.stack([part.beta for part in found]).mean(dim=0))
+    variables = {
+        "alpha": (("gene", "mark", "bin"), torch.cat(alphas).numpy(), {"long_name": "weight of each bin of a mark"}),
+        "score": ("gene", torch.sigmoid(torch.cat(logits)).numpy(), {"long_name": "P(ON)"}),
+    }
+    if betas:
+        variables["beta"] = (("gene", "mark"), torch.cat(betas).numpy(), {"long_name": "weight of each mark"})
+    return described(variables, dataset, model)
+
+
+def described(variables: dict, dataset: xr.Dataset, model: TrainedModel) -> xr.Dataset:
+    """Give variables by gene, mark and bin the coordinates of their dataset, and say what they are of."""
+    coordinates = {
+        name: dataset[name] for name in ("gene", "mark", "bin", "symbol", "label", "split") if name in dataset
+    }
+    return xr.Dataset(
+        variables,
+        coordinates,
+        {"epigenome": dataset.attrs.get("epigenome", ""), "model": model.contract.model},
+    )
+
+
+def select_genes(dataset: xr.Dataset, part: str, named: Sequence[str] = ()) -> xr.Dataset:
+    """Return the genes of a part of the split (`all` for every one), and named ones wherever they are.
+
+    Args:
+        dataset: see `chromattend.dataset.build_dataset`.
+        part: train, valid, test or all.
+        named: gene ids.
+    """
+    chosen = np.isin(dataset["gene"].values, list(named))
+    chosen |= (dataset["split"].values == part) if part != "all" else True
+    return dataset.isel(gene=np.flatnonzero(chosen))
+
+
+def mean_maps(alpha: xr.DataArray, score: xr.DataArray) -> xr.DataArray:
+    """Average maps over the genes predicted ON and over those predicted OFF (AttentiveChrome, figure 2).
+
+    Args:
+        alpha: dims gene, mark, bin.
+        score: P(ON) by gene.
+
+    Returns:
+        dims state (ON, OFF), mark, bin; NaN where no gene is predicted so.
+    """
+    on = score.values > 0.5
+    parts = [alpha.isel(gene=np.flatnonzero(chosen)).mean("gene") for chosen in (on, ~on)]
+    return xr.concat(parts, "state").assign_coords(state=["ON", "OFF"])

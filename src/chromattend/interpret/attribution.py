@@ -1,0 +1,173 @@
+"""Post-hoc explanations of any network, all of one shape: a weight for every bin of every mark of a gene.
+
+A network is explained behind its transform: as a function from what its layers see to the logit of ON. There, no reads
+at all are the baseline that differences start from.
+"""
+
+import torch
+from captum import attr
+from torch import Tensor, nn
+
+from chromattend.errors import UserError
+from chromattend.interpret import METHODS
+from chromattend.models.network import SCORING_BATCH, Network
+
+# Of the pieces that integrated gradients begins with: 1/32768 of the line is left of 1/8.
+HALVINGS = 12
+
+
+class Explained(nn.Module):
+    """The mean logit of a network's replicates as a function of transformed signal."""
+
+    def __init__(self, network: Network) -> None:
+        """Share the network's weights."""
+        super().__init__()
+        self.replicates = network.replicates
+        self.eval()
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Return logits, shape (gene,), of inputs with shape (gene, bin, mark)."""
+        return torch.stack([replicate(inputs) for replicate in self.replicates]).mean(dim=0)
+
+    def alpha(self, inputs: Tensor) -> Tensor:
+        """Return attention to the bins, shape (gene, bin, mark)."""
+        found = torch.stack([replicate.attend(inputs).alpha for replicate in self.replicates]).mean(dim=0)
+        return found.expand(-1, inputs.shape[2], -1).transpose(1, 2)
+
+    def beta(self, inputs: Tensor) -> Tensor | None:
+        """Return attention to the marks, shape (gene, mark), or None where the network has no such level."""
+        found = [replicate.attend(inputs).beta for replicate in self.replicates]
+        return None if found[0] is None else torch.stack(found).mean(dim=0)
+
+
+def randomised(network: Network, seed: int = 0) -> Network:
+    """Return a network of the same shape and transform whose weights were never trained (Adebayo et al., NeurIPS 2018).
+
+    What an explanation of it looks like owes nothing to what was learned.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        other = Network(network.contract, network.options, len(network.replicates))
+    other.transform = network.transform
+    return other.eval()
+
+
+def attribute(
+    explained: Explained,
+    inputs: Tensor,
+    baseline: Tensor,
+    method: str,
+    *,
+    window: int = 5,
+) -> Tensor:
+    """Weigh every bin of every mark of some genes by one method.
+
+    Args:
+        explained: the network, which must have what the method needs (see `chromattend.interpret.Method`).
+        inputs: transformed signal, shape (gene, bin, mark).
+        baseline: what stands for no reads, shape (1, bin, mark).
+        method: one of `chromattend.interpret.METHODS`:
+
+            - alpha: attention (Singh et al., NIPS 2017, equation 3).
+            - saliency: |dS/dx| (Simonyan et al., arXiv 1312.6034, section 3).
+            - input_x_gradient: (x - baseline) dS/dx (Shrikumar et al., arXiv 1605.01713).
+            - integrated_gradients: its mean along the line from the baseline (Sundararajan et al., ICML 2017,
+              equation 1); see `integrated_gradients`.
+            - deeplift: the rescale rule (Shrikumar et al., ICML 2017).
+            - occlusion: by how much the logit falls when a window of one mark is set to the baseline (Zeiler and
+              Fergus, ECCV 2014), shared alike by its bins.
+            - deconvolution (Zeiler and Fergus), guided_backprop (Springenberg et al., ICLR 2015 workshop).
+        window: width of what is occluded (bins); windows lie side by side.
+
+    Returns:
+        Weights, float32, shape (gene, bin, mark).
+
+    Raises:
+        UserError: there is no such method.
+    """
+    if method not in METHODS:
+        raise UserError(f"{method}: is no method; choose one of {', '.join(METHODS)}")
+    parts = [
+        _attribute(explained, part.clone(), baseline, method, window) for part in inputs.split(SCORING_BATCH)
+    ]
+    return torch.cat(parts).detach()
+
+
+def _attribute(
+    explained: Explained, inputs: Tensor, baseline: Tensor, method: str, window: int
+) -> Tensor:
+    match method:
+        case "alpha":
+            with torch.inference_mode():
+                return explained.alpha(inputs)
+        case "saliency":
+            return attr.Saliency(explained).attribute(inputs)
+        case "input_x_gradient":
+            # Counted from the baseline, as the sums of the other methods are.
+            return attr.Saliency(explained).attribute(inputs, abs=False) * (inputs.detach() - baseline)
+        case "integrated_gradients":
+            return integrated_gradients(explained, inputs, baseline)
+        case "deeplift":
+            return attr.DeepLift(explained).attribute(inputs, baseline.expand_as(inputs).contiguous())
+        case "occlusion":
+            with torch.inference_mode():
+                return attr.Occlusion(explained).attribute(
+                    inputs,
+                    sliding_window_shapes=(window, 1),
+                    strides=(window, 1),
+                    baselines=baseline,
+                    perturbations_per_eval=max(1, SCORING_BATCH // len(inputs)),
+                ) / window
+        case "deconvolution":
+            return attr.Deconvolution(explained).attribute(inputs)
+        case _:
+            return attr.GuidedBackprop(explained).attribute(inputs)
+
+
+def integrated_gradients(
+    explained: nn.Module, inputs: Tensor, baseline: Tensor, *, tolerance: float = 1e-3, pieces: int = 8, points: int = 8
+) -> Tensor:
+    """Integrate gradients along the line from the baseline until the weights of each gene add up to the logit's change.
+
+    Trained LSTMs can switch between two states within a millionth of the line, which no equal steps resolve. So the
+    line is cut into pieces, each is integrated by Gauss-Legendre quadrature, and those whose weights miss their part
+    of the change are halved: the integral over a line is the sum of those over its pieces.
+
+    Args:
+        explained: gives a value per example of inputs.
+        inputs: shape (gene, bin, mark).
+        baseline: shape (1, bin, mark).
+        tolerance: how far a gene's sum may be from f(inputs) - f(baseline).
+        pieces: of equal length to begin with.
+        points: of the quadrature in a piece.
+
+    Returns:
+        Weights, shape (gene, bin, mark). A change that `HALVINGS` do not resolve is a jump: it is missing in the sum.
+    """
+    method = attr.IntegratedGradients(explained)
+    line = (inputs - baseline).detach()
+    total, missed = torch.zeros_like(line), torch.zeros(len(line))
+    gene = torch.arange(len(inputs)).repeat_interleave(pieces)
+    start, width = torch.arange(pieces).repeat(len(inputs)) / pieces, 1 / pieces
+    for halvings in range(HALVINGS + 1):
+        weights, missing = [], []
+        for part, low in zip(gene.split(SCORING_BATCH), start.split(SCORING_BATCH), strict=True):
+            low_end, high_end = (baseline + at[:, None, None] * line[part] for at in (low, low + width))
+            found = method.attribute(
+                high_end, low_end, n_steps=points, internal_batch_size=len(part), return_convergence_delta=True
+            )
+            weights.append(found[0].float())
+            missing.append(found[1].abs().float())
+        error = torch.cat(missing)
+        # What is left of a gene's tolerance is shared by its pieces.
+        number = torch.zeros(len(line)).index_add_(0, gene, torch.ones(len(gene)))
+        allowed = (tolerance - missed).clamp_min(1e-6) / number.clamp_min(1)
+        done = (error <= allowed[gene]) | (halvings == HALVINGS)
+        total.index_add_(0, gene[done], torch.cat(weights)[done])
+        missed.index_add_(0, gene[done], error[done])
+        if done.all():
+            break
+        width /= 2
+        gene = gene[~done].repeat_interleave(2)
+        start = torch.stack([start[~done], start[~done] + width], dim=1).flatten()
+    return total

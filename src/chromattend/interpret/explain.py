@@ -1,0 +1,179 @@
+"""All explanations of one trained network on some genes: maps of every method, and how far to trust them."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+import xarray as xr
+
+from chromattend.errors import UserError
+from chromattend.interpret import methods_of
+from chromattend.interpret.attention import described, network_of
+from chromattend.interpret.attribution import Explained, attribute, randomised
+from chromattend.interpret.class_optimization import STATES, class_optima, influential_marks
+from chromattend.interpret.faithfulness import curve_table, faithfulness_curves, faithfulness_table, similarity
+from chromattend.interpret.importance import importance_table, mark_effects
+from chromattend.models.base import TrainedModel
+from chromattend.models.network import SCORING_BATCH
+
+logger = logging.getLogger(__name__)
+
+WEIGHTS = ["trained", "random"]
+
+
+@dataclass(frozen=True)
+class ExplainOptions:
+    """How a network is explained.
+
+    Attributes:
+        methods: names of `chromattend.interpret.METHODS`; those that a network has no use for are left out.
+        genes: largest number of genes; None for all.
+        seed: of their choice.
+        window: width of occlusion (bins).
+        penalty, starts, optimiser_steps: of class optimisation, see `optimise_input`.
+    """
+
+    methods: Sequence[str]
+    genes: int | None = 500
+    seed: int = 1
+    window: int = 5
+    penalty: float = 0.009
+    starts: int = 4
+    optimiser_steps: int = 300
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What `explain` found.
+
+    Attributes:
+        maps: one variable a method with dims weights (`trained`, or `random`: of the network without training), gene,
+            mark and bin; `optimum[state, mark, bin]` of class optimisation, in units of transformed signal above no
+            reads; `effect[gene, mark, other]`, see `mark_effects`; `score[gene]`, P(ON); and beta[gene, mark] where
+            the network has it.
+        faithfulness: see `faithfulness_table`.
+        curves: see `curve_table`.
+        importance: see `importance_table`.
+        influence: see `influential_marks`.
+    """
+
+    maps: xr.Dataset
+    faithfulness: pd.DataFrame
+    curves: pd.DataFrame
+    importance: pd.DataFrame
+    influence: pd.DataFrame
+
+
+def sample_genes(dataset: xr.Dataset, number: int | None, seed: int) -> xr.Dataset:
+    """Return test genes drawn at random, the same ones for every model and epigenome of a study, in their order."""
+    test = np.flatnonzero(dataset["split"].values == "test")
+    if number is not None and number < len(test):
+        test = np.sort(np.random.default_rng(seed).choice(test, number, replace=False))
+    return dataset.isel(gene=test)
+
+
+def explain(model: TrainedModel, dataset: xr.Dataset, options: ExplainOptions) -> Explanation:
+    """Explain a network by every method that is defined for it, on test genes.
+
+    Args:
+        model: a network of one epigenome.
+        dataset: see `chromattend.dataset.build_dataset`.
+        options: methods and their settings.
+
+    Raises:
+        UserError: the model is no network or knows epigenomes, or was trained on other marks or bins.
+    """
+    network = network_of(model)
+    contract = network.contract
+    if contract.epigenomes:
+        raise UserError(f"{contract.model}: takes the epigenome as a second input; explain models of one epigenome")
+    chosen = sample_genes(dataset, options.genes, options.seed)
+    signal = torch.from_numpy(np.ascontiguousarray(contract.signal(chosen)))
+    with torch.inference_mode():
+        highest = network.transform(torch.from_numpy(contract.signal(dataset))).amax(dim=(0, 1))
+        inputs = network.transform(signal)
+        baseline = network.transform(torch.zeros_like(signal[:1]))
+    # Tensors made in inference mode cannot be differentiated.
+    inputs, baseline, highest = inputs.clone(), baseline.clone(), highest.clone()
+    subjects = {"trained": Explained(network), "random": Explained(randomised(network, options.seed))}
+    score = subjects["trained"]
+    with torch.inference_mode():
+        logits = torch.cat([score(part) for part in inputs.split(SCORING_BATCH)])
+
+    methods = methods_of(contract.model, list(options.methods))
+    weights: dict[str, dict[str, torch.Tensor]] = {}
+    for method in methods:
+        weights[method] = {
+            name: attribute(subject, inputs, baseline, method, window=options.window)
+            for name, subject in subjects.items()
+        }
+        logger.info("%s: %s of %d genes", contract.model, method, len(inputs))
+        _log_completeness(method, weights[method]["trained"], logits - score(baseline).detach())
+    optima = class_optima(
+        score, baseline, highest, penalty=options.penalty, starts=options.starts, steps=options.optimiser_steps
+    )
+    effects = mark_effects(score, inputs, baseline)
+
+    variables = {
+        method: (
+            ("weights", "gene", "mark", "bin"),
+            np.stack([found[name].transpose(1, 2).numpy() for name in WEIGHTS]),
+        )
+        for method, found in weights.items()
+    }
+    maps = described(
+        {
+            **variables,
+            "optimum": (("state", "mark", "bin"), optima.transpose(1, 2).numpy()),
+            "effect": (("gene", "mark", "other"), effects),
+            "score": ("gene", torch.sigmoid(logits).numpy(), {"long_name": "P(ON)"}),
+        },
+        chosen,
+        model,
+    ).assign_coords(weights=WEIGHTS, state=list(STATES), other=chosen["mark"].values)
+    beta = None
+    if "alpha" in methods:
+        maps, beta = _with_beta(maps, score, inputs)
+
+    # Where marks are weighed too, a bin weighs as much as both together.
+    ranked = {name: found["trained"] for name, found in weights.items()}
+    if beta is not None:
+        ranked["alpha"] = ranked["alpha"] * torch.from_numpy(beta.values)[:, None]
+    curves = faithfulness_curves(score, inputs, baseline, ranked)
+    similarities = {
+        name: similarity(found["trained"].numpy(), found["random"].numpy()) for name, found in weights.items()
+    }
+    return Explanation(
+        maps,
+        faithfulness_table(curves, similarities),
+        curve_table(curves),
+        importance_table(maps["effect"], maps["score"], beta),
+        influential_marks(maps["optimum"]),
+    )
+
+
+def _with_beta(
+    maps: xr.Dataset, explained: Explained, inputs: torch.Tensor
+) -> tuple[xr.Dataset, xr.DataArray | None]:
+    """Add the attention to the marks, where there is such a level."""
+    with torch.inference_mode():
+        found = [explained.beta(part) for part in inputs.split(SCORING_BATCH)]
+    if found[0] is None:
+        return maps, None
+    maps = maps.assign(beta=(("gene", "mark"), torch.cat(found).numpy()))
+    return maps, maps["beta"]
+
+
+def _log_completeness(method: str, weights: torch.Tensor, change: torch.Tensor) -> None:
+    """Say how far the weights of a gene are from adding up to what they explain, where they should."""
+    if method in ("integrated_gradients", "deeplift"):
+        missing = (weights.sum(dim=(1, 2)) - change).abs()
+        logger.info(
+            "%s: sums miss the change of the logit by %.2g (median), %.2g (largest)",
+            method,
+            missing.median(),
+            missing.max(),
+        )

@@ -1,0 +1,82 @@
+"""How much each mark matters, and which marks matter together: marks taken away whole, one and two at a time."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import torch
+import xarray as xr
+from torch import Tensor
+
+from chromattend.models.network import SCORING_BATCH
+
+
+@torch.inference_mode()
+def mark_effects(score: Callable[[Tensor], Tensor], inputs: Tensor, baseline: Tensor) -> np.ndarray:
+    """Return what marks add to the logit, alone and in pairs (DeepChrome, section 4.4, by occlusion).
+
+    Args:
+        score: logit of ON of transformed signal, shape (gene, bin, mark).
+        inputs: transformed signal, shape (gene, bin, mark).
+        baseline: no reads, transformed, shape (1, bin, mark).
+
+    Returns:
+        Shape (gene, mark, mark). On the diagonal f(x) - f(x without the mark); beside it the interaction of two marks,
+        f(x) - f(x without i) - f(x without j) + f(x without both): above 0 where they add more together than each
+        by itself.
+    """
+
+    def without(*marks: int) -> Tensor:
+        changed = inputs.clone()
+        for mark in marks:
+            changed[:, :, mark] = baseline[:, :, mark]
+        return torch.cat([score(part) for part in changed.split(SCORING_BATCH)])
+
+    number = inputs.shape[2]
+    whole, single = without(), [without(mark) for mark in range(number)]
+    effects = torch.empty(len(inputs), number, number)
+    for first in range(number):
+        effects[:, first, first] = whole - single[first]
+        for second in range(first):
+            both = whole - single[first] - single[second] + without(first, second)
+            effects[:, first, second] = effects[:, second, first] = both
+    return effects.numpy()
+
+
+def importance_table(effects: xr.DataArray, score: xr.DataArray, beta: xr.DataArray | None) -> pd.DataFrame:
+    """Average the effects of marks over genes.
+
+    Args:
+        effects: dims gene, mark, other; see `mark_effects`.
+        score: P(ON) by gene.
+        beta: dims gene, mark, or None.
+
+    Returns:
+        One row a pair of marks (a mark with itself for its own effect): mark, other, effect_on and effect_off (mean
+        over genes predicted ON and OFF), importance (mean of the absolute value over all), beta_on and beta_off
+        (mean attention to the mark; empty for pairs and where there is none).
+    """
+    on = score.values > 0.5
+
+    def mean(values: np.ndarray) -> float:
+        return float(values.mean()) if len(values) else float("nan")
+
+    rows = []
+    marks = effects["mark"].values
+    for first, mark in enumerate(marks):
+        for second, other in enumerate(marks[: first + 1]):
+            values = effects.values[:, first, second]
+            row = {
+                "mark": mark,
+                "other": other,
+                "effect_on": mean(values[on]),
+                "effect_off": mean(values[~on]),
+                "importance": mean(np.abs(values)),
+                "beta_on": np.nan,
+                "beta_off": np.nan,
+            }
+            if beta is not None and first == second:
+                weights = beta.sel(mark=mark).values
+                row |= {"beta_on": mean(weights[on]), "beta_off": mean(weights[~on])}
+            rows.append(row)
+    return pd.DataFrame(rows)

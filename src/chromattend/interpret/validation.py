@@ -1,0 +1,82 @@
+"""Whether a model looks where an independent mark lies: weights against the coverage of a mark that no model saw.
+
+AttentiveChrome, section 5.2 and table 3: H3K27ac marks active promoters as H3K4me3 does.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+LEVEL = 0.95
+RESAMPLES = 1000
+
+
+def correlate_maps(weights: np.ndarray, coverage: np.ndarray, *, seed: int = 1) -> dict[str, float]:
+    """Correlate weights with coverage over the bins, both averaged over genes, and gene by gene.
+
+    Args:
+        weights: of one mark, shape (gene, bin).
+        coverage: of the validation mark of the same genes, shape (gene, bin).
+        seed: of the bootstrap.
+
+    Returns:
+        genes; pearson of the means with its interval pearson_low and pearson_high (percentile bootstrap over genes);
+        spearman; shift_p, the share of all circular shifts of the weights whose |r| reaches that of no shift: bins
+        beside each other are alike, so that their number says little of how certain r is; gene_pearson, the median
+        of Pearson's r per gene. NaN where something does not vary.
+    """
+    found: dict[str, float] = {"genes": len(weights)}
+    names = ("pearson", "pearson_low", "pearson_high", "spearman", "shift_p", "gene_pearson")
+    found |= dict.fromkeys(names, float("nan"))
+    if not len(weights) or weights.shape[1] < 3:
+        return found
+    mean, target = weights.mean(axis=0, dtype=float), coverage.mean(axis=0, dtype=float)
+    found["pearson"] = float(_pearson(mean, target))
+    if np.isnan(found["pearson"]):
+        return found
+    found["spearman"] = float(stats.spearmanr(mean, target).statistic)
+    shifted = _pearson(np.stack([np.roll(mean, shift) for shift in range(len(mean))]), target)
+    found["shift_p"] = float((np.abs(shifted) >= abs(found["pearson"]) - 1e-12).mean())
+    if len(weights) > 1:
+        # How often each gene is drawn, so that all resamples are two products of matrices.
+        drawn = np.random.default_rng(seed).multinomial(len(weights), np.full(len(weights), 1 / len(weights)), RESAMPLES)
+        resampled = _pearson(drawn @ weights.astype(float), drawn @ coverage.astype(float))
+        tail = 100 * (1 - LEVEL) / 2
+        found["pearson_low"], found["pearson_high"] = map(float, np.nanpercentile(resampled, [tail, 100 - tail]))
+    each = _pearson(weights.astype(float), coverage.astype(float))
+    if not np.isnan(each).all():
+        found["gene_pearson"] = float(np.nanmedian(each))
+    return found
+
+
+def _pearson(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Return Pearson's r along the last axis; NaN where one of them is constant."""
+    # What rounding leaves of a constant is no variation.
+    varies = [np.ptp(values, axis=-1) > 1e-7 * np.abs(values).max(axis=-1) for values in (first, second)]
+    first, second = (values - values.mean(axis=-1, keepdims=True) for values in (first, second))
+    norm = np.sqrt((first**2).sum(axis=-1) * (second**2).sum(axis=-1))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(varies[0] & varies[1], (first * second).sum(axis=-1) / norm, np.nan)
+
+
+def validation_table(
+    maps: Mapping[tuple[str, str], np.ndarray], coverage: np.ndarray, marks: list[str]
+) -> pd.DataFrame:
+    """Correlate the maps of every method and mark with the validation mark.
+
+    Args:
+        maps: (method, `trained` or `random`, of weights) -> weights of chosen genes, shape (gene, mark, bin).
+        coverage: of the validation mark of the same genes, shape (gene, bin).
+        marks: names of the marks.
+
+    Returns:
+        One row a method, weights and mark, with the columns of `correlate_maps`.
+    """
+    rows = []
+    for (method, weights), values in maps.items():
+        for number, mark in enumerate(marks):
+            found = correlate_maps(values[:, number], coverage)
+            rows.append({"method": method, "weights": weights, "mark": mark, **found})
+    return pd.DataFrame(rows)
