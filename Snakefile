@@ -18,6 +18,7 @@ include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/pan.smk"
 include: "workflow/rules/transfer.smk"
 include: "workflow/rules/differential.smk"
+include: "workflow/rules/interpret.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/predict.smk"
 
@@ -35,4 +36,5 @@ rule all:
         PAN_EPIGENOME,
         TRANSFER,
         DIFFERENTIAL,
+        EXPLANATIONS,
         rules.predicted.input,

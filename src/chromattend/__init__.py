@@ -14,6 +14,7 @@ STAGE_VERSIONS = {
     "dataset": 2,
     "train": 2,
     "evaluate": 2,
+    "interpret": 1,
     "report": 2,
     "predict": 1,
 }

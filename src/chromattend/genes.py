@@ -4,13 +4,13 @@ import gzip
 import logging
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
 import pandas as pd
 
-from chromattend.errors import UserError
+from chromattend.errors import UserError, did_you_mean
 from chromattend.files import GZIP_ERRORS
 
 logger = logging.getLogger(__name__)
@@ -163,6 +163,36 @@ def read_gene_list(path: str | Path) -> set[str]:
     if not genes:
         raise UserError(f"{path}: names no gene; give one Ensembl gene id per line")
     return genes
+
+
+def find_genes(table: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    """Find genes by Ensembl id, with or without a version, or by symbol.
+
+    Args:
+        table: gene table.
+        names: in any case.
+
+    Returns:
+        Rows of the table in the order of the names, each gene once.
+
+    Raises:
+        UserError: a name is no gene of the table, or is the symbol of several.
+    """
+    ids, symbols = table["gene"].str.upper(), table["symbol"].str.upper()
+    rows = []
+    for name in names:
+        wanted = name.strip().upper()
+        found = table[(ids == re.sub(r"\.\d+$", "", wanted)) | (symbols == wanted)].drop_duplicates("gene")
+        if len(found) > 1:
+            raise UserError(f"gene {name!r}: is the symbol of {', '.join(found['gene'])}; give one of these ids")
+        if found.empty:
+            known = ids if wanted.startswith("ENSG") else symbols
+            raise UserError(
+                f"gene {name!r}: is none of the {len(set(ids)):,} genes of the study"
+                f"{did_you_mean(wanted, known.unique())}; correct or remove it"
+            )
+        rows.append(found)
+    return pd.concat(rows).drop_duplicates("gene") if rows else table.iloc[:0]
 
 
 def read_chrom_sizes(path: str | Path) -> dict[str, int]:

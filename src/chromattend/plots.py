@@ -16,6 +16,7 @@ from sklearn.metrics import roc_curve
 
 from chromattend.files import atomic
 from chromattend.models import REGISTRY
+from chromattend.signal import of_genes
 
 # Text stays text, so that figures are searchable and small; the salt and the missing date make the same figure
 # the same bytes.
@@ -128,7 +129,7 @@ def plot_comparisons(comparisons: pd.DataFrame) -> Figure:
     """
     models = list(dict.fromkeys([*comparisons["model"], *comparisons["other"]]))
     if not models:
-        return _sentence("Only one model was run; there is nothing to compare it with.")
+        return sentence("Only one model was run; there is nothing to compare it with.")
     difference = pd.DataFrame(np.nan, index=models, columns=models)
     text = pd.DataFrame("", index=models, columns=models)
     for row in comparisons.to_dict("records"):
@@ -166,7 +167,7 @@ def plot_comparisons(comparisons: pd.DataFrame) -> Figure:
     return figure
 
 
-def _sentence(text: str) -> Figure:
+def sentence(text: str) -> Figure:
     """Return a figure that says why there is none."""
     figure = Figure(figsize=(6, 1))
     figure.text(0.5, 0.5, text, ha="center", va="center", fontsize=10)
@@ -181,7 +182,7 @@ def plot_published(published: pd.DataFrame) -> Figure:
     """
     models = list(dict.fromkeys(published["model"]))
     if not models:
-        return _sentence("No AUC of these epigenomes and models is published.")
+        return sentence("No AUC of these epigenomes and models is published.")
     figure = Figure(figsize=(max(3.4 * len(models), 5), 3.9), layout="constrained")
     values = published[["auc", "reported"]].to_numpy()
     low, high = values.min() - 0.02, values.max() + 0.02
@@ -251,9 +252,8 @@ def plot_profile(dataset: xr.Dataset, validation: xr.Dataset | None = None) -> F
     marks = dataset["mark"].values.tolist()
     signals = {mark: dataset["counts"].sel(mark=mark).values for mark in marks}
     if validation is not None:
-        table = pd.DataFrame(validation["counts"].values, index=validation["gene"].values)
-        table = table[~table.index.duplicated()]
-        signals[f"{validation.attrs['mark']} (validation)"] = table.loc[dataset["gene"].values].to_numpy()
+        genes = dataset["gene"].values
+        signals[f"{validation.attrs['mark']} (validation)"] = of_genes(validation, genes)
     columns = 3
     rows = -(-len(signals) // columns)
     figure = Figure(figsize=(3.3 * columns, 2.5 * rows), layout="constrained")

@@ -58,7 +58,7 @@ class TrainingOptions:
 # an LSTM whose last states alone are classified learns slowly.
 _DEFAULT: dict[str, dict[str, Any]] = {
     "mlp": {"learning_rate": 1e-3},
-    "deepchrome": {"learning_rate": 2e-3},
+    "deepchrome": {"learning_rate": 1e-3},
     "lstm": {"learning_rate": 1e-3, "max_epochs": 60, "patience": 15},
 }
 

@@ -105,6 +105,22 @@ def _packed(counts: xr.DataArray, genes: np.ndarray, bins: Bins, attributes: Map
     return dataset.assign_attrs(attributes, program=f"chromattend {__version__}")
 
 
+def of_genes(signal: xr.Dataset, genes: np.ndarray) -> np.ndarray:
+    """Return the counts of one mark for chosen genes, shape (gene, bin).
+
+    Args:
+        signal: see `count_signal`; of a gene that stands twice the first row is taken.
+        genes: ids.
+    """
+    return signal["counts"].values[first_rows(signal, genes)]
+
+
+def first_rows(dataset: xr.Dataset, genes: Sequence[str] | np.ndarray) -> np.ndarray:
+    """Return the row of each gene in a dataset; of a gene that stands twice the first."""
+    rows = pd.Series(np.arange(dataset.sizes["gene"]), index=dataset["gene"].values)
+    return rows[~rows.index.duplicated()].loc[list(genes)].to_numpy()
+
+
 def join_marks(
     signals: Sequence[xr.Dataset], marks: Sequence[str]
 ) -> tuple[xr.DataArray, xr.DataArray | None, dict[str, object]]:

@@ -30,6 +30,7 @@ RESERVED_NAMES = (
     "transfer",
     "differential",
     "genes.tsv",
+    "named_genes.tsv",
     "split.tsv",
     "config.yaml",
     "report.html",

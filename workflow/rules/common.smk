@@ -16,6 +16,7 @@ os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [SOURCE, os.environ.ge
 
 from chromattend import STAGE_VERSIONS
 from chromattend.errors import UserError
+from chromattend.interpret import methods_of
 from chromattend.models import REGISTRY
 from chromattend.study import load_study
 from chromattend.protocols import resolve
@@ -99,6 +100,48 @@ def of_models(name):
 def of_all(name):
     """A file of every model of every epigenome."""
     return expand(f"<results>/{{epigenome}}/{{model}}/{name}", epigenome=STUDY.epigenomes, model=scored_models())
+
+
+# Attentive models whose attention is written, networks that are explained, and epigenomes whose explanations are
+# compared with the validation mark.
+INTERPRET = CONFIG["interpret"]
+ATTENTIVE = [model for model in CONFIG["models"] if REGISTRY[model].attention and INTERPRET["attention"] != "none"]
+EXPLAINED = [model for model in INTERPRET["models"] if model in CONFIG["models"]]
+VALIDATED = [
+    epigenome
+    for epigenome in STUDY.epigenomes
+    if EXPLAINED and CONFIG["validation_mark"] and STUDY.has_mark(epigenome, CONFIG["validation_mark"])
+]
+NOT_VALIDATED = {
+    epigenome: f"no {CONFIG['validation_mark'] or 'validation mark'} in the sample sheet"
+    for epigenome in STUDY.epigenomes
+    if epigenome not in VALIDATED
+}
+NAMED_EPIGENOMES = [
+    epigenome
+    for epigenome in STUDY.epigenomes
+    if not INTERPRET["named_epigenomes"] or epigenome in INTERPRET["named_epigenomes"]
+]
+NAMES_GENES = bool(ATTENTIVE and INTERPRET["named_genes"] and NAMED_EPIGENOMES)
+
+
+def of_explained(name):
+    """A file of every explained network of every epigenome."""
+    return expand(f"<results>/{{epigenome}}/{{model}}/{name}", epigenome=STUDY.epigenomes, model=EXPLAINED)
+
+
+def explain_options(wildcards):
+    """How a network is explained: all of the configuration that it depends on."""
+    optimization = INTERPRET["class_optimization"]
+    return {
+        "methods": methods_of(wildcards.model, INTERPRET["methods"]),
+        "genes": INTERPRET["genes"],
+        "seed": CONFIG["training"]["seed"],
+        "window": INTERPRET["occlusion_window"],
+        "penalty": optimization["penalty"],
+        "starts": optimization["starts"],
+        "optimiser_steps": optimization["steps"],
+    }
 
 
 def checkpoints(wildcards):

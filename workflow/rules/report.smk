@@ -10,6 +10,7 @@ REPORTED = [
     *(path for path in PAN_EPIGENOME if "/tables/" in path),
     *TRANSFER,
     *DIFFERENTIAL,
+    *EXPLANATIONS,
 ]
 
 

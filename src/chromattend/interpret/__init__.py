@@ -18,12 +18,14 @@ class Method:
         needs: what a network must have: `nothing` but gradients, `attention`, `relu` (rectified units, whose gradients
             the method changes) or `rules` (layers that DeepLIFT has a rule for, and only those).
         signed: whether weights below 0 speak for OFF.
+        complete: whether the weights of a gene add up to the change of the logit from no reads to its reads.
     """
 
     name: str
     title: str
     needs: str = "nothing"
     signed: bool = True
+    complete: bool = False
 
     def fits(self, spec: ModelSpec) -> bool:
         """Whether the method is defined for a model of the registry."""
@@ -44,8 +46,8 @@ METHODS = {
         Method("alpha", "Attention (alpha)", "attention", signed=False),
         Method("saliency", "Saliency", signed=False),
         Method("input_x_gradient", "Input x gradient"),
-        Method("integrated_gradients", "Integrated gradients"),
-        Method("deeplift", "DeepLIFT", "rules"),
+        Method("integrated_gradients", "Integrated gradients", complete=True),
+        Method("deeplift", "DeepLIFT", "rules", complete=True),
         Method("occlusion", "Occlusion"),
         Method("deconvolution", "Deconvolution", "relu"),
         Method("guided_backprop", "Guided backprop.", "relu"),
@@ -64,7 +66,5 @@ def methods_of(model: str, wanted: list[str] | None = None) -> list[str]:
         wanted: only these, if given.
     """
     return [
-        name
-        for name, method in METHODS.items()
-        if method.fits(REGISTRY[model]) and (wanted is None or name in wanted)
+        name for name, method in METHODS.items() if method.fits(REGISTRY[model]) and (wanted is None or name in wanted)
     ]

@@ -1,16 +1,19 @@
 """Attention of trained networks: how much each bin and each mark of a gene weighs."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
+import pandas as pd
 import torch
 import xarray as xr
 
 from chromattend.errors import UserError
 from chromattend.models import REGISTRY
+from chromattend.models.attention import Attention
 from chromattend.models.base import TrainedModel
 from chromattend.models.network import SCORING_BATCH, Network
+from chromattend.signal import first_rows
 
 logger = logging.getLogger(__name__)
 
@@ -52,15 +55,18 @@ def attention_maps(model: TrainedModel, dataset: xr.Dataset) -> xr.Dataset:
     network.eval()
     signal = torch.from_numpy(np.ascontiguousarray(network.contract.signal(dataset)))
     known = network.contract.context(dataset)
-    contexts = [()] * len(signal) if known is None else [(part,) for part in torch.from_numpy(known).split(SCORING_BATCH)]
+    contexts = (
+        [()] * len(signal) if known is None else [(part,) for part in torch.from_numpy(known).split(SCORING_BATCH)]
+    )
     marks = len(network.contract.marks)
     alphas, betas, logits = [], [], []
     for batch, context in zip(signal.split(SCORING_BATCH), contexts, strict=False):
-        found = [replicate.attend(network.transform(batch), *context) for replicate in network.replicates]
+        inputs = network.transform(batch)
+        found: list[Attention] = [replicate.attend(inputs, *context) for replicate in network.replicates]  # type: ignore[operator]
         alphas.append(torch.stack([part.alpha.expand(-1, marks, -1) for part in found]).mean(dim=0))
         logits.append(torch.stack([part.logit for part in found]).mean(dim=0))
         if found[0].beta is not None:
-            betas.append(torch.stack([part.beta for part in found]).mean(dim=0))
+            betas.append(torch.stack([part.beta for part in found if part.beta is not None]).mean(dim=0))
     variables = {
         "alpha": (("gene", "mark", "bin"), torch.cat(alphas).numpy(), {"long_name": "weight of each bin of a mark"}),
         "score": ("gene", torch.sigmoid(torch.cat(logits)).numpy(), {"long_name": "P(ON)"}),
@@ -108,3 +114,48 @@ def mean_maps(alpha: xr.DataArray, score: xr.DataArray) -> xr.DataArray:
     on = score.values > 0.5
     parts = [alpha.isel(gene=np.flatnonzero(chosen)).mean("gene") for chosen in (on, ~on)]
     return xr.concat(parts, "state").assign_coords(state=["ON", "OFF"])
+
+
+def beta_table(
+    attention: Mapping[tuple[str, str], xr.Dataset], datasets: Mapping[str, xr.Dataset], genes: pd.DataFrame
+) -> pd.DataFrame:
+    """Tabulate the attention to the marks of named genes.
+
+    Args:
+        attention: (epigenome, model) -> see `attention_maps`; those without beta are passed over.
+        datasets: epigenome -> see `chromattend.dataset.build_dataset`.
+        genes: gene table of the named genes.
+
+    Returns:
+        One row an epigenome, model, gene and mark: epigenome, model, gene, symbol, split, label, rpkm, score (P(ON)),
+        mark, beta. A gene without counts in an epigenome has no row there.
+    """
+    rows = []
+    for (epigenome, model), maps in attention.items():
+        if "beta" not in maps:
+            continue
+        dataset = datasets[epigenome]
+        for gene, symbol in zip(genes["gene"], genes["symbol"], strict=True):
+            if gene not in maps["gene"].values:
+                continue
+            found = maps.isel(gene=first_rows(maps, [gene])[0])
+            rpkm = dataset["rpkm"].values[first_rows(dataset, [gene])[0]]
+            for mark in maps["mark"].values:
+                rows.append(
+                    {
+                        "epigenome": epigenome,
+                        "model": model,
+                        "gene": gene,
+                        "symbol": symbol,
+                        "split": str(found["split"].item()),
+                        "label": int(found["label"]),
+                        "rpkm": float(rpkm),
+                        "score": float(found["score"]),
+                        "mark": str(mark),
+                        "beta": float(found["beta"].sel(mark=mark)),
+                    }
+                )
+    return pd.DataFrame(rows, columns=NAMED_GENES)
+
+
+NAMED_GENES = ["epigenome", "model", "gene", "symbol", "split", "label", "rpkm", "score", "mark", "beta"]

@@ -10,10 +10,11 @@ from torch import Tensor, nn
 
 from chromattend.errors import UserError
 from chromattend.interpret import METHODS
+from chromattend.models.attention import Attention
 from chromattend.models.network import SCORING_BATCH, Network
 
-# Of the pieces that integrated gradients begins with: 1/32768 of the line is left of 1/8.
-HALVINGS = 12
+# Of the pieces that integrated gradients begins with: 1/512 of the line is left of 1/4.
+HALVINGS = 7
 
 
 class Explained(nn.Module):
@@ -29,15 +30,15 @@ class Explained(nn.Module):
         """Return logits, shape (gene,), of inputs with shape (gene, bin, mark)."""
         return torch.stack([replicate(inputs) for replicate in self.replicates]).mean(dim=0)
 
-    def alpha(self, inputs: Tensor) -> Tensor:
-        """Return attention to the bins, shape (gene, bin, mark)."""
-        found = torch.stack([replicate.attend(inputs).alpha for replicate in self.replicates]).mean(dim=0)
-        return found.expand(-1, inputs.shape[2], -1).transpose(1, 2)
-
-    def beta(self, inputs: Tensor) -> Tensor | None:
-        """Return attention to the marks, shape (gene, mark), or None where the network has no such level."""
-        found = [replicate.attend(inputs).beta for replicate in self.replicates]
-        return None if found[0] is None else torch.stack(found).mean(dim=0)
+    def attend(self, inputs: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Return attention to the bins, shape (gene, bin, mark), and to the marks, (gene, mark) or None."""
+        found: list[Attention] = [replicate.attend(inputs) for replicate in self.replicates]  # type: ignore[operator]
+        alpha = torch.stack([part.alpha for part in found]).mean(dim=0)
+        betas = [part.beta for part in found if part.beta is not None]
+        return (
+            alpha.expand(-1, inputs.shape[2], -1).transpose(1, 2),
+            torch.stack(betas).mean(dim=0) if betas else None,
+        )
 
 
 def randomised(network: Network, seed: int = 0) -> Network:
@@ -88,18 +89,17 @@ def attribute(
     if method not in METHODS:
         raise UserError(f"{method}: is no method; choose one of {', '.join(METHODS)}")
     parts = [
-        _attribute(explained, part.clone(), baseline, method, window) for part in inputs.split(SCORING_BATCH)
+        _attribute(explained, part.clone().requires_grad_(), baseline, method, window)
+        for part in inputs.split(SCORING_BATCH)
     ]
     return torch.cat(parts).detach()
 
 
-def _attribute(
-    explained: Explained, inputs: Tensor, baseline: Tensor, method: str, window: int
-) -> Tensor:
+def _attribute(explained: Explained, inputs: Tensor, baseline: Tensor, method: str, window: int) -> Tensor:
     match method:
         case "alpha":
             with torch.inference_mode():
-                return explained.alpha(inputs)
+                return explained.attend(inputs)[0]
         case "saliency":
             return attr.Saliency(explained).attribute(inputs)
         case "input_x_gradient":
@@ -111,13 +111,16 @@ def _attribute(
             return attr.DeepLift(explained).attribute(inputs, baseline.expand_as(inputs).contiguous())
         case "occlusion":
             with torch.inference_mode():
-                return attr.Occlusion(explained).attribute(
-                    inputs,
-                    sliding_window_shapes=(window, 1),
-                    strides=(window, 1),
-                    baselines=baseline,
-                    perturbations_per_eval=max(1, SCORING_BATCH // len(inputs)),
-                ) / window
+                return (
+                    attr.Occlusion(explained).attribute(
+                        inputs,
+                        sliding_window_shapes=(window, 1),
+                        strides=(window, 1),
+                        baselines=baseline,
+                        perturbations_per_eval=max(1, SCORING_BATCH // len(inputs)),
+                    )
+                    / window
+                )
         case "deconvolution":
             return attr.Deconvolution(explained).attribute(inputs)
         case _:
@@ -125,13 +128,13 @@ def _attribute(
 
 
 def integrated_gradients(
-    explained: nn.Module, inputs: Tensor, baseline: Tensor, *, tolerance: float = 1e-3, pieces: int = 8, points: int = 8
+    explained: nn.Module, inputs: Tensor, baseline: Tensor, *, tolerance: float = 1e-3, pieces: int = 4, points: int = 8
 ) -> Tensor:
     """Integrate gradients along the line from the baseline until the weights of each gene add up to the logit's change.
 
-    Trained LSTMs can switch between two states within a millionth of the line, which no equal steps resolve. So the
-    line is cut into pieces, each is integrated by Gauss-Legendre quadrature, and those whose weights miss their part
-    of the change are halved: the integral over a line is the sum of those over its pieces.
+    Rectified networks have many kinks along the line, which equal steps resolve slowly. So the line is cut into pieces,
+    each is integrated by Gauss-Legendre quadrature, and those whose weights miss their part of the change are halved:
+    the integral over a line is the sum of those over its pieces.
 
     Args:
         explained: gives a value per example of inputs.
@@ -142,14 +145,15 @@ def integrated_gradients(
         points: of the quadrature in a piece.
 
     Returns:
-        Weights, shape (gene, bin, mark). A change that `HALVINGS` do not resolve is a jump: it is missing in the sum.
+        Weights, shape (gene, bin, mark). A piece that `HALVINGS` do not resolve is left out, and its change is missing
+        in the sum: trained LSTMs can jump between two states, where there is no gradient to integrate.
     """
     method = attr.IntegratedGradients(explained)
     line = (inputs - baseline).detach()
     total, missed = torch.zeros_like(line), torch.zeros(len(line))
     gene = torch.arange(len(inputs)).repeat_interleave(pieces)
     start, width = torch.arange(pieces).repeat(len(inputs)) / pieces, 1 / pieces
-    for halvings in range(HALVINGS + 1):
+    for _ in range(HALVINGS + 1):
         weights, missing = [], []
         for part, low in zip(gene.split(SCORING_BATCH), start.split(SCORING_BATCH), strict=True):
             low_end, high_end = (baseline + at[:, None, None] * line[part] for at in (low, low + width))
@@ -162,7 +166,7 @@ def integrated_gradients(
         # What is left of a gene's tolerance is shared by its pieces.
         number = torch.zeros(len(line)).index_add_(0, gene, torch.ones(len(gene)))
         allowed = (tolerance - missed).clamp_min(1e-6) / number.clamp_min(1)
-        done = (error <= allowed[gene]) | (halvings == HALVINGS)
+        done = error <= allowed[gene]
         total.index_add_(0, gene[done], torch.cat(weights)[done])
         missed.index_add_(0, gene[done], error[done])
         if done.all():

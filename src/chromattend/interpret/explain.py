@@ -10,12 +10,13 @@ import torch
 import xarray as xr
 
 from chromattend.errors import UserError
-from chromattend.interpret import methods_of
+from chromattend.interpret import METHODS, methods_of
 from chromattend.interpret.attention import described, network_of
 from chromattend.interpret.attribution import Explained, attribute, randomised
 from chromattend.interpret.class_optimization import STATES, class_optima, influential_marks
 from chromattend.interpret.faithfulness import curve_table, faithfulness_curves, faithfulness_table, similarity
 from chromattend.interpret.importance import importance_table, mark_effects
+from chromattend.models import REGISTRY
 from chromattend.models.base import TrainedModel
 from chromattend.models.network import SCORING_BATCH
 
@@ -51,9 +52,9 @@ class Explanation:
 
     Attributes:
         maps: one variable a method with dims weights (`trained`, or `random`: of the network without training), gene,
-            mark and bin; `optimum[state, mark, bin]` of class optimisation, in units of transformed signal above no
-            reads; `effect[gene, mark, other]`, see `mark_effects`; `score[gene]`, P(ON); and beta[gene, mark] where
-            the network has it.
+            mark and bin; `optimum[weights, state, mark, bin]` of class optimisation, in units of transformed signal
+            above no reads; `effect[gene, mark, other]`, see `mark_effects`; `score[gene]`, P(ON); and
+            `beta[gene, mark]` where the network has it.
         faithfulness: see `faithfulness_table`.
         curves: see `curve_table`.
         importance: see `importance_table`.
@@ -105,16 +106,21 @@ def explain(model: TrainedModel, dataset: xr.Dataset, options: ExplainOptions) -
 
     methods = methods_of(contract.model, list(options.methods))
     weights: dict[str, dict[str, torch.Tensor]] = {}
+    incomplete: dict[str, float] = {}
     for method in methods:
         weights[method] = {
             name: attribute(subject, inputs, baseline, method, window=options.window)
             for name, subject in subjects.items()
         }
         logger.info("%s: %s of %d genes", contract.model, method, len(inputs))
-        _log_completeness(method, weights[method]["trained"], logits - score(baseline).detach())
-    optima = class_optima(
-        score, baseline, highest, penalty=options.penalty, starts=options.starts, steps=options.optimiser_steps
-    )
+        if METHODS[method].complete:
+            incomplete[method] = incomplete_share(weights[method]["trained"], logits - score(baseline).detach())
+    optima = [
+        class_optima(
+            subject, baseline, highest, penalty=options.penalty, starts=options.starts, steps=options.optimiser_steps
+        )
+        for subject in subjects.values()
+    ]
     effects = mark_effects(score, inputs, baseline)
 
     variables = {
@@ -127,20 +133,22 @@ def explain(model: TrainedModel, dataset: xr.Dataset, options: ExplainOptions) -
     maps = described(
         {
             **variables,
-            "optimum": (("state", "mark", "bin"), optima.transpose(1, 2).numpy()),
+            "optimum": (("weights", "state", "mark", "bin"), torch.stack(optima).transpose(2, 3).numpy()),
             "effect": (("gene", "mark", "other"), effects),
             "score": ("gene", torch.sigmoid(logits).numpy(), {"long_name": "P(ON)"}),
         },
         chosen,
         model,
     ).assign_coords(weights=WEIGHTS, state=list(STATES), other=chosen["mark"].values)
-    beta = None
-    if "alpha" in methods:
-        maps, beta = _with_beta(maps, score, inputs)
+    if REGISTRY[contract.model].attention == "alpha_beta":
+        with torch.inference_mode():
+            marks = [score.attend(part)[1] for part in inputs.split(SCORING_BATCH)]
+        maps["beta"] = (("gene", "mark"), np.concatenate([part.numpy() for part in marks if part is not None]))
+    beta = maps.get("beta")
 
     # Where marks are weighed too, a bin weighs as much as both together.
     ranked = {name: found["trained"] for name, found in weights.items()}
-    if beta is not None:
+    if beta is not None and "alpha" in ranked:
         ranked["alpha"] = ranked["alpha"] * torch.from_numpy(beta.values)[:, None]
     curves = faithfulness_curves(score, inputs, baseline, ranked)
     similarities = {
@@ -148,32 +156,21 @@ def explain(model: TrainedModel, dataset: xr.Dataset, options: ExplainOptions) -
     }
     return Explanation(
         maps,
-        faithfulness_table(curves, similarities),
+        faithfulness_table(curves, similarities, incomplete),
         curve_table(curves),
         importance_table(maps["effect"], maps["score"], beta),
-        influential_marks(maps["optimum"]),
+        influential_marks(maps["optimum"].sel(weights="trained")),
     )
 
 
-def _with_beta(
-    maps: xr.Dataset, explained: Explained, inputs: torch.Tensor
-) -> tuple[xr.Dataset, xr.DataArray | None]:
-    """Add the attention to the marks, where there is such a level."""
-    with torch.inference_mode():
-        found = [explained.beta(part) for part in inputs.split(SCORING_BATCH)]
-    if found[0] is None:
-        return maps, None
-    maps = maps.assign(beta=(("gene", "mark"), torch.cat(found).numpy()))
-    return maps, maps["beta"]
+def incomplete_share(weights: torch.Tensor, change: torch.Tensor, tolerance: float = 1e-3) -> float:
+    """Return the share of genes whose weights do not add up to what they explain.
 
-
-def _log_completeness(method: str, weights: torch.Tensor, change: torch.Tensor) -> None:
-    """Say how far the weights of a gene are from adding up to what they explain, where they should."""
-    if method in ("integrated_gradients", "deeplift"):
-        missing = (weights.sum(dim=(1, 2)) - change).abs()
-        logger.info(
-            "%s: sums miss the change of the logit by %.2g (median), %.2g (largest)",
-            method,
-            missing.median(),
-            missing.max(),
-        )
+    Args:
+        weights: of a method whose weights should (integrated gradients, DeepLIFT), shape (gene, bin, mark).
+        change: f(inputs) - f(baseline), shape (gene,).
+        tolerance: how far the sum may be from it.
+    """
+    missing = (weights.sum(dim=(1, 2)) - change).abs()
+    logger.info("sums miss the change of the logit by %.2g (median), %.2g (largest)", missing.median(), missing.max())
+    return float((missing > tolerance).double().mean())

@@ -98,9 +98,7 @@ def similarity(trained: np.ndarray, untrained: np.ndarray) -> float:
     Returns:
         Mean of Spearman's rank correlation per gene; NaN where no gene has a map that varies.
     """
-    first, second = (
-        stats.rankdata(maps.reshape(len(maps), -1), axis=1) for maps in (trained, untrained)
-    )
+    first, second = (stats.rankdata(maps.reshape(len(maps), -1), axis=1) for maps in (trained, untrained))
     first, second = (ranks - ranks.mean(axis=1, keepdims=True) for ranks in (first, second))
     norm = np.sqrt((first**2).sum(axis=1) * (second**2).sum(axis=1))
     varies = norm > 0
@@ -115,17 +113,18 @@ def area(curves: np.ndarray) -> np.ndarray:
 
 
 def faithfulness_table(
-    curves: Mapping[tuple[str, str], np.ndarray], similarities: Mapping[str, float]
+    curves: Mapping[tuple[str, str], np.ndarray], similarities: Mapping[str, float], incomplete: Mapping[str, float]
 ) -> pd.DataFrame:
     """Compare every method with a random order of the bins.
 
     Args:
         curves: see `faithfulness_curves`.
         similarities: method -> see `similarity`.
+        incomplete: method -> share of genes whose weights do not add up, of the methods whose weights should.
 
     Returns:
         One row a method and measure: method, measure, genes, area (mean change of the logit over all shares), random
-        (the same of a random order), difference with its bootstrap interval low and high, similarity, and
+        (the same of a random order), difference with its bootstrap interval low and high, similarity, incomplete, and
         trustworthy: 1 if bins that the method puts first matter more than random ones, and its maps depend on what
         the model has learned (similarity up to 0.5); else 0.
     """
@@ -147,6 +146,7 @@ def faithfulness_table(
                 "low": low,
                 "high": high,
                 "similarity": similar,
+                "incomplete": incomplete.get(method, np.nan),
                 "trustworthy": int(low > 0 and not similar > SIMILAR),
             }
         )

@@ -7,7 +7,11 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 from scipy import stats
+
+from chromattend.interpret import CLASS_OPTIMIZATION, METHODS
+from chromattend.signal import first_rows, of_genes
 
 LEVEL = 0.95
 RESAMPLES = 1000
@@ -41,7 +45,9 @@ def correlate_maps(weights: np.ndarray, coverage: np.ndarray, *, seed: int = 1) 
     found["shift_p"] = float((np.abs(shifted) >= abs(found["pearson"]) - 1e-12).mean())
     if len(weights) > 1:
         # How often each gene is drawn, so that all resamples are two products of matrices.
-        drawn = np.random.default_rng(seed).multinomial(len(weights), np.full(len(weights), 1 / len(weights)), RESAMPLES)
+        drawn = np.random.default_rng(seed).multinomial(
+            len(weights), np.full(len(weights), 1 / len(weights)), RESAMPLES
+        )
         resampled = _pearson(drawn @ weights.astype(float), drawn @ coverage.astype(float))
         tail = 100 * (1 - LEVEL) / 2
         found["pearson_low"], found["pearson_high"] = map(float, np.nanpercentile(resampled, [tail, 100 - tail]))
@@ -61,22 +67,71 @@ def _pearson(first: np.ndarray, second: np.ndarray) -> np.ndarray:
         return np.where(varies[0] & varies[1], (first * second).sum(axis=-1) / norm, np.nan)
 
 
-def validation_table(
-    maps: Mapping[tuple[str, str], np.ndarray], coverage: np.ndarray, marks: list[str]
+def validate(
+    maps: xr.Dataset, dataset: xr.Dataset, signal: xr.Dataset, *, genes: str = "predicted_on", absolute: bool = False
 ) -> pd.DataFrame:
     """Correlate the maps of every method and mark with the validation mark.
 
     Args:
-        maps: (method, `trained` or `random`, of weights) -> weights of chosen genes, shape (gene, mark, bin).
-        coverage: of the validation mark of the same genes, shape (gene, bin).
-        marks: names of the marks.
+        maps: see `chromattend.interpret.explain.Explanation`.
+        dataset: of the same epigenome, see `chromattend.dataset.build_dataset`.
+        signal: of the validation mark, see `chromattend.signal.count_signal`.
+        genes: whether those are averaged that the model predicts ON (`predicted_on`) or that are ON (`true_on`): text
+            and caption of the paper's table 3 disagree.
+        absolute: whether signed weights are taken without their sign; the paper does not say.
 
     Returns:
-        One row a method, weights and mark, with the columns of `correlate_maps`.
+        One row a method, weights (`trained`, or `random`: of the network without training) and mark, with the columns
+        of `correlate_maps`. The method `signal` has the counts of the mark themselves in place of weights: what any
+        map that follows the reads would reach.
     """
-    rows = []
-    for (method, weights), values in maps.items():
-        for number, mark in enumerate(marks):
-            found = correlate_maps(values[:, number], coverage)
-            rows.append({"method": method, "weights": weights, "mark": mark, **found})
-    return pd.DataFrame(rows)
+    on = maps["score"].values > 0.5 if genes == "predicted_on" else maps["label"].values == 1
+    chosen = maps["gene"].values[on]
+    coverage = of_genes(signal, chosen)
+    counts = dataset["counts"].transpose("gene", "mark", "bin").values[first_rows(dataset, chosen)]
+    found: dict[tuple[str, str], np.ndarray] = {("signal", "none"): counts}
+    for weights in maps["weights"].values:
+        for method in METHODS:
+            if method in maps:
+                values = maps[method].sel(weights=weights).transpose("gene", "mark", "bin").values[on]
+                found[method, weights] = np.abs(values) if absolute and METHODS[method].signed else values
+        # One map for all genes.
+        optimum = maps["optimum"].sel(weights=weights, state="ON").transpose("mark", "bin").values
+        found[CLASS_OPTIMIZATION, weights] = np.broadcast_to(optimum, counts.shape)
+    return pd.DataFrame(
+        [
+            {"method": method, "weights": weights, "mark": mark, **correlate_maps(values[:, number], coverage)}
+            for (method, weights), values in found.items()
+            for number, mark in enumerate(maps["mark"].values)
+        ]
+    )
+
+
+def validation_table(
+    found: Mapping[tuple[str, str], pd.DataFrame], published: pd.DataFrame, skipped: Mapping[str, str]
+) -> pd.DataFrame:
+    """Put the validation of all epigenomes and models into one table, beside the published figures.
+
+    Args:
+        found: (epigenome, model) -> see `validate`.
+        published: columns epigenome, model, method, mark, pearson: AttentiveChrome, table 3.
+        skipped: epigenome -> why it could not be validated.
+
+    Returns:
+        Columns epigenome, model, those of `validate`, published (for trained weights) and note; a row with a note
+        alone for each epigenome that was skipped.
+    """
+    rows = [table.assign(epigenome=epigenome, model=model) for (epigenome, model), table in found.items()]
+    rows.append(pd.DataFrame([{"epigenome": name, "note": reason} for name, reason in skipped.items()]))
+    table = pd.concat(rows, ignore_index=True).reindex(columns=VALIDATION)
+    keys = ["epigenome", "model", "method", "mark"]
+    known = published.rename(columns={"pearson": "published"}).assign(weights="trained")
+    return table.drop(columns="published").merge(
+        known[[*keys, "weights", "published"]], how="left", on=[*keys, "weights"]
+    )[VALIDATION]
+
+
+VALIDATION = [
+    *("epigenome", "model", "method", "weights", "mark", "genes", "pearson", "pearson_low", "pearson_high"),
+    *("spearman", "shift_p", "gene_pearson", "published", "note"),
+]

@@ -73,10 +73,19 @@ REGISTRY = {
         _network("deepchrome", "DeepChrome", "DeepChrome", published="DeepChrome", relu=True),
         _network("lstm", "LSTM", "LSTM", published="LSTM"),
         _network("cnn_attn", "CNN-Attn", "CNNAttn", published="CNN-Attn", attention="alpha", relu=True),
-        _network("cnn_alpha_beta", "CNN-alpha,beta", "CNNAlphaBeta", published="CNN-alpha,beta", attention="alpha_beta", relu=True),
+        _network(
+            "cnn_alpha_beta",
+            "CNN-alpha,beta",
+            "CNNAlphaBeta",
+            published="CNN-alpha,beta",
+            attention="alpha_beta",
+            relu=True,
+        ),
         _network("lstm_attn", "LSTM-Attn", "LSTMAttn", published="LSTM-Attn", attention="alpha"),
         _network("lstm_alpha", "LSTM-alpha", "LSTMAlpha", published="LSTM-alpha", attention="alpha"),
-        _network("attentivechrome", "AttentiveChrome", "AttentiveChrome", published="AttentiveChrome", attention="alpha_beta"),
+        _network(
+            "attentivechrome", "AttentiveChrome", "AttentiveChrome", published="AttentiveChrome", attention="alpha_beta"
+        ),
         _network("pan_epigenome", "Pan-epigenome", "PanEpigenome", attention="alpha_beta", scope="pan_epigenome"),
         _network("deepdiff", "DeepDiff", "DeepDiff", attention="alpha_beta", scope="differential"),
     )

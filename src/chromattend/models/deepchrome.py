@@ -23,7 +23,7 @@ class DeepChrome(nn.Module):
         pool: int = 5,
         hidden1: int = 625,
         hidden2: int = 125,
-        dropout: float = 0.5,
+        dropout: float = 0.7,
     ) -> None:
         """Build the layers.
 
@@ -34,7 +34,7 @@ class DeepChrome(nn.Module):
             kernel: its width (bins).
             pool: width of the max-pooling (positions).
             hidden1, hidden2: units of the linear layers.
-            dropout: share of pooled features dropped in training.
+            dropout: share of pooled features dropped in training; the paper's is 0.5.
 
         Raises:
             ValueError: there are too few bins for the kernel and pooling.

@@ -1,0 +1,17 @@
+import itertools
+
+import pandas as pd
+
+from chromattend.files import read_netcdf, write_table
+from chromattend.interpret.attention import beta_table
+from chromattend.interpret.plots import plot_named_genes
+from chromattend.logs import logged
+from chromattend.plots import save
+
+with logged(snakemake.log[0]):
+    keys = itertools.product(snakemake.params.epigenomes, snakemake.params.models)
+    attention = dict(zip(keys, map(read_netcdf, snakemake.input.attention), strict=True))
+    datasets = dict(zip(snakemake.params.epigenomes, map(read_netcdf, snakemake.input.datasets), strict=True))
+    table = beta_table(attention, datasets, pd.read_csv(snakemake.input.named, sep="\t"))
+    write_table(table, snakemake.output.table, decimals=4)
+    save(plot_named_genes(table), snakemake.output.figure)

@@ -1,0 +1,11 @@
+from chromattend.errors import UserError
+from chromattend.files import write_table
+from chromattend.genes import find_genes, read_gene_table
+from chromattend.logs import logged
+
+with logged(snakemake.log[0]):
+    try:
+        found = find_genes(read_gene_table(snakemake.input[0]), snakemake.params.names)
+    except UserError as error:
+        raise UserError(f"key 'interpret.named_genes': {error}") from None
+    write_table(found, snakemake.output[0])

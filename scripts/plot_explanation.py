@@ -1,0 +1,12 @@
+import pandas as pd
+
+from chromattend.files import read_netcdf
+from chromattend.interpret.plots import plot_explanation, plot_faithfulness
+from chromattend.logs import logged
+from chromattend.plots import save, title
+
+with logged(snakemake.log[0]):
+    save(plot_explanation(read_netcdf(snakemake.input.maps)), snakemake.output.maps)
+    curves, table = (pd.read_csv(snakemake.input[name], sep="\t") for name in ("curves", "faithfulness"))
+    heading = f"{snakemake.wildcards.epigenome}: {title(snakemake.wildcards.model)}"
+    save(plot_faithfulness(curves, table, heading), snakemake.output.faithfulness)

@@ -1,0 +1,10 @@
+import pandas as pd
+
+from chromattend.interpret.plots import plot_importance, plot_interactions
+from chromattend.logs import logged
+from chromattend.plots import save
+
+with logged(snakemake.log[0]):
+    table, model = pd.read_csv(snakemake.input[0], sep="\t"), snakemake.wildcards.model
+    save(plot_importance(table, model, snakemake.params.groups), snakemake.output.importance)
+    save(plot_interactions(table, model), snakemake.output.interactions)

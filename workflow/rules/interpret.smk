@@ -1,0 +1,328 @@
+# Before any training, so that a name that is not there is found in the first minutes.
+rule named_genes:
+    input:
+        "<results>/genes.tsv",
+    output:
+        "<results>/named_genes.tsv",
+    log:
+        "<logs>/named_genes.log",
+    priority: 100
+    localrule: True
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        names=CONFIG["interpret"]["named_genes"],
+        version=STAGE_VERSIONS["interpret"],
+    script:
+        "../../scripts/named_genes.py"
+
+
+rule attend:
+    input:
+        dataset="<results>/{epigenome}/dataset.nc",
+        model="<results>/{epigenome}/{model}/model.ckpt",
+        named="<results>/named_genes.tsv",
+    output:
+        "<results>/{epigenome}/{model}/attention.nc",
+    log:
+        "<logs>/attend/{epigenome}/{model}.log",
+    benchmark:
+        "<benchmarks>/attend/{epigenome}/{model}.tsv"
+    conda:
+        ENVIRONMENT
+    threads: CONFIG["training"]["threads"]
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        genes=CONFIG["interpret"]["attention"],
+        version=STAGE_VERSIONS["interpret"],
+    script:
+        "../../scripts/attend.py"
+
+
+rule explain:
+    input:
+        dataset="<results>/{epigenome}/dataset.nc",
+        model="<results>/{epigenome}/{model}/model.ckpt",
+    output:
+        maps="<results>/{epigenome}/{model}/attribution.nc",
+        faithfulness="<results>/{epigenome}/{model}/faithfulness.tsv",
+        curves="<results>/{epigenome}/{model}/curves.tsv",
+        importance="<results>/{epigenome}/{model}/importance.tsv",
+        influence="<results>/{epigenome}/{model}/class_optimization.tsv",
+    log:
+        "<logs>/explain/{epigenome}/{model}.log",
+    benchmark:
+        "<benchmarks>/explain/{epigenome}/{model}.tsv"
+    conda:
+        ENVIRONMENT
+    threads: CONFIG["training"]["threads"]
+    resources:
+        mem_mb=6000,
+        runtime=480,
+    params:
+        options=explain_options,
+        version=STAGE_VERSIONS["interpret"],
+    script:
+        "../../scripts/explain.py"
+
+
+rule validate:
+    input:
+        dataset="<results>/{epigenome}/dataset.nc",
+        signal=validation_signal,
+        maps=expand("<results>/{{epigenome}}/{model}/attribution.nc", model=EXPLAINED),
+    output:
+        "<results>/{epigenome}/validation.tsv",
+    log:
+        "<logs>/validate/{epigenome}.log",
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        models=EXPLAINED,
+        genes=CONFIG["interpret"]["validation"]["genes"],
+        absolute=CONFIG["interpret"]["validation"]["absolute"],
+        version=STAGE_VERSIONS["interpret"],
+    script:
+        "../../scripts/validate.py"
+
+
+rule plot_attention:
+    input:
+        "<results>/{epigenome}/{model}/attention.nc",
+    output:
+        report(
+            "<results>/{epigenome}/figures/attention/{model}.svg",
+            caption="../report/attention.rst",
+            category="Explanations",
+            labels={"content": "Attention of ON and OFF genes", "epigenome": "{epigenome}", "model": "{model}"},
+        ),
+    log:
+        "<logs>/plot_attention/{epigenome}/{model}.log",
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        version=STAGE_VERSIONS["report"],
+    script:
+        "../../scripts/plot_attention.py"
+
+
+rule plot_explanation:
+    input:
+        maps="<results>/{epigenome}/{model}/attribution.nc",
+        faithfulness="<results>/{epigenome}/{model}/faithfulness.tsv",
+        curves="<results>/{epigenome}/{model}/curves.tsv",
+    output:
+        maps=report(
+            "<results>/{epigenome}/figures/explanation/{model}.svg",
+            caption="../report/explanation.rst",
+            category="Explanations",
+            labels={"content": "Maps of every method", "epigenome": "{epigenome}", "model": "{model}"},
+        ),
+        faithfulness=report(
+            "<results>/{epigenome}/figures/faithfulness/{model}.svg",
+            caption="../report/faithfulness.rst",
+            category="Explanations",
+            labels={"content": "Deletion and insertion", "epigenome": "{epigenome}", "model": "{model}"},
+        ),
+    log:
+        "<logs>/plot_explanation/{epigenome}/{model}.log",
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        version=STAGE_VERSIONS["report"],
+    script:
+        "../../scripts/plot_explanation.py"
+
+
+rule attention_table:
+    input:
+        datasets=expand("<results>/{epigenome}/dataset.nc", epigenome=NAMED_EPIGENOMES),
+        attention=expand("<results>/{epigenome}/{model}/attention.nc", epigenome=NAMED_EPIGENOMES, model=ATTENTIVE),
+        named="<results>/named_genes.tsv",
+    output:
+        table=report(
+            "<results>/tables/named_genes.tsv",
+            caption="../report/named_genes.rst",
+            category="Explanations",
+            labels={"content": "Marks that matter for named genes (table)", "epigenome": "all"},
+        ),
+        figure=report(
+            "<results>/figures/named_genes.svg",
+            caption="../report/named_genes.rst",
+            category="Explanations",
+            labels={"content": "Marks that matter for named genes", "epigenome": "all"},
+        ),
+    log:
+        "<logs>/attention_table.log",
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=20,
+    params:
+        epigenomes=NAMED_EPIGENOMES,
+        models=ATTENTIVE,
+        version=STAGE_VERSIONS["interpret"],
+    script:
+        "../../scripts/attention_table.py"
+
+
+rule explanation_tables:
+    input:
+        validation=expand("<results>/{epigenome}/validation.tsv", epigenome=VALIDATED),
+        published=workflow.source_path("../../resources/published_validation.tsv"),
+        faithfulness=of_explained("faithfulness.tsv"),
+        importance=of_explained("importance.tsv"),
+        influence=of_explained("class_optimization.tsv"),
+    output:
+        validation=report(
+            "<results>/tables/validation.tsv",
+            caption="../report/validation.rst",
+            category="Validation",
+            labels={"content": "Weights and the validation mark (table)", "epigenome": "all"},
+        ),
+        faithfulness=report(
+            "<results>/tables/faithfulness.tsv",
+            caption="../report/faithfulness_table.rst",
+            category="Explanations",
+            labels={"content": "Which explanation to trust (table)", "epigenome": "all"},
+        ),
+        importance=report(
+            "<results>/tables/importance.tsv",
+            caption="../report/importance.rst",
+            category="Explanations",
+            labels={"content": "Importance of marks and their pairs (table)", "epigenome": "all"},
+        ),
+        influence=report(
+            "<results>/tables/class_optimization.tsv",
+            caption="../report/class_optimization.rst",
+            category="Explanations",
+            labels={"content": "Marks that drive a class (table)", "epigenome": "all"},
+        ),
+    log:
+        "<logs>/explanation_tables.log",
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=20,
+    params:
+        epigenomes=list(STUDY.epigenomes),
+        validated=VALIDATED,
+        skipped=NOT_VALIDATED,
+        models=EXPLAINED,
+        version=STAGE_VERSIONS["interpret"],
+    script:
+        "../../scripts/explanation_tables.py"
+
+
+rule plot_validation:
+    input:
+        "<results>/tables/validation.tsv",
+    output:
+        report(
+            "<results>/figures/validation.svg",
+            caption="../report/validation.rst",
+            category="Validation",
+            labels={"content": "Weights and the validation mark", "epigenome": "all"},
+        ),
+    log:
+        "<logs>/plot_validation.log",
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        mark=CONFIG["interpret"]["validation"]["mark"],
+        validation_mark=CONFIG["validation_mark"],
+        version=STAGE_VERSIONS["report"],
+    script:
+        "../../scripts/plot_validation.py"
+
+
+rule plot_importance:
+    input:
+        "<results>/tables/importance.tsv",
+    output:
+        importance=report(
+            "<results>/figures/importance/{model}.svg",
+            caption="../report/importance.rst",
+            category="Explanations",
+            labels={"content": "Importance of marks", "epigenome": "all", "model": "{model}"},
+        ),
+        interactions=report(
+            "<results>/figures/interactions/{model}.svg",
+            caption="../report/interactions.rst",
+            category="Explanations",
+            labels={"content": "Interactions of marks", "epigenome": "all", "model": "{model}"},
+        ),
+    log:
+        "<logs>/plot_importance/{model}.log",
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        groups={epigenome.id: [epigenome.group, epigenome.colour] for epigenome in STUDY.epigenomes.values()},
+        version=STAGE_VERSIONS["report"],
+    script:
+        "../../scripts/plot_importance.py"
+
+
+def explanations_of(epigenomes):
+    """Figures of explanations of single epigenomes."""
+    figures = expand("<results>/{epigenome}/figures/attention/{model}.svg", epigenome=epigenomes, model=ATTENTIVE)
+    return figures + expand(
+        "<results>/{epigenome}/figures/{kind}/{model}.svg",
+        epigenome=epigenomes,
+        kind=["explanation", "faithfulness"],
+        model=EXPLAINED,
+    )
+
+
+EXPLANATIONS = [
+    *explanations_of(STUDY.epigenomes),
+    *(["<results>/tables/named_genes.tsv", "<results>/figures/named_genes.svg"] if NAMES_GENES else []),
+    *(
+        [
+            *expand(
+                "<results>/tables/{table}.tsv",
+                table=["validation", "faithfulness", "importance", "class_optimization"],
+            ),
+            "<results>/figures/validation.svg",
+            *expand("<results>/figures/{kind}/{model}.svg", kind=["importance", "interactions"], model=EXPLAINED),
+        ]
+        if EXPLAINED
+        else []
+    ),
+]
+
+
+rule interpret:
+    input:
+        EXPLANATIONS,
+    localrule: True
