@@ -145,15 +145,15 @@ def integrated_gradients(
         points: of the quadrature in a piece.
 
     Returns:
-        Weights, shape (gene, bin, mark). A piece that `HALVINGS` do not resolve is left out, and its change is missing
-        in the sum: trained LSTMs can jump between two states, where there is no gradient to integrate.
+        Weights, shape (gene, bin, mark). Trained LSTMs can jump between two states, where there is no gradient to
+        integrate: the change in a piece with a jump is missing in the sum.
     """
     method = attr.IntegratedGradients(explained)
     line = (inputs - baseline).detach()
     total, missed = torch.zeros_like(line), torch.zeros(len(line))
     gene = torch.arange(len(inputs)).repeat_interleave(pieces)
     start, width = torch.arange(pieces).repeat(len(inputs)) / pieces, 1 / pieces
-    for _ in range(HALVINGS + 1):
+    for halvings in range(HALVINGS + 1):
         weights, missing = [], []
         for part, low in zip(gene.split(SCORING_BATCH), start.split(SCORING_BATCH), strict=True):
             low_end, high_end = (baseline + at[:, None, None] * line[part] for at in (low, low + width))
@@ -161,13 +161,17 @@ def integrated_gradients(
                 high_end, low_end, n_steps=points, internal_batch_size=len(part), return_convergence_delta=True
             )
             weights.append(found[0].float())
-            missing.append(found[1].abs().float())
-        error = torch.cat(missing)
+            missing.append(found[1].float())
+        pieces_weights, delta = torch.cat(weights), torch.cat(missing)
+        error = delta.abs()
         # What is left of a gene's tolerance is shared by its pieces.
         number = torch.zeros(len(line)).index_add_(0, gene, torch.ones(len(gene)))
         allowed = (tolerance - missed).clamp_min(1e-6) / number.clamp_min(1)
         done = error <= allowed[gene]
-        total.index_add_(0, gene[done], torch.cat(weights)[done])
+        if halvings == HALVINGS:
+            # A kink misses a part of the change in its piece, a jump all of it.
+            done = error <= (pieces_weights.sum(dim=(1, 2)) - delta).abs() / 2
+        total.index_add_(0, gene[done], pieces_weights[done])
         missed.index_add_(0, gene[done], error[done])
         if done.all():
             break
