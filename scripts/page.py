@@ -4,10 +4,14 @@ import pandas as pd
 
 from chromattend.files import read_json, read_netcdf
 from chromattend.logs import logged
-from chromattend.report import write_page
+from chromattend.report import Validation, write_page
 
 with logged(snakemake.log[0]):
     signals = [*snakemake.input.signals, *snakemake.input.validation]
+    validation = None
+    if path := snakemake.input.explanations:
+        table = pd.read_csv(path, sep="\t")
+        validation = Validation(snakemake.params.mark, snakemake.params.validation_mark, table)
     write_page(
         snakemake.output[0],
         name=snakemake.params.name,
@@ -17,5 +21,7 @@ with logged(snakemake.log[0]):
         metrics=dict(zip(snakemake.params.models, map(read_json, snakemake.input.metrics), strict=True)),
         comparisons=pd.read_csv(snakemake.input.comparisons, sep="\t"),
         figures={name: Path(snakemake.input[name]) for name in ("roc", "calibration", "profile")},
+        attention=[Path(path) for path in snakemake.input.attention],
+        validation=validation,
         command=snakemake.params.command,
     )

@@ -1,15 +1,18 @@
 import pandas as pd
 
 from chromattend.files import read_netcdf, write_table
-from chromattend.interpret.validation import validate
+from chromattend.interpret.validation import unvalidated, validate, validation_table
 from chromattend.logs import logged
 
 with logged(snakemake.log[0]):
-    dataset, signal = read_netcdf(snakemake.input.dataset), read_netcdf(snakemake.input.signal[0])
-    found = {
-        model: validate(
-            read_netcdf(path), dataset, signal, genes=snakemake.params.genes, absolute=snakemake.params.absolute
-        )
-        for model, path in zip(snakemake.params.models, snakemake.input.maps, strict=True)
-    }
-    write_table(pd.concat(found, names=["model"]).reset_index("model"), snakemake.output[0])
+    epigenome, params = snakemake.wildcards.epigenome, snakemake.params
+    if snakemake.input.signal:
+        dataset, signal = read_netcdf(snakemake.input.dataset), read_netcdf(snakemake.input.signal[0])
+        found = {
+            model: validate(read_netcdf(path), dataset, signal, genes=params.genes, absolute=params.absolute)
+            for model, path in zip(params.models, snakemake.input.maps, strict=True)
+        }
+        table = validation_table(epigenome, found, pd.read_csv(snakemake.input.published, sep="\t"))
+    else:
+        table = unvalidated(epigenome, params.validation_mark)
+    write_table(table, snakemake.output[0])

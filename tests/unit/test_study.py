@@ -508,9 +508,11 @@ def test_the_study_of_the_repository_is_valid(repository: Path) -> None:
     assert study.config["genes"]["mode"] == "reproduction"
 
 
-def test_the_study_spells_out_defaults_but_for_the_gene_mode_and_all_models(repository: Path) -> None:
+def test_the_study_spells_out_defaults_but_for_the_gene_mode_all_models_and_named_genes(repository: Path) -> None:
     config = yaml.safe_load((repository / "config/config.yaml").read_text())
     config["genes"].pop("mode")
+    assert all(gene.startswith("ENSG") for gene in config["interpret"].pop("named_genes"))
+    assert config["interpret"].pop("named_epigenomes") == ["E003", "E116", "E123"]
     assert config.pop("models") == schema("config")["properties"]["models"]["items"]["enum"]
     defaults = {path: part["default"] for path, part in keys(schema("config")) if "default" in part}
     spelled = {path: value for path, value in leaves(config) if value != {}}

@@ -102,21 +102,10 @@ def of_all(name):
     return expand(f"<results>/{{epigenome}}/{{model}}/{name}", epigenome=STUDY.epigenomes, model=scored_models())
 
 
-# Attentive models whose attention is written, networks that are explained, and epigenomes whose explanations are
-# compared with the validation mark.
+# Attentive models whose attention is written, and networks that are explained.
 INTERPRET = CONFIG["interpret"]
 ATTENTIVE = [model for model in CONFIG["models"] if REGISTRY[model].attention and INTERPRET["attention"] != "none"]
 EXPLAINED = [model for model in INTERPRET["models"] if model in CONFIG["models"]]
-VALIDATED = [
-    epigenome
-    for epigenome in STUDY.epigenomes
-    if EXPLAINED and CONFIG["validation_mark"] and STUDY.has_mark(epigenome, CONFIG["validation_mark"])
-]
-NOT_VALIDATED = {
-    epigenome: f"no {CONFIG['validation_mark'] or 'validation mark'} in the sample sheet"
-    for epigenome in STUDY.epigenomes
-    if epigenome not in VALIDATED
-}
 NAMED_EPIGENOMES = [
     epigenome
     for epigenome in STUDY.epigenomes

@@ -77,6 +77,7 @@ rule validate:
         dataset="<results>/{epigenome}/dataset.nc",
         signal=validation_signal,
         maps=expand("<results>/{{epigenome}}/{model}/attribution.nc", model=EXPLAINED),
+        published=workflow.source_path("../../resources/published_validation.tsv"),
     output:
         "<results>/{epigenome}/validation.tsv",
     log:
@@ -89,6 +90,7 @@ rule validate:
         runtime=30,
     params:
         models=EXPLAINED,
+        validation_mark=CONFIG["validation_mark"],
         genes=CONFIG["interpret"]["validation"]["genes"],
         absolute=CONFIG["interpret"]["validation"]["absolute"],
         version=STAGE_VERSIONS["interpret"],
@@ -188,8 +190,7 @@ rule attention_table:
 
 rule explanation_tables:
     input:
-        validation=expand("<results>/{epigenome}/validation.tsv", epigenome=VALIDATED),
-        published=workflow.source_path("../../resources/published_validation.tsv"),
+        validation=expand("<results>/{epigenome}/validation.tsv", epigenome=STUDY.epigenomes),
         faithfulness=of_explained("faithfulness.tsv"),
         importance=of_explained("importance.tsv"),
         influence=of_explained("class_optimization.tsv"),
@@ -228,8 +229,6 @@ rule explanation_tables:
         runtime=20,
     params:
         epigenomes=list(STUDY.epigenomes),
-        validated=VALIDATED,
-        skipped=NOT_VALIDATED,
         models=EXPLAINED,
         version=STAGE_VERSIONS["interpret"],
     script:

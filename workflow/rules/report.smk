@@ -49,6 +49,8 @@ rule page:
         roc="<results>/{epigenome}/figures/roc.svg",
         calibration="<results>/{epigenome}/figures/calibration.svg",
         profile="<results>/{epigenome}/figures/profile.svg",
+        attention=expand("<results>/{{epigenome}}/figures/attention/{model}.svg", model=ATTENTIVE),
+        explanations="<results>/{epigenome}/validation.tsv" if EXPLAINED else [],
     output:
         "<results>/{epigenome}/report.html",
     log:
@@ -63,6 +65,8 @@ rule page:
         name=lambda wildcards: STUDY.epigenomes[wildcards.epigenome].name,
         group=lambda wildcards: STUDY.epigenomes[wildcards.epigenome].group,
         command=lambda wildcards, output: command_for(output[0]),
+        mark=CONFIG["interpret"]["validation"]["mark"],
+        validation_mark=CONFIG["validation_mark"],
         models=scored_models(),
         version=STAGE_VERSIONS["report"],
     script:

@@ -4,6 +4,8 @@ A network is explained behind its transform: as a function from what its layers 
 at all are the baseline that differences start from.
 """
 
+import warnings
+
 import torch
 from captum import attr
 from torch import Tensor, nn
@@ -13,6 +15,9 @@ from chromattend.interpret import METHODS
 from chromattend.models.attention import Attention
 from chromattend.models.network import SCORING_BATCH, Network
 
+# Captum says each time that it sets its hooks, and removes them; DeepLIFT's max-unpooling adds each value once.
+warnings.filterwarnings("ignore", "Setting .*hooks", UserWarning)
+warnings.filterwarnings("ignore", "max_unpooling2d_forward_out does not have a deterministic", UserWarning)
 # Of the pieces that integrated gradients begins with: 1/512 of the line is left of 1/4.
 HALVINGS = 7
 

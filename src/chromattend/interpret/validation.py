@@ -4,6 +4,7 @@ AttentiveChrome, section 5.2 and table 3: H3K27ac marks active promoters as H3K4
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -107,28 +108,32 @@ def validate(
     )
 
 
-def validation_table(
-    found: Mapping[tuple[str, str], pd.DataFrame], published: pd.DataFrame, skipped: Mapping[str, str]
-) -> pd.DataFrame:
-    """Put the validation of all epigenomes and models into one table, beside the published figures.
+def validation_table(epigenome: str, found: Mapping[str, pd.DataFrame], published: pd.DataFrame) -> pd.DataFrame:
+    """Put the validation of all models of an epigenome into one table, beside the published figures.
 
     Args:
-        found: (epigenome, model) -> see `validate`.
+        epigenome: its name.
+        found: model -> see `validate`.
         published: columns epigenome, model, method, mark, pearson: AttentiveChrome, table 3.
-        skipped: epigenome -> why it could not be validated.
 
     Returns:
-        Columns epigenome, model, those of `validate`, published (for trained weights) and note; a row with a note
-        alone for each epigenome that was skipped.
+        Columns epigenome, model, those of `validate`, published (for trained weights) and note (empty).
     """
-    rows = [table.assign(epigenome=epigenome, model=model) for (epigenome, model), table in found.items()]
-    rows.append(pd.DataFrame([{"epigenome": name, "note": reason} for name, reason in skipped.items()]))
-    table = pd.concat(rows, ignore_index=True).reindex(columns=VALIDATION)
-    keys = ["epigenome", "model", "method", "mark"]
-    known = published.rename(columns={"pearson": "published"}).assign(weights="trained")
-    return table.drop(columns="published").merge(
-        known[[*keys, "weights", "published"]], how="left", on=[*keys, "weights"]
-    )[VALIDATION]
+    known = published.set_index(["epigenome", "model", "method", "mark"])["pearson"].to_dict()
+    rows: list[dict[str, Any]] = []
+    for model, table in found.items():
+        for row in table.to_dict("records"):
+            value = known.get((epigenome, model, row["method"], row["mark"]))
+            rows.append({str(name): cell for name, cell in row.items()} | {"epigenome": epigenome, "model": model})
+            if row["weights"] == "trained":
+                rows[-1]["published"] = value
+    return pd.DataFrame(rows, columns=VALIDATION)
+
+
+def unvalidated(epigenome: str, mark: str | None) -> pd.DataFrame:
+    """Return the table of an epigenome without the validation mark: one row, whose note says so."""
+    note = f"no {mark} in the sample sheet" if mark else "no validation mark in the configuration"
+    return pd.DataFrame([{"epigenome": epigenome, "note": note}], columns=VALIDATION)
 
 
 VALIDATION = [

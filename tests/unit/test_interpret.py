@@ -1,0 +1,537 @@
+"""Explanations against what is known of simple functions, and their sum rules on every network."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+import xarray as xr
+from builders import MARKS, MODELS, NETWORKS, SMALL, quick, synthetic_dataset
+from scipy import stats
+from torch import Tensor, nn
+
+from chromattend.errors import UserError
+from chromattend.genes import find_genes
+from chromattend.interpret import METHODS, methods_of
+from chromattend.interpret.attention import attention_maps, beta_table, mean_maps, select_genes
+from chromattend.interpret.attribution import Explained, attribute, integrated_gradients, randomised
+from chromattend.interpret.class_optimization import class_optima, influential_marks, optimise_input
+from chromattend.interpret.explain import ExplainOptions, explain, sample_genes
+from chromattend.interpret.faithfulness import (
+    SHARES,
+    area,
+    faithfulness_curves,
+    faithfulness_table,
+    order_of,
+    similarity,
+)
+from chromattend.interpret.importance import importance_table, mark_effects
+from chromattend.interpret.validation import correlate_maps, unvalidated, validate, validation_table
+from chromattend.models import REGISTRY
+from chromattend.models.base import Contract
+from chromattend.models.network import Network
+from chromattend.pan import join_epigenomes
+from chromattend.protocols import TrainingOptions
+from chromattend.training import train
+
+ATTENTIVE = [name for name in MODELS if REGISTRY[name].attention]
+PUBLISHED = pd.DataFrame(
+    [("E003", "deepchrome", "saliency", "H3K4me3", 0.1822)], columns=["epigenome", "model", "method", "mark", "pearson"]
+)
+
+
+@pytest.fixture(scope="module")
+def dataset() -> xr.Dataset:
+    return synthetic_dataset()
+
+
+def network(name: str, dataset: xr.Dataset, seed: int = 0, replicates: int = 1) -> Network:
+    """A network of random weights, larger than those that training starts from, so that it is far from linear."""
+    torch.manual_seed(seed)
+    found = Network(Contract.of(name, dataset, "depth"), SMALL.get(name, {}), replicates)
+    found.transform.fit(torch.from_numpy(found.contract.signal(dataset)))
+    for parameter in found.parameters():
+        parameter.data *= 2
+    return found.eval()
+
+
+def prepared(model: Network, dataset: xr.Dataset, genes: int = 12) -> tuple[Explained, Tensor, Tensor]:
+    signal = torch.from_numpy(model.contract.signal(dataset))[:genes]
+    with torch.no_grad():
+        return Explained(model), model.transform(signal), model.transform(torch.zeros_like(signal[:1]))
+
+
+class Additive(nn.Module):
+    """A weighted sum of all cells, as a model that explanations can be checked against."""
+
+    def __init__(self, bins: int = 20, marks: int = 5, seed: int = 0) -> None:
+        super().__init__()
+        self.weight = torch.randn(bins, marks, generator=torch.Generator().manual_seed(seed))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return (inputs * self.weight).sum(dim=(1, 2)) + 0.3
+
+
+def random_inputs(genes: int = 8, seed: int = 1) -> tuple[Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.rand(genes, 20, 5, generator=generator), torch.full((1, 20, 5), -0.2)
+
+
+# Sum rules
+
+
+@pytest.mark.parametrize("replicates", [1, 2])
+@pytest.mark.parametrize("name", ATTENTIVE)
+def test_attention_sums_to_one(name: str, replicates: int, dataset: xr.Dataset) -> None:
+    maps = attention_maps(network(name, dataset, replicates=replicates), dataset)
+    assert maps["alpha"].dims == ("gene", "mark", "bin")
+    assert maps["alpha"].shape == (640, 5, 20)
+    assert maps["alpha"].sum("bin").values == pytest.approx(1, abs=1e-5)
+    assert (maps["alpha"] >= 0).all()
+    assert ("beta" in maps) == (REGISTRY[name].attention == "alpha_beta")
+    if "beta" in maps:
+        assert maps["beta"].sum("mark").values == pytest.approx(1, abs=1e-5)
+    assert maps["mark"].values.tolist() == MARKS
+    assert maps["bin"].values.tolist() == dataset["bin"].values.tolist()
+
+
+def test_attention_goes_with_the_scores_of_the_same_network(dataset: xr.Dataset) -> None:
+    model = network("attentivechrome", dataset, replicates=2)
+    maps = attention_maps(model, dataset)
+    assert maps["score"].values == pytest.approx(model.score(model.contract.signal(dataset)), abs=1e-6)
+
+
+def test_a_pan_epigenome_network_attends_by_epigenome() -> None:
+    first, second = (synthetic_dataset(epigenome=name, seed=seed) for name, seed in (("A", 1), ("B", 2)))
+    options = TrainingOptions(max_epochs=1, accelerator="cpu", warmup=0)
+    model, _ = train("pan_epigenome", join_epigenomes([("A", first), ("B", second)]), {}, options)
+    as_a, as_b = (attention_maps(model, first.assign_attrs(epigenome=name)) for name in "AB")
+    assert as_a["alpha"].equals(as_b["alpha"])
+    assert not np.allclose(as_a["beta"], as_b["beta"])
+
+
+COMPLETE = [(name, method) for name in NETWORKS for method in methods_of(name) if METHODS[method].complete]
+
+
+@pytest.mark.parametrize(("name", "method"), COMPLETE)
+def test_weights_add_up_to_the_change_of_the_logit(name: str, method: str, dataset: xr.Dataset) -> None:
+    explained, inputs, baseline = prepared(network(name, dataset), dataset)
+    with torch.no_grad():
+        change = explained(inputs) - explained(baseline)
+    assert change.abs().max() > 0.05
+    found = attribute(explained, inputs, baseline, method)
+    assert found.sum(dim=(1, 2)).numpy() == pytest.approx(change.numpy(), abs=1e-3)
+
+
+def test_a_jump_is_left_out_of_integrated_gradients_and_does_not_spoil_the_rest() -> None:
+    class Jumping(Additive):
+        def forward(self, inputs: Tensor) -> Tensor:
+            # A step of 5 within a ten-thousandth of the line, and its steep gradient there.
+            return super().forward(inputs) + 5 * torch.sigmoid(1e6 * (inputs[:, 0, 0] - 0.1))
+
+    inputs, baseline = random_inputs()
+    inputs[:, 0, 0] = 0.9
+    model = Jumping()
+    found = integrated_gradients(model, inputs, baseline)
+    # Everywhere else the weights are those of the sum.
+    expected = (inputs - baseline) * model.weight
+    assert found[:, 1:].numpy() == pytest.approx(expected[:, 1:].numpy(), abs=0.02)
+    assert found[:, 0, 0].abs().max() < 6
+
+
+# Methods
+
+
+@pytest.mark.parametrize("method", ["input_x_gradient", "integrated_gradients", "occlusion"])
+def test_methods_give_the_terms_of_a_sum(method: str) -> None:
+    inputs, baseline = random_inputs()
+    model = Additive()
+    terms = (inputs - baseline) * model.weight
+    found = attribute(model, inputs, baseline, method, window=1)
+    assert found.numpy() == pytest.approx(terms.numpy(), abs=1e-5)
+
+
+def test_occlusion_shares_what_a_window_adds_among_its_bins() -> None:
+    inputs, baseline = random_inputs()
+    model = Additive()
+    terms = ((inputs - baseline) * model.weight).unfold(1, 5, 5).mean(dim=-1)
+    found = attribute(model, inputs, baseline, "occlusion", window=5)
+    assert found[:, ::5].numpy() == pytest.approx(terms.numpy(), abs=1e-5)
+    assert torch.equal(found[:, ::5], found[:, 4::5])
+
+
+def test_saliency_is_the_size_of_the_gradient() -> None:
+    inputs, baseline = random_inputs()
+    model = Additive()
+    found = attribute(model, inputs, baseline, "saliency")
+    assert found.numpy() == pytest.approx(np.broadcast_to(model.weight.abs().numpy(), found.shape), abs=1e-6)
+
+
+def test_guided_backpropagation_keeps_what_raises_rectified_units() -> None:
+    class Rectified(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.relu = nn.ReLU()
+
+        def forward(self, inputs: Tensor) -> Tensor:
+            units = self.relu(inputs[:, 0])
+            return units[:, 0] - units[:, 1]
+
+    inputs, baseline = torch.full((1, 1, 2), 1.0), torch.zeros(1, 1, 2)
+    assert attribute(Rectified(), inputs, baseline, "guided_backprop").flatten().tolist() == [1.0, 0.0]
+    # Deconvolution looks at the gradient alone, not at the unit's input.
+    assert attribute(Rectified(), -inputs, baseline, "deconvolution").flatten().tolist() == [1.0, 0.0]
+    assert attribute(Rectified(), -inputs, baseline, "guided_backprop").flatten().tolist() == [0.0, 0.0]
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_every_method_of_a_network_gives_finite_weights_that_are_not_all_alike(name: str, dataset: xr.Dataset) -> None:
+    explained, inputs, baseline = prepared(network(name, dataset, replicates=2), dataset, genes=6)
+    for method in methods_of(name):
+        found = attribute(explained, inputs, baseline, method)
+        assert found.shape == inputs.shape, method
+        assert torch.isfinite(found).all(), method
+        assert found.std() > 0, method
+        assert not found.requires_grad
+
+
+def test_methods_are_those_that_a_network_has_layers_for() -> None:
+    assert "alpha" not in methods_of("deepchrome")
+    assert "deeplift" in methods_of("deepchrome")
+    assert methods_of("attentivechrome") == [
+        "alpha", "saliency", "input_x_gradient", "integrated_gradients", "occlusion",
+    ]  # fmt: skip
+    assert methods_of("cnn_alpha_beta", ["deconvolution", "alpha", "deeplift"]) == ["alpha", "deconvolution"]
+    assert methods_of("random_forest") == []
+
+
+def test_an_unknown_method_is_named() -> None:
+    with pytest.raises(UserError, match="grad_cam: is no method; choose one of alpha, saliency"):
+        attribute(Additive(), *random_inputs(), "grad_cam")
+
+
+def test_an_untrained_network_is_another_one_and_leaves_everything_as_it_was(dataset: xr.Dataset) -> None:
+    model = network("deepchrome", dataset)
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    state = torch.random.get_rng_state()
+    other = randomised(model, seed=3)
+    assert torch.equal(torch.random.get_rng_state(), state)
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
+    assert other.transform is model.transform
+    assert not torch.equal(other.replicates[0].output.weight, model.replicates[0].output.weight)
+    again = randomised(model, seed=3)
+    assert torch.equal(other.replicates[0].output.weight, again.replicates[0].output.weight)
+
+
+# Class optimisation
+
+
+def test_class_optimisation_of_a_linear_model_is_its_closed_form() -> None:
+    weight = Additive(seed=4).weight * 0.02
+    upper = torch.full((20, 5), 1.5)
+    for penalty in (0.009, 0.05):
+        found = optimise_input(lambda x: (x * weight).sum(dim=(1, 2)), upper, penalty=penalty)
+        # d/dX (w X - lambda X^2) = 0 at X = w / (2 lambda), within the bounds.
+        expected = (weight / (2 * penalty)).clamp(0, 1.5)
+        assert ((expected > 0) & (expected < 1.5)).any()
+        assert (expected == 1.5).any() == (penalty == 0.009)
+        assert found.numpy() == pytest.approx(expected.numpy(), abs=1e-3)
+
+
+def test_optima_of_both_classes_stay_within_the_data() -> None:
+    model, (_, baseline) = Additive(seed=5), random_inputs()
+    highest = torch.tensor([0.0, 0.5, 1.0, 2.0, -0.2])
+    found = class_optima(model, baseline, highest, penalty=0.009, starts=3, steps=100)
+    assert found.shape == (2, 20, 5)
+    assert (found >= 0).all()
+    assert (found <= highest - baseline[0] + 1e-6).all()
+    on, off = found
+    assert (on[model.weight > 0.1] > 0)[:4].any()
+    assert on[model.weight < -0.1].max() < 1e-3
+    assert off[model.weight > 0.1].max() < 1e-3
+
+
+def test_influential_marks_have_more_active_bins_than_the_mean() -> None:
+    optima = np.zeros((2, 3, 10))
+    optima[0, 0, :6], optima[0, 1, :2], optima[0, 2] = 4, 1.2, 0.9  # a quarter of 4 is 1
+    optima[1, 2, 3] = 0.1
+    table = influential_marks(
+        xr.DataArray(optima, dims=("state", "mark", "bin"), coords={"state": ["ON", "OFF"], "mark": ["a", "b", "c"]})
+    )
+    assert table["active_bins"].tolist() == [6, 2, 0, 0, 0, 1]
+    assert table["influential"].tolist() == [1, 0, 0, 0, 0, 1]
+
+
+# Faithfulness
+
+
+def test_the_terms_of_a_sum_are_the_most_faithful_order() -> None:
+    model, (inputs, baseline) = Additive(), random_inputs(40)
+    exact = (inputs - baseline) * model.weight
+    generator = torch.Generator().manual_seed(2)
+    noise = torch.randn(exact.shape, generator=generator)
+    curves = faithfulness_curves(model, inputs, baseline, {"occlusion": exact, "input_x_gradient": noise})
+    with torch.no_grad():
+        change = (model(inputs) - model(baseline)) * model(inputs).sign()
+    for measure in ("deletion", "insertion"):
+        found = curves["occlusion", measure]
+        assert found.shape == (40, len(SHARES))
+        assert found[:, 0] == pytest.approx(0, abs=1e-5)
+        assert found[:, -1] == pytest.approx(change.numpy(), abs=1e-4)
+        assert (area(found) > area(curves["random", measure])).all()
+        assert (area(found) >= area(curves["input_x_gradient", measure])).all()
+    table = faithfulness_table(curves, {"occlusion": 0.1, "input_x_gradient": 0.0}, {"occlusion": 0.25}).set_index(
+        ["method", "measure"]
+    )
+    assert table.loc["occlusion", "trustworthy"].tolist() == [1, 1]
+    assert table.loc["input_x_gradient", "trustworthy"].tolist() == [0, 0]
+    assert table.loc[("occlusion", "deletion"), "incomplete"] == 0.25
+    assert np.isnan(table.loc[("input_x_gradient", "deletion"), "incomplete"])
+
+
+def test_maps_that_do_not_need_training_are_not_trusted() -> None:
+    model, (inputs, baseline) = Additive(), random_inputs(40)
+    curves = faithfulness_curves(model, inputs, baseline, {"occlusion": (inputs - baseline) * model.weight})
+    assert faithfulness_table(curves, {"occlusion": 0.9}, {})["trustworthy"].tolist() == [0, 0]
+
+
+def test_signed_weights_are_read_in_the_direction_of_the_answer() -> None:
+    weights = torch.tensor([[[-3.0], [1.0], [2.0]], [[-3.0], [1.0], [2.0]]])
+    direction = torch.tensor([1.0, -1.0])
+    assert order_of(weights, direction, signed=True).tolist() == [[2, 1, 0], [0, 1, 2]]
+    assert order_of(weights.abs(), direction, signed=False).tolist() == [[0, 2, 1], [0, 2, 1]]
+
+
+def test_similarity_is_the_mean_rank_correlation() -> None:
+    rng = np.random.default_rng(1)
+    first, second = rng.normal(size=(2, 5, 6, 3))
+    expected = np.mean([stats.spearmanr(a.ravel(), b.ravel()).statistic for a, b in zip(first, second, strict=True)])
+    assert similarity(first, second) == pytest.approx(expected)
+    assert similarity(first, 3 * first + 1) == pytest.approx(1)
+    assert np.isnan(similarity(np.ones((2, 3, 3)), second[:2, :3]))
+
+
+# Importance
+
+
+def test_marks_of_a_sum_do_not_interact_and_those_of_a_product_do() -> None:
+    inputs, baseline = random_inputs()
+    baseline = torch.zeros_like(baseline)
+    model = Additive()
+    effects = mark_effects(model, inputs, baseline)
+    own = (inputs * model.weight).sum(dim=1).numpy()
+    assert np.diagonal(effects, axis1=1, axis2=2) == pytest.approx(own, abs=1e-4)
+    beside = effects[:, ~np.eye(5, dtype=bool)]
+    assert beside == pytest.approx(0, abs=1e-4)
+
+    def product(x: Tensor) -> Tensor:
+        total = x.sum(dim=1)
+        return total[:, 0] * total[:, 1]
+
+    effects = mark_effects(product, inputs, baseline)
+    expected = (inputs.sum(dim=1)[:, 0] * inputs.sum(dim=1)[:, 1]).numpy()
+    for cell in ((0, 0), (1, 1), (0, 1), (1, 0)):
+        assert effects[:, cell[0], cell[1]] == pytest.approx(expected, rel=1e-4)
+    assert effects[:, 2:, 2:] == pytest.approx(0, abs=1e-4)
+
+
+def test_importance_is_averaged_by_prediction() -> None:
+    effects = xr.DataArray(
+        [[[1.0, 0.5], [0.5, 2.0]], [[-3.0, 0.1], [0.1, 4.0]]],
+        dims=("gene", "mark", "other"),
+        coords={"mark": ["a", "b"], "other": ["a", "b"]},
+    )
+    beta = xr.DataArray([[0.9, 0.1], [0.3, 0.7]], dims=("gene", "mark"), coords={"mark": ["a", "b"]})
+    table = importance_table(effects, xr.DataArray([0.8, 0.2], dims="gene"), beta).set_index(["mark", "other"])
+    assert table.loc[("a", "a")].tolist() == [1.0, -3.0, 2.0, 0.9, 0.3]
+    assert table.loc[("b", "a"), ["effect_on", "effect_off"]].tolist() == [0.5, 0.1]
+    assert np.isnan(table.loc[("b", "a"), "beta_on"])
+    none = importance_table(effects, xr.DataArray([0.2, 0.2], dims="gene"), None)
+    assert none["effect_on"].isna().all()
+
+
+# Validation
+
+
+def test_correlations_are_those_of_the_means() -> None:
+    rng = np.random.default_rng(1)
+    weights, coverage = rng.random((50, 30)), rng.random((50, 30))
+    coverage[:, 10:15] += weights[:, 10:15] + 1
+    weights[:, 11:16] += 1
+    found = correlate_maps(weights, coverage)
+    mean, target = weights.mean(axis=0), coverage.mean(axis=0)
+    assert found["genes"] == 50
+    assert found["pearson"] == pytest.approx(stats.pearsonr(mean, target).statistic)
+    assert found["spearman"] == pytest.approx(stats.spearmanr(mean, target).statistic)
+    assert found["pearson_low"] < found["pearson"] < found["pearson_high"]
+    each = [stats.pearsonr(a, b).statistic for a, b in zip(weights, coverage, strict=True)]
+    assert found["gene_pearson"] == pytest.approx(np.median(each))
+    shifts = [abs(stats.pearsonr(np.roll(mean, shift), target).statistic) for shift in range(30)]
+    assert found["shift_p"] == pytest.approx(np.mean(np.array(shifts) >= abs(found["pearson"]) - 1e-9))
+    assert found == correlate_maps(weights, coverage)
+    # Tiny weights correlate as large ones do.
+    assert correlate_maps(weights * 1e-6, coverage)["pearson"] == pytest.approx(found["pearson"])
+
+
+@pytest.mark.parametrize("weights", [np.full((4, 10), 0.1, np.float32), np.ones((0, 10)), np.ones((3, 2))])
+def test_what_does_not_vary_has_no_correlation(weights: np.ndarray) -> None:
+    found = correlate_maps(weights, np.random.default_rng(1).random(weights.shape))
+    assert found["genes"] == len(weights)
+    assert np.isnan(found["pearson"])
+
+
+def validation_signal(dataset: xr.Dataset, values: np.ndarray) -> xr.Dataset:
+    return xr.Dataset({"counts": (("gene", "bin"), values)}, {"gene": dataset["gene"].values, "bin": dataset["bin"]})
+
+
+@pytest.fixture(scope="module")
+def explanation(dataset: xr.Dataset) -> xr.Dataset:
+    model = quick("deepchrome", dataset)[0]
+    options = ExplainOptions(list(METHODS), genes=40, starts=2, optimiser_steps=20)
+    return explain(model, dataset, options).maps
+
+
+def test_maps_are_compared_over_the_genes_that_are_predicted_on(dataset: xr.Dataset, explanation: xr.Dataset) -> None:
+    # A validation mark that is H3K4me3 itself: the control correlates to 1.
+    k4me3 = dataset["counts"].sel(mark="H3K4me3").transpose("gene", "bin").values
+    shuffled = np.random.default_rng(2).permutation(dataset.sizes["gene"])
+    signal = validation_signal(dataset, k4me3).isel(gene=shuffled)
+    table = validate(explanation, dataset, signal).set_index(["method", "weights", "mark"])
+    row = table.loc[("signal", "none", "H3K4me3")]
+    assert row["genes"] == (explanation["score"].values > 0.5).sum()
+    assert row["pearson"] == pytest.approx(1)
+    assert row["gene_pearson"] == pytest.approx(1)
+    assert set(table.index.get_level_values("weights")) == {"none", "trained", "random"}
+    assert len(table) == 5 * (1 + 2 * 8)  # 7 methods and class optimisation
+    assert table.loc[("integrated_gradients", "trained", "H3K4me3"), "pearson"] > 0.8
+    of_true = validate(explanation, dataset, signal, genes="true_on")
+    assert of_true["genes"].iloc[0] == explanation["label"].values.sum()
+    absolute = validate(explanation, dataset, signal, absolute=True).set_index(["method", "weights", "mark"])
+    changed = (absolute["pearson"] - table["pearson"]).abs() > 1e-9
+    assert {method for method, _, _ in table.index[changed]} == {
+        name for name in explanation.data_vars if name in METHODS and METHODS[name].signed
+    }
+
+
+def test_the_table_has_published_figures_and_says_what_was_skipped(
+    dataset: xr.Dataset, explanation: xr.Dataset
+) -> None:
+    signal = validation_signal(dataset, dataset["counts"].sel(mark="H3K4me1").values)
+    table = validation_table("E003", {"deepchrome": validate(explanation, dataset, signal)}, PUBLISHED)
+    known = table[table["published"].notna()]
+    assert known[["method", "weights", "mark", "published"]].to_numpy().tolist() == [
+        ["saliency", "trained", "H3K4me3", 0.1822]
+    ]
+    skipped = unvalidated("E024", "H3K27ac")
+    assert skipped.columns.tolist() == table.columns.tolist()
+    assert skipped.loc[0, ["epigenome", "note"]].tolist() == ["E024", "no H3K27ac in the sample sheet"]
+    assert np.isnan(skipped.loc[0, "pearson"])
+    assert unvalidated("E024", None).loc[0, "note"] == "no validation mark in the configuration"
+
+
+# Genes and models
+
+
+def gene_table() -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "gene": ["ENSG00000196092", "ENSG00000102145", "ENSG00000000003", "ENSG00000000003", "ENSG00000000005"],
+            "symbol": ["PAX5", "GATA1", "TSPAN6", "OTHER", "GATA2"],
+        }
+    )
+
+
+@pytest.mark.parametrize("name", ["PAX5", "pax5", "ENSG00000196092", "ENSG00000196092.7", " PAX5 "])
+def test_genes_are_found_by_symbol_and_id(name: str) -> None:
+    assert find_genes(gene_table(), [name])["gene"].tolist() == ["ENSG00000196092"]
+
+
+def test_genes_stand_once_and_in_the_order_of_their_names() -> None:
+    found = find_genes(gene_table(), ["GATA1", "ENSG00000000003", "PAX5", "ENSG00000102145"])
+    assert found["symbol"].tolist() == ["GATA1", "TSPAN6", "PAX5"]
+    assert find_genes(gene_table(), []).columns.tolist() == ["gene", "symbol"]
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("PAX55", "gene 'PAX55': is none of the 4 genes of the study, did you mean 'PAX5'?; correct or remove it"),
+        ("ENSG00000196029", "did you mean 'ENSG00000196092'"),
+        ("xyz", "gene 'xyz': is none of the 4 genes of the study; correct"),
+    ],
+)
+def test_a_gene_that_is_not_there_is_named_with_its_nearest_match(name: str, message: str) -> None:
+    with pytest.raises(UserError) as error:
+        find_genes(gene_table(), [name])
+    assert message in str(error.value)
+
+
+def test_a_symbol_of_several_genes_asks_for_an_id() -> None:
+    table = gene_table().assign(symbol="SAME")
+    with pytest.raises(UserError, match=r"is the symbol of ENSG00000196092, ENSG00000102145"):
+        find_genes(table, ["same"])
+
+
+def test_named_genes_have_their_attention_in_every_epigenome(dataset: xr.Dataset) -> None:
+    model = network("attentivechrome", dataset)
+    named = pd.DataFrame({"gene": [dataset["gene"].values[3], "ENSG_ELSEWHERE"], "symbol": ["GENE3", "X"]})
+    chosen = select_genes(dataset, "test", named["gene"].tolist())
+    assert chosen.sizes["gene"] == 161  # gene 3 is for training
+    assert select_genes(dataset, "all").sizes["gene"] == 640
+    maps = attention_maps(model, chosen)
+    table = beta_table(
+        {("E003", "attentivechrome"): maps, ("E003", "lstm_alpha"): maps.drop_vars("beta")}, {"E003": dataset}, named
+    )
+    assert table["mark"].tolist() == MARKS
+    assert set(table["symbol"]) == {"GENE3"}
+    assert table["beta"].sum() == pytest.approx(1)
+    assert table["split"].iloc[0] == "train"
+    assert table["rpkm"].iloc[0] == dataset["rpkm"].values[3]
+
+
+def test_means_are_of_the_genes_predicted_on_and_off() -> None:
+    alpha = xr.DataArray(np.arange(8.0).reshape(4, 1, 2), dims=("gene", "mark", "bin"))
+    found = mean_maps(alpha, xr.DataArray([0.9, 0.6, 0.5, 0.1], dims="gene"))
+    assert found.sel(state="ON").values.tolist() == [[1.0, 2.0]]
+    assert found.sel(state="OFF").values.tolist() == [[5.0, 6.0]]
+    assert np.isnan(mean_maps(alpha, xr.DataArray([0.9] * 4, dims="gene")).sel(state="OFF")).all()
+
+
+def test_explained_genes_are_test_genes_and_the_same_for_all(dataset: xr.Dataset) -> None:
+    first, second = (sample_genes(dataset, 30, seed=1) for _ in range(2))
+    assert first["gene"].values.tolist() == second["gene"].values.tolist()
+    assert set(first["split"].values) == {"test"}
+    assert sample_genes(dataset, None, 1).sizes["gene"] == sample_genes(dataset, 1000, 1).sizes["gene"] == 160
+
+
+def test_an_explanation_is_the_same_each_time(dataset: xr.Dataset) -> None:
+    model = network("cnn_alpha_beta", dataset)
+    options = ExplainOptions(list(METHODS), genes=12, starts=2, optimiser_steps=10)
+    torch.manual_seed(1)
+    first = explain(model, dataset, options)
+    torch.manual_seed(2)
+    second = explain(model, dataset, options)
+    assert first.maps.identical(second.maps)
+    assert first.faithfulness.equals(second.faithfulness)
+    assert {"alpha", "beta", "optimum", "effect", "score", "occlusion"} <= set(first.maps.data_vars)
+
+
+def refused(call: Callable[[], object]) -> str:
+    with pytest.raises(UserError) as error:
+        call()
+    return str(error.value)
+
+
+def test_models_that_cannot_be_explained_say_why(dataset: xr.Dataset) -> None:
+    options = ExplainOptions(["saliency"])
+    forest = quick("random_forest", dataset)[0]
+    assert "random_forest: is no network" in refused(lambda: explain(forest, dataset, options))
+    assert "deepchrome: has no attention; choose one of cnn_attn" in refused(
+        lambda: attention_maps(network("deepchrome", dataset), dataset)
+    )
+    joined = join_epigenomes([("A", dataset)])
+    pan = train("pan_epigenome", joined, {}, TrainingOptions(max_epochs=1, accelerator="cpu", warmup=0))[0]
+    assert "takes the epigenome as a second input" in refused(lambda: explain(pan, dataset, options))
+    other = dataset.sel(mark=MARKS[:3])
+    assert "trained on marks" in refused(lambda: explain(network("deepchrome", dataset), other, options))
