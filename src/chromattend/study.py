@@ -242,6 +242,7 @@ def load_study(config: dict[str, Any], schemas: Path, workdir: Path, config_name
     )
     _check_predict(study, config_name)
     _check_sources(study, config_name)
+    _check_interpret(config, config_name)
     return study
 
 
@@ -264,6 +265,18 @@ def _check_several(config: dict[str, Any], chosen: Mapping[str, Epigenome], conf
             raise UserError(
                 f"{config_name}: key 'differential.pairs': {pair[0]!r} is paired with itself; give two epigenomes"
             )
+
+
+def _check_interpret(config: dict[str, Any], config_name: str) -> None:
+    """Check that the weights that are validated are of a mark that the models see."""
+    interpret, mark = config["interpret"], config["interpret"]["validation"]["mark"]
+    explained = [model for model in interpret["models"] if model in config["models"]]
+    if explained and config["validation_mark"] and mark not in config["marks"]:
+        raise UserError(
+            f"{config_name}: key 'interpret.validation.mark': {mark!r} is not in 'marks'"
+            f"{did_you_mean(mark, config['marks'])}; name the mark whose weights are compared with "
+            f"{config['validation_mark']}"
+        )
 
 
 def _wanted_marks(config: dict[str, Any]) -> list[str]:

@@ -33,6 +33,7 @@ from chromattend.models.base import Contract
 from chromattend.models.network import Network
 from chromattend.pan import join_epigenomes
 from chromattend.protocols import TrainingOptions
+from chromattend.report import Validation
 from chromattend.training import train
 
 ATTENTIVE = [name for name in MODELS if REGISTRY[name].attention]
@@ -428,6 +429,19 @@ def test_the_table_has_published_figures_and_says_what_was_skipped(
     assert skipped.loc[0, ["epigenome", "note"]].tolist() == ["E024", "no H3K27ac in the sample sheet"]
     assert np.isnan(skipped.loc[0, "pearson"])
     assert unvalidated("E024", None).loc[0, "note"] == "no validation mark in the configuration"
+
+
+def test_a_page_shows_each_method_beside_the_untrained_network(dataset: xr.Dataset, explanation: xr.Dataset) -> None:
+    signal = validation_signal(dataset, dataset["counts"].sel(mark="H3K4me3").values)
+    table = validation_table("E003", {"deepchrome": validate(explanation, dataset, signal)}, PUBLISHED)
+    shown = Validation("H3K4me3", "H3K27ac", table)
+    assert shown.note is None
+    assert shown.of_reads == pytest.approx(1)
+    assert [row["title"] for row in shown.rows][-1] == "Class optimisation"
+    saliency = shown.rows[0]
+    expected = table[(table["method"] == "saliency") & (table["mark"] == "H3K4me3")].set_index("weights")["pearson"]
+    assert (saliency["pearson"], saliency["untrained"]) == (expected["trained"], expected["random"])
+    assert Validation("H3K4me3", "H3K27ac", unvalidated("E024", "H3K27ac")).note == "no H3K27ac in the sample sheet"
 
 
 # Genes and models

@@ -112,6 +112,12 @@ def at(config: dict[str, Any], path: tuple[str, ...]) -> Any:
         ({"mirror": "ftp://host/x"}, ["'mirror': 'ftp://host/x'", "https"]),
         ({"mirror": "https://host/{place}"}, ["study.yaml: key 'mirror'", "{place}", "{workdir}"]),
         ({"validation_mark": "H3K4me3"}, ["'validation_mark': 'H3K4me3'", "also in 'marks'", "remove it"]),
+        (
+            {"interpret": {"validation": {"mark": "H3K4me33"}}},
+            ["'interpret.validation.mark': 'H3K4me33'", "is not in 'marks'", "did you mean 'H3K4me3'", "H3K27ac"],
+        ),
+        ({"interpret": {"models": ["random_forest"]}}, ["'interpret.models.0'", "'random_forest'", "attentivechrome"]),
+        ({"interpret": {"methods": ["salency"]}}, ["'interpret.methods.0'", "'salency'", "did you mean 'saliency'"]),
         ({"labels": "published"}, ["'labels': 'published'", "'E003'", "choose rpkm_median"]),
         ({"select": ["E004"]}, ["'select'", "'E004' is not in sheet.tsv", "did you mean 'E003'", "add its row"]),
         ({"predict": {"epigenome": ["E003"]}}, ["unknown key 'predict.epigenome'", "did you mean 'epigenomes'"]),

@@ -36,3 +36,24 @@ def test_reports_are_where_make_demo_says(demo: Path) -> None:
 
 def test_the_demo_leaves_the_study_alone(demo: Path) -> None:
     assert [path.name for path in demo.parent.iterdir()] == ["demo"]
+
+
+def test_attention_follows_the_validation_mark_and_that_of_an_untrained_network_does_not(demo: Path) -> None:
+    table = pd.read_csv(demo / "tables/validation.tsv", sep="\t").query("mark == 'H3K4me3'")
+    wide = table.set_index(["epigenome", "model", "method", "weights"])["pearson"].unstack("weights")
+    alpha = wide.xs("alpha", level="method")
+    assert len(alpha) == 3
+    print(alpha.round(3).to_string())
+    assert (alpha["trained"] > alpha["random"]).all()
+    # Removing what a method weighs most changes the answer more than removing bins at random.
+    faithful = pd.read_csv(demo / "tables/faithfulness.tsv", sep="\t").set_index("method")
+    assert (faithful.loc[["integrated_gradients", "occlusion"], "low"] > 0).all()
+
+
+def test_the_report_has_the_explanations(demo: Path) -> None:
+    report = (demo / "report.html").read_text()
+    for words in ("Explanations", "Validation", "Which explanation to trust", "Marks that matter for named genes"):
+        assert words in report
+    page = (demo / "SYN3/report.html").read_text()
+    assert "H3K27ac over the bins" in page
+    assert "Integrated gradients" in page
