@@ -292,19 +292,14 @@ rule plot_importance:
         "../../scripts/plot_importance.py"
 
 
-def explanations_of(epigenomes):
-    """Figures of explanations of single epigenomes."""
-    figures = expand("<results>/{epigenome}/figures/attention/{model}.svg", epigenome=epigenomes, model=ATTENTIVE)
-    return figures + expand(
+EXPLANATIONS = [
+    *expand("<results>/{epigenome}/figures/attention/{model}.svg", epigenome=STUDY.epigenomes, model=ATTENTIVE),
+    *expand(
         "<results>/{epigenome}/figures/{kind}/{model}.svg",
-        epigenome=epigenomes,
+        epigenome=STUDY.epigenomes,
         kind=["explanation", "faithfulness"],
         model=EXPLAINED,
-    )
-
-
-EXPLANATIONS = [
-    *explanations_of(STUDY.epigenomes),
+    ),
     *(["<results>/tables/named_genes.tsv", "<results>/figures/named_genes.svg"] if NAMES_GENES else []),
     *(
         [
