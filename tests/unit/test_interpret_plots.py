@@ -11,6 +11,7 @@ import xarray as xr
 from builders import MARKS, synthetic_dataset
 from test_plots import texts
 
+from chromattend.files import write_table
 from chromattend.interpret import METHODS
 from chromattend.interpret.attention import attention_maps
 from chromattend.interpret.explain import ExplainOptions, Explanation, explain
@@ -82,6 +83,18 @@ def test_methods_that_fail_a_test_are_marked(explanation: Explanation, tmp_path:
     shown = texts(plot_faithfulness(explanation.curves, table, "E003"), tmp_path / "a.svg")
     assert "Saliency (not trusted)" in shown
     assert {"Occlusion", "Random order", "Deletion", "Insertion"} <= set(shown)
+
+
+def test_a_network_without_any_of_the_chosen_methods_has_its_class_optimisation(
+    dataset: xr.Dataset, tmp_path: Path
+) -> None:
+    options = ExplainOptions(["alpha"], genes=10, starts=1, optimiser_steps=3)
+    found = explain(untrained("mlp", dataset), dataset, options)
+    assert found.faithfulness.empty
+    write_table(found.faithfulness, tmp_path / "f.tsv")
+    table = pd.read_csv(tmp_path / "f.tsv", sep="\t")
+    assert "Random order" in texts(plot_faithfulness(found.curves, table, "E003"), tmp_path / "a.svg")
+    assert any("Class" in text for text in texts(plot_explanation(found.maps), tmp_path / "b.svg"))
 
 
 def validation(epigenomes: int) -> pd.DataFrame:

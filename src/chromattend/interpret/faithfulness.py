@@ -150,7 +150,13 @@ def faithfulness_table(
                 "trustworthy": int(low > 0 and not similar > SIMILAR),
             }
         )
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=FAITHFULNESS)
+
+
+FAITHFULNESS = [
+    *("method", "measure", "genes", "area", "random", "difference", "low", "high"),
+    *("similarity", "incomplete", "trustworthy"),
+]
 
 
 def curve_table(curves: Mapping[tuple[str, str], np.ndarray]) -> pd.DataFrame:
