@@ -2,10 +2,13 @@ import itertools
 
 import pandas as pd
 
+from chromattend.errors import UserError
 from chromattend.files import write_table
 from chromattend.logs import logged
 
 with logged(snakemake.log[0]):
+    if not snakemake.params.models:
+        raise UserError("key 'interpret.models': has none of 'models', so there is nothing to tabulate; name a network")
     keys = list(itertools.product(snakemake.params.epigenomes, snakemake.params.models))
     for name in ("faithfulness", "importance", "influence"):
         tables = [pd.read_csv(path, sep="\t") for path in snakemake.input[name]]

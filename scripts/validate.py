@@ -12,7 +12,9 @@ with logged(snakemake.log[0]):
             model: validate(read_netcdf(path), dataset, signal, genes=params.genes, absolute=params.absolute)
             for model, path in zip(params.models, snakemake.input.maps, strict=True)
         }
-        table = validation_table(epigenome, found, pd.read_csv(snakemake.input.published, sep="\t"))
+        table = validation_table(
+            epigenome, params.validation_mark, found, pd.read_csv(snakemake.input.published, sep="\t")
+        )
     else:
         table = unvalidated(epigenome, params.validation_mark)
     write_table(table, snakemake.output[0])

@@ -56,9 +56,10 @@ class Validation:
 
     @property
     def rows(self) -> list[dict[str, Any]]:
-        """One row a model and method, with the value of the network without training beside it."""
+        """One row a model and method, with the mean of the networks without training beside it."""
         found = self._of_mark()
-        untrained = found[found["weights"] == "random"].set_index(["model", "method"])["pearson"].to_dict()
+        controls = found[found["weights"].str.startswith("random")]
+        untrained = controls.groupby(["model", "method"])["pearson"].mean().to_dict()
         return [
             {str(name): value for name, value in row.items()}
             | {"title": TITLES[row["method"]], "untrained": untrained[row["model"], row["method"]]}

@@ -268,14 +268,20 @@ def _check_several(config: dict[str, Any], chosen: Mapping[str, Epigenome], conf
 
 
 def _check_interpret(config: dict[str, Any], config_name: str) -> None:
-    """Check that the weights that are validated are of a mark that the models see."""
-    interpret, mark = config["interpret"], config["interpret"]["validation"]["mark"]
+    """Check that what is to be explained can be."""
+    interpret, mark, bins = config["interpret"], config["interpret"]["validation"]["mark"], config["bins"]
     explained = [model for model in interpret["models"] if model in config["models"]]
     if explained and config["validation_mark"] and mark not in config["marks"]:
         raise UserError(
             f"{config_name}: key 'interpret.validation.mark': {mark!r} is not in 'marks'"
             f"{did_you_mean(mark, config['marks'])}; name the mark whose weights are compared with "
             f"{config['validation_mark']}"
+        )
+    number = (bins["upstream"] + bins["downstream"]) // bins["size"]
+    if explained and "occlusion" in interpret["methods"] and interpret["occlusion_window"] > number:
+        raise UserError(
+            f"{config_name}: key 'interpret.occlusion_window': {interpret['occlusion_window']} bins are more than the "
+            f"{number} that a gene has; give fewer"
         )
 
 

@@ -21,13 +21,19 @@ WIDTH = 5  # bins of 100 bp
 PLACES = [("H3K4me3", 5), ("H3K27me3", 20), ("H3K36me3", 30)]
 
 
-@functools.cache
-def stretch(mark: str, start: int) -> tuple[xr.Dataset, Network]:
-    """Genes whose label depends on one mark in one stretch, and an AttentiveChrome trained on them."""
+def stretch_dataset(mark: str, start: int) -> xr.Dataset:
+    """Genes whose label depends on one mark in one stretch."""
     dataset = synthetic_dataset(sizes={"train": 400, "valid": 200, "test": 100}, bins=40, effect=0, seed=start)
     rng = np.random.default_rng(start)
     cells = dataset["counts"].values[:, start : start + WIDTH, MARKS.index(mark)]
     cells += rng.poisson(4.0 * dataset["label"].values[:, None], cells.shape).astype(cells.dtype)
+    return dataset
+
+
+@functools.cache
+def stretch(mark: str, start: int) -> tuple[xr.Dataset, Network]:
+    """Such genes, and an AttentiveChrome trained on them."""
+    dataset = stretch_dataset(mark, start)
     # From the paper's small initial weights attention stays more often on the bins themselves: an LSTM can also carry
     # what it has seen to another bin, and attend there.
     options = TrainingOptions(max_epochs=30, learning_rate=0.01, patience=10, initial_range=0.1, accelerator="cpu")

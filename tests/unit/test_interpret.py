@@ -17,7 +17,7 @@ from chromattend.interpret import METHODS, methods_of
 from chromattend.interpret.attention import attention_maps, beta_table, mean_maps, select_genes
 from chromattend.interpret.attribution import Explained, attribute, integrated_gradients, randomised
 from chromattend.interpret.class_optimization import class_optima, influential_marks, optimise_input
-from chromattend.interpret.explain import ExplainOptions, explain, sample_genes
+from chromattend.interpret.explain import WEIGHTS, ExplainOptions, explain, sample_genes
 from chromattend.interpret.faithfulness import (
     SHARES,
     area,
@@ -38,7 +38,8 @@ from chromattend.training import train
 
 ATTENTIVE = [name for name in MODELS if REGISTRY[name].attention]
 PUBLISHED = pd.DataFrame(
-    [("E003", "deepchrome", "saliency", "H3K4me3", 0.1822)], columns=["epigenome", "model", "method", "mark", "pearson"]
+    [("E003", "deepchrome", "saliency", "H3K4me3", "H3K27ac", 0.1822)],
+    columns=["epigenome", "model", "method", "mark", "validation_mark", "pearson"],
 )
 
 
@@ -160,6 +161,10 @@ def test_occlusion_shares_what_a_window_adds_among_its_bins() -> None:
     found = attribute(model, inputs, baseline, "occlusion", window=5)
     assert found[:, ::5].numpy() == pytest.approx(terms.numpy(), abs=1e-5)
     assert torch.equal(found[:, ::5], found[:, 4::5])
+    # Windows of 7, 7 and 6 bins: all of what each adds is shared.
+    found = attribute(model, inputs, baseline, "occlusion", window=7)
+    whole = ((inputs - baseline) * model.weight).sum(dim=1)
+    assert found.sum(dim=1).numpy() == pytest.approx(whole.numpy(), abs=1e-4)
 
 
 def test_saliency_is_the_size_of_the_gradient() -> None:
@@ -223,6 +228,14 @@ def test_an_untrained_network_is_another_one_and_leaves_everything_as_it_was(dat
     assert not torch.equal(other.replicates[0].output.weight, model.replicates[0].output.weight)
     again = randomised(model, seed=3)
     assert torch.equal(other.replicates[0].output.weight, again.replicates[0].output.weight)
+    second = randomised(model, seed=3, number=2)
+    assert not torch.equal(other.replicates[0].output.weight, second.replicates[0].output.weight)
+
+
+def test_an_untrained_network_is_not_what_training_from_the_same_seed_begins_with(dataset: xr.Dataset) -> None:
+    model = quick("deepchrome", dataset, max_epochs=1, learning_rate=1e-12, seed=1)[0]
+    first, untrained = (found.replicates[0].convolution.weight.flatten() for found in (model, randomised(model, 1)))
+    assert abs(float(torch.corrcoef(torch.stack([first, untrained]))[0, 1])) < 0.2
 
 
 # Class optimisation
@@ -248,7 +261,9 @@ def test_optima_of_both_classes_stay_within_the_data() -> None:
     assert (found >= 0).all()
     assert (found <= highest - baseline[0] + 1e-6).all()
     on, off = found
-    assert (on[model.weight > 0.1] > 0)[:4].any()
+    room = (highest - baseline[0]) > 0
+    assert (on[(model.weight > 0.1) & room] > 0).all()
+    assert (off[(model.weight < -0.1) & room] > 0).all()
     assert on[model.weight < -0.1].max() < 1e-3
     assert off[model.weight > 0.1].max() < 1e-3
 
@@ -295,6 +310,13 @@ def test_maps_that_do_not_need_training_are_not_trusted() -> None:
     model, (inputs, baseline) = Additive(), random_inputs(40)
     curves = faithfulness_curves(model, inputs, baseline, {"occlusion": (inputs - baseline) * model.weight})
     assert faithfulness_table(curves, {"occlusion": 0.9}, {})["trustworthy"].tolist() == [0, 0]
+
+
+@pytest.mark.parametrize(("similar", "trusted"), [(0.5, 1), (0.51, 0), (float("nan"), 0)])
+def test_trust_needs_a_known_and_low_similarity(similar: float, trusted: int) -> None:
+    model, (inputs, baseline) = Additive(), random_inputs(40)
+    curves = faithfulness_curves(model, inputs, baseline, {"occlusion": (inputs - baseline) * model.weight})
+    assert faithfulness_table(curves, {"occlusion": similar}, {})["trustworthy"].tolist() == [trusted] * 2
 
 
 def test_signed_weights_are_read_in_the_direction_of_the_answer() -> None:
@@ -403,8 +425,8 @@ def test_maps_are_compared_over_the_genes_that_are_predicted_on(dataset: xr.Data
     assert row["genes"] == (explanation["score"].values > 0.5).sum()
     assert row["pearson"] == pytest.approx(1)
     assert row["gene_pearson"] == pytest.approx(1)
-    assert set(table.index.get_level_values("weights")) == {"none", "trained", "random"}
-    assert len(table) == 5 * (1 + 2 * 8)  # 7 methods and class optimisation
+    assert set(table.index.get_level_values("weights")) == {"none", *WEIGHTS}
+    assert len(table) == 5 * (1 + len(WEIGHTS) * 8)  # 7 methods and class optimisation
     assert table.loc[("integrated_gradients", "trained", "H3K4me3"), "pearson"] > 0.8
     of_true = validate(explanation, dataset, signal, genes="true_on")
     assert of_true["genes"].iloc[0] == explanation["label"].values.sum()
@@ -419,11 +441,14 @@ def test_the_table_has_published_figures_and_says_what_was_skipped(
     dataset: xr.Dataset, explanation: xr.Dataset
 ) -> None:
     signal = validation_signal(dataset, dataset["counts"].sel(mark="H3K4me1").values)
-    table = validation_table("E003", {"deepchrome": validate(explanation, dataset, signal)}, PUBLISHED)
+    table = validation_table("E003", "H3K27ac", {"deepchrome": validate(explanation, dataset, signal)}, PUBLISHED)
     known = table[table["published"].notna()]
     assert known[["method", "weights", "mark", "published"]].to_numpy().tolist() == [
         ["saliency", "trained", "H3K4me3", 0.1822]
     ]
+    other = validation_table("E003", "H3K9ac", {"deepchrome": validate(explanation, dataset, signal)}, PUBLISHED)
+    assert other["published"].isna().all()
+    assert set(other["validation_mark"]) == {"H3K9ac"}
     skipped = unvalidated("E024", "H3K27ac")
     assert skipped.columns.tolist() == table.columns.tolist()
     assert skipped.loc[0, ["epigenome", "note"]].tolist() == ["E024", "no H3K27ac in the sample sheet"]
@@ -433,14 +458,15 @@ def test_the_table_has_published_figures_and_says_what_was_skipped(
 
 def test_a_page_shows_each_method_beside_the_untrained_network(dataset: xr.Dataset, explanation: xr.Dataset) -> None:
     signal = validation_signal(dataset, dataset["counts"].sel(mark="H3K4me3").values)
-    table = validation_table("E003", {"deepchrome": validate(explanation, dataset, signal)}, PUBLISHED)
+    table = validation_table("E003", "H3K27ac", {"deepchrome": validate(explanation, dataset, signal)}, PUBLISHED)
     shown = Validation("H3K4me3", "H3K27ac", table)
     assert shown.note is None
     assert shown.of_reads == pytest.approx(1)
     assert [row["title"] for row in shown.rows][-1] == "Class optimisation"
     saliency = shown.rows[0]
     expected = table[(table["method"] == "saliency") & (table["mark"] == "H3K4me3")].set_index("weights")["pearson"]
-    assert (saliency["pearson"], saliency["untrained"]) == (expected["trained"], expected["random"])
+    assert saliency["pearson"] == expected["trained"]
+    assert saliency["untrained"] == pytest.approx(expected[WEIGHTS[1:]].mean())
     assert Validation("H3K4me3", "H3K27ac", unvalidated("E024", "H3K27ac")).note == "no H3K27ac in the sample sheet"
 
 
@@ -513,9 +539,13 @@ def test_means_are_of_the_genes_predicted_on_and_off() -> None:
 
 
 def test_explained_genes_are_test_genes_and_the_same_for_all(dataset: xr.Dataset) -> None:
-    first, second = (sample_genes(dataset, 30, seed=1) for _ in range(2))
-    assert first["gene"].values.tolist() == second["gene"].values.tolist()
+    first = sample_genes(dataset, 30, seed=1)
     assert set(first["split"].values) == {"test"}
+    # Another epigenome, of which one of these genes and another one have no counts.
+    lost = np.isin(dataset["gene"].values, [first["gene"].values[4], dataset["gene"].values[0]])
+    second = sample_genes(dataset.isel(gene=~lost), 30, seed=1)
+    assert len(set(first["gene"].values) & set(second["gene"].values)) == 29
+    assert len(set(first["gene"].values) & set(sample_genes(dataset, 30, seed=2)["gene"].values)) < 20
     assert sample_genes(dataset, None, 1).sizes["gene"] == sample_genes(dataset, 1000, 1).sizes["gene"] == 160
 
 

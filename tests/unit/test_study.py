@@ -116,6 +116,10 @@ def at(config: dict[str, Any], path: tuple[str, ...]) -> Any:
             {"interpret": {"validation": {"mark": "H3K4me33"}}},
             ["'interpret.validation.mark': 'H3K4me33'", "is not in 'marks'", "did you mean 'H3K4me3'", "H3K27ac"],
         ),
+        (
+            {"interpret": {"occlusion_window": 200}},
+            ["'interpret.occlusion_window': 200 bins", "the 100 that a gene has", "give fewer"],
+        ),
         ({"interpret": {"models": ["random_forest"]}}, ["'interpret.models.0'", "'random_forest'", "attentivechrome"]),
         ({"interpret": {"methods": ["salency"]}}, ["'interpret.methods.0'", "'salency'", "did you mean 'saliency'"]),
         ({"labels": "published"}, ["'labels': 'published'", "'E003'", "choose rpkm_median"]),

@@ -106,12 +106,11 @@ def of_all(name):
 INTERPRET = CONFIG["interpret"]
 ATTENTIVE = [model for model in CONFIG["models"] if REGISTRY[model].attention and INTERPRET["attention"] != "none"]
 EXPLAINED = [model for model in INTERPRET["models"] if model in CONFIG["models"]]
-NAMED_EPIGENOMES = [
-    epigenome
-    for epigenome in STUDY.epigenomes
-    if not INTERPRET["named_epigenomes"] or epigenome in INTERPRET["named_epigenomes"]
-]
-NAMES_GENES = bool(ATTENTIVE and INTERPRET["named_genes"] and NAMED_EPIGENOMES)
+# Those of the published study mean nothing to a study that has none of them: then it is all.
+NAMED_EPIGENOMES = [epigenome for epigenome in STUDY.epigenomes if epigenome in INTERPRET["named_epigenomes"]] or list(
+    STUDY.epigenomes
+)
+NAMES_GENES = bool(ATTENTIVE and INTERPRET["named_genes"])
 
 
 def of_explained(name):

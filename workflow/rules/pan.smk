@@ -36,6 +36,19 @@ use rule evaluate as evaluate_pan_epigenome with:
         "<logs>/evaluate/{epigenome}/pan_epigenome.log",
 
 
+use rule attend as attend_pan_epigenome with:
+    input:
+        dataset="<results>/{epigenome}/dataset.nc",
+        model="<results>/pan_epigenome/model.ckpt",
+        named="<results>/named_genes.tsv",
+    output:
+        "<results>/{epigenome}/pan_epigenome/attention.nc",
+    log:
+        "<logs>/attend/{epigenome}/pan_epigenome.log",
+    benchmark:
+        "<benchmarks>/attend/{epigenome}/pan_epigenome.tsv"
+
+
 rule labels_elsewhere:
     input:
         expand("<results>/{epigenome}/dataset.nc", epigenome=STUDY.epigenomes),
@@ -66,6 +79,11 @@ PAN_EPIGENOME = (
         "<results>/pan_epigenome/model.ckpt",
         "<results>/tables/labels_elsewhere.tsv",
         *expand("<results>/{epigenome}/pan_epigenome/predictions.tsv", epigenome=STUDY.epigenomes),
+        *(
+            expand("<results>/{epigenome}/pan_epigenome/attention.nc", epigenome=STUDY.epigenomes)
+            if INTERPRET["attention"] != "none"
+            else []
+        ),
     ]
     if CONFIG["pan_epigenome"]
     else []

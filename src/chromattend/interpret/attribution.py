@@ -6,6 +6,7 @@ at all are the baseline that differences start from.
 
 import warnings
 
+import numpy as np
 import torch
 from captum import attr
 from torch import Tensor, nn
@@ -20,6 +21,8 @@ warnings.filterwarnings("ignore", "Setting .*hooks", UserWarning)
 warnings.filterwarnings("ignore", "max_unpooling2d_forward_out does not have a deterministic", UserWarning)
 # Of the pieces that integrated gradients begins with: 1/512 of the line is left of 1/4.
 HALVINGS = 7
+# Parts the seeds of networks without training from all others.
+CONTROL = 0x0C0
 
 
 class Explained(nn.Module):
@@ -46,13 +49,18 @@ class Explained(nn.Module):
         )
 
 
-def randomised(network: Network, seed: int = 0) -> Network:
+def randomised(network: Network, seed: int = 1, number: int = 1) -> Network:
     """Return a network of the same shape and transform whose weights were never trained (Adebayo et al., NeurIPS 2018).
 
     What an explanation of it looks like owes nothing to what was learned.
+
+    Args:
+        network: a trained network.
+        seed: of the study.
+        number: one of several such networks. None of them is what a training from the same seed starts with.
     """
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.manual_seed(int(np.random.SeedSequence([seed, number, CONTROL]).generate_state(1)[0]))
         other = Network(network.contract, network.options, len(network.replicates))
     other.transform = network.transform
     return other.eval()
@@ -116,16 +124,16 @@ def _attribute(explained: Explained, inputs: Tensor, baseline: Tensor, method: s
             return attr.DeepLift(explained).attribute(inputs, baseline.expand_as(inputs).contiguous())
         case "occlusion":
             with torch.inference_mode():
-                return (
-                    attr.Occlusion(explained).attribute(
-                        inputs,
-                        sliding_window_shapes=(window, 1),
-                        strides=(window, 1),
-                        baselines=baseline,
-                        perturbations_per_eval=max(1, SCORING_BATCH // len(inputs)),
-                    )
-                    / window
+                found = attr.Occlusion(explained).attribute(
+                    inputs,
+                    sliding_window_shapes=(window, 1),
+                    strides=(window, 1),
+                    baselines=baseline,
+                    perturbations_per_eval=max(1, SCORING_BATCH // len(inputs)),
                 )
+            # The last window can be narrower.
+            starts = torch.arange(inputs.shape[1]) // window * window
+            return found / (inputs.shape[1] - starts).clamp_max(window)[:, None]
         case "deconvolution":
             return attr.Deconvolution(explained).attribute(inputs)
         case _:

@@ -1,5 +1,6 @@
 """All explanations of one trained network on some genes: maps of every method, and how far to trust them."""
 
+import hashlib
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,7 +23,9 @@ from chromattend.models.network import SCORING_BATCH
 
 logger = logging.getLogger(__name__)
 
-WEIGHTS = ["trained", "random"]
+# One network without training can point anywhere; several show how far.
+CONTROLS = 3
+WEIGHTS = ["trained", *(f"random_{number}" for number in range(1, CONTROLS + 1))]
 
 
 @dataclass(frozen=True)
@@ -51,9 +54,9 @@ class Explanation:
     """What `explain` found.
 
     Attributes:
-        maps: one variable a method with dims weights (`trained`, or `random`: of the network without training), gene,
-            mark and bin; `optimum[weights, state, mark, bin]` of class optimisation, in units of transformed signal
-            above no reads; `effect[gene, mark, other]`, see `mark_effects`; `score[gene]`, P(ON); and
+        maps: one variable a method with dims weights (`trained`, or `random_1`, ...: of networks without training),
+            gene, mark and bin; `optimum[weights, state, mark, bin]` of class optimisation, in units of transformed
+            signal above no reads; `effect[gene, mark, other]`, see `mark_effects`; `score[gene]`, P(ON); and
             `beta[gene, mark]` where the network has it.
         faithfulness: see `faithfulness_table`.
         curves: see `curve_table`.
@@ -69,10 +72,14 @@ class Explanation:
 
 
 def sample_genes(dataset: xr.Dataset, number: int | None, seed: int) -> xr.Dataset:
-    """Return test genes drawn at random, the same ones for every model and epigenome of a study, in their order."""
+    """Return test genes drawn at random, in their order.
+
+    The draw is by the gene's id, so that epigenomes of which some genes have no counts get the same ones otherwise.
+    """
     test = np.flatnonzero(dataset["split"].values == "test")
     if number is not None and number < len(test):
-        test = np.sort(np.random.default_rng(seed).choice(test, number, replace=False))
+        drawn = [hashlib.blake2b(f"{seed} {gene}".encode()).digest() for gene in dataset["gene"].values[test]]
+        test = np.sort(test[sorted(range(len(test)), key=lambda row: drawn[row])[:number]])
     return dataset.isel(gene=test)
 
 
@@ -99,7 +106,9 @@ def explain(model: TrainedModel, dataset: xr.Dataset, options: ExplainOptions) -
         baseline = network.transform(torch.zeros_like(signal[:1]))
     # Tensors made in inference mode cannot be differentiated.
     inputs, baseline, highest = inputs.clone(), baseline.clone(), highest.clone()
-    subjects = {"trained": Explained(network), "random": Explained(randomised(network, options.seed))}
+    subjects = {"trained": Explained(network)}
+    for number, name in enumerate(WEIGHTS[1:], start=1):
+        subjects[name] = Explained(randomised(network, options.seed, number))
     score = subjects["trained"]
     with torch.inference_mode():
         logits = torch.cat([score(part) for part in inputs.split(SCORING_BATCH)])
@@ -152,7 +161,8 @@ def explain(model: TrainedModel, dataset: xr.Dataset, options: ExplainOptions) -
         ranked["alpha"] = ranked["alpha"] * torch.from_numpy(beta.values)[:, None]
     curves = faithfulness_curves(score, inputs, baseline, ranked)
     similarities = {
-        name: similarity(found["trained"].numpy(), found["random"].numpy()) for name, found in weights.items()
+        name: float(np.mean([abs(similarity(found["trained"].numpy(), found[one].numpy())) for one in WEIGHTS[1:]]))
+        for name, found in weights.items()
     }
     return Explanation(
         maps,

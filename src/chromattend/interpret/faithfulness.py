@@ -119,7 +119,7 @@ def faithfulness_table(
 
     Args:
         curves: see `faithfulness_curves`.
-        similarities: method -> see `similarity`.
+        similarities: method -> mean size of `similarity` to networks without training.
         incomplete: method -> share of genes whose weights do not add up, of the methods whose weights should.
 
     Returns:
@@ -147,7 +147,7 @@ def faithfulness_table(
                 "high": high,
                 "similarity": similar,
                 "incomplete": incomplete.get(method, np.nan),
-                "trustworthy": int(low > 0 and not similar > SIMILAR),
+                "trustworthy": int(low > 0 and similar <= SIMILAR),
             }
         )
     return pd.DataFrame(rows, columns=FAITHFULNESS)

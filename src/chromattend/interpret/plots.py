@@ -37,6 +37,8 @@ def plot_attention(attention: xr.Dataset) -> Figure:
     Args:
         attention: see `chromattend.interpret.attention.attention_maps`.
     """
+    # Named genes and, if all are asked for, those of the other parts are in the file too.
+    attention = attention.isel(gene=np.flatnonzero(attention["split"].values == "test"))
     maps, position = mean_maps(attention["alpha"], attention["score"]), _centres(attention)
     marks = attention["mark"].values
     on = attention["score"].values > 0.5
@@ -93,16 +95,18 @@ def plot_explanation(maps: xr.Dataset) -> Figure:
     panels = figure.subplots(len(rows), len(marks), sharex=True, sharey="row", squeeze=False)
     for line, row in zip(panels, rows, strict=True):
         for axes, mark in zip(line, marks, strict=True):
-            for weights in ("random", "trained"):
-                if row == "optimum":
-                    found = maps["optimum"].sel(weights=weights, mark=mark)
-                else:
-                    found = mean_maps(maps[row].sel(weights=weights), maps["score"]).sel(mark=mark)
-                for state, colour in STATE_COLOURS.items():
-                    style = {"color": colour, "linewidth": 1.3, "label": f"predicted {state}"}
-                    if weights == "random":
-                        style = {"color": "0.7", "linewidth": 0.8, "label": "without training"}
-                    axes.plot(position, found.sel(state=state), **style)
+            found = _row_means(maps, row).sel(mark=mark)
+            untrained = found.sel(weights=[name for name in maps["weights"].values if name != "trained"])
+            axes.fill_between(
+                position,
+                untrained.min(["weights", "state"]),
+                untrained.max(["weights", "state"]),
+                color="0.8",
+                label="without training (range)",
+            )
+            for state, colour in STATE_COLOURS.items():
+                mean = found.sel(weights="trained", state=state)
+                axes.plot(position, mean, color=colour, linewidth=1.3, label=f"predicted {state}")
             _mark_tss(axes)
             axes.tick_params(labelsize=7)
             axes.ticklabel_format(axis="y", style="sci", scilimits=(-2, 3))
@@ -120,6 +124,14 @@ def plot_explanation(maps: xr.Dataset) -> Figure:
         ha="left",
     )
     return figure
+
+
+def _row_means(maps: xr.Dataset, row: str) -> xr.DataArray:
+    """Return the means of a method over genes predicted ON and OFF, or the optima of both, with dims as `optimum`."""
+    if row == "optimum":
+        return maps["optimum"]
+    found = [mean_maps(maps[row].sel(weights=name), maps["score"]) for name in maps["weights"].values]
+    return xr.concat(found, maps["weights"])
 
 
 def plot_faithfulness(curves: pd.DataFrame, table: pd.DataFrame, heading: str) -> Figure:
@@ -176,7 +188,7 @@ def plot_validation(validation: pd.DataFrame, mark: str, validation_mark: str | 
     for number, (model, method) in enumerate(lines):
         rows = shown[(shown["model"] == model) & (shown["method"] == method)]
         for weights, colour in reversed(colours.items()):
-            found = rows[rows["weights"] == weights]
+            found = rows[rows["weights"].str.startswith(weights)]
             y = number + found["epigenome"].map(offsets)
             if len(epigenomes) <= 10:
                 axes.hlines(y, found["pearson_low"], found["pearson_high"], color=colour, linewidth=1)
@@ -196,7 +208,10 @@ def plot_validation(validation: pd.DataFrame, mark: str, validation_mark: str | 
     axes.set_xlabel(f"Pearson r of mean {mark} weights and mean {validation_mark} over the bins")
     handles = [
         Line2D([], [], color=colours[weights], marker="o", markersize=5, linestyle="none", label=label)
-        for weights, label in (("trained", "trained, one point an epigenome"), ("random", "without training"))
+        for weights, label in (
+            ("trained", "trained, one point an epigenome"),
+            ("random", "without training, several networks"),
+        )
     ]
     if shown["published"].notna().any():
         handles.append(Line2D([], [], color="#B8322A", marker="|", markersize=10, linestyle="none", label="published"))

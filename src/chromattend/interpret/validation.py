@@ -82,8 +82,8 @@ def validate(
         absolute: whether signed weights are taken without their sign; the paper does not say.
 
     Returns:
-        One row a method, weights (`trained`, or `random`: of the network without training) and mark, with the columns
-        of `correlate_maps`. The method `signal` has the counts of the mark themselves in place of weights: what any
+        One row a method, weights (`trained`, or `random_1`, ...: of networks without training) and mark, with the
+        columns of `correlate_maps`. The method `signal` has the counts of the mark themselves in place of weights: what any
         map that follows the reads would reach.
     """
     on = maps["score"].values > 0.5 if genes == "predicted_on" else maps["label"].values == 1
@@ -108,23 +108,28 @@ def validate(
     )
 
 
-def validation_table(epigenome: str, found: Mapping[str, pd.DataFrame], published: pd.DataFrame) -> pd.DataFrame:
+def validation_table(
+    epigenome: str, validation_mark: str, found: Mapping[str, pd.DataFrame], published: pd.DataFrame
+) -> pd.DataFrame:
     """Put the validation of all models of an epigenome into one table, beside the published figures.
 
     Args:
         epigenome: its name.
+        validation_mark: what the weights were compared with.
         found: model -> see `validate`.
-        published: columns epigenome, model, method, mark, pearson: AttentiveChrome, table 3.
+        published: columns epigenome, model, method, mark, validation_mark, pearson: AttentiveChrome, table 3.
 
     Returns:
-        Columns epigenome, model, those of `validate`, published (for trained weights) and note (empty).
+        Columns epigenome, model, validation_mark, those of `validate`, published (for trained weights) and note
+        (empty).
     """
-    known = published.set_index(["epigenome", "model", "method", "mark"])["pearson"].to_dict()
+    known = published.set_index(["epigenome", "model", "method", "mark", "validation_mark"])["pearson"].to_dict()
     rows: list[dict[str, Any]] = []
     for model, table in found.items():
         for row in table.to_dict("records"):
-            value = known.get((epigenome, model, row["method"], row["mark"]))
-            rows.append({str(name): cell for name, cell in row.items()} | {"epigenome": epigenome, "model": model})
+            value = known.get((epigenome, model, row["method"], row["mark"], validation_mark))
+            rows.append({"epigenome": epigenome, "model": model, "validation_mark": validation_mark})
+            rows[-1] |= {str(name): cell for name, cell in row.items()}
             if row["weights"] == "trained":
                 rows[-1]["published"] = value
     return pd.DataFrame(rows, columns=VALIDATION)
@@ -137,6 +142,17 @@ def unvalidated(epigenome: str, mark: str | None) -> pd.DataFrame:
 
 
 VALIDATION = [
-    *("epigenome", "model", "method", "weights", "mark", "genes", "pearson", "pearson_low", "pearson_high"),
+    *(
+        "epigenome",
+        "model",
+        "validation_mark",
+        "method",
+        "weights",
+        "mark",
+        "genes",
+        "pearson",
+        "pearson_low",
+        "pearson_high",
+    ),
     *("spearman", "shift_p", "gene_pearson", "published", "note"),
 ]
