@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import yaml
 
 from chromattend.files import read_netcdf
 
@@ -113,6 +114,25 @@ def test_an_epigenome_without_the_validation_mark_is_skipped_and_said_so(synthet
     assert table.loc["SYN2", "note"] == "no H3K27ac in the sample sheet"
     assert table.loc["SYN1", "pearson"].notna().any()
     assert not (synthetic / "results/SYN2/signal/H3K27ac.nc").exists()
+
+
+def test_what_a_key_decides_is_made_again_and_nothing_else(synthetic: Workspace) -> None:
+    target = "results/tables/validation.tsv"
+    synthetic.succeed(target)
+    config = yaml.safe_load((synthetic / "config.yaml").read_text())
+
+    def again(**changes: object) -> set[str]:
+        changed = config | {"interpret": config["interpret"] | changes}
+        (synthetic / "config.yaml").write_text(yaml.safe_dump(changed))
+        return set(synthetic.succeed("--dry-run", target).jobs)
+
+    assert again() == set()
+    assert again(validation={"absolute": True}) == {"validate", "explanation_tables"}
+    assert again(validation={"genes": "true_on"}) == {"validate", "explanation_tables"}
+    assert again(occlusion_window=4) >= {"explain", "validate", "explanation_tables"}
+    assert again(class_optimization={"steps": 6}) >= {"explain"}
+    assert again(genes=21) >= {"explain"}
+    assert not again(genes=21) & {"train", "count", "dataset"}
 
 
 def test_a_misspelt_gene_is_one_line_with_its_nearest_match(synthetic: Workspace) -> None:

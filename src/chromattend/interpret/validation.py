@@ -83,8 +83,8 @@ def validate(
 
     Returns:
         One row a method, weights (`trained`, or `random_1`, ...: of networks without training) and mark, with the
-        columns of `correlate_maps`. The method `signal` has the counts of the mark themselves in place of weights: what any
-        map that follows the reads would reach.
+        columns of `correlate_maps`. The method `signal` has the counts of the mark themselves in place of weights:
+        what any map that follows the reads would reach.
     """
     on = maps["score"].values > 0.5 if genes == "predicted_on" else maps["label"].values == 1
     chosen = maps["gene"].values[on]
