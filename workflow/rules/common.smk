@@ -15,6 +15,7 @@ os.environ.update(CHROMATTEND_PYTHON=sys.executable)
 os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [SOURCE, os.environ.get("PYTHONPATH")])))
 
 from chromattend import STAGE_VERSIONS
+from chromattend.about import about
 from chromattend.errors import UserError
 from chromattend.interpret import methods_of
 from chromattend.models import REGISTRY
@@ -34,6 +35,8 @@ except UserError as error:
     # One line, without the traceback that Snakemake would add to an exception.
     sys.exit(f"Error: {error}")
 CONFIG = STUDY.config
+# The start page of the report sees the configuration and nothing else.
+config["about"] = about(STUDY)
 ENVIRONMENT = "../../envs/cpu.yaml" if CONFIG["training"]["gpus"] == 0 else "../../envs/gpu.yaml"
 
 
