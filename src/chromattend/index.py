@@ -47,6 +47,7 @@ def index_values(
     rows = []
     for epigenome, (name, group, colour) in epigenomes.items():
         own = auc[auc["epigenome"] == epigenome].set_index("model")
+        intervals = own[["auc", "auc_low", "auc_high"]].T.to_dict("list")
         known: dict[str, list[dict[str, Any]]] = {}
         for row in published[published["epigenome"] == epigenome].to_dict("records"):
             known.setdefault(row["model"], []).append(
@@ -62,11 +63,7 @@ def index_values(
                 "best": REGISTRY[str(own["auc"].idxmax())].title,
                 "best_auc": float(own["auc"].max()),
                 "mean": float(own["auc"].mean()),
-                "aucs": {
-                    model: [own.at[model, column].item() for column in ("auc", "auc_low", "auc_high")]
-                    for model in means.index
-                    if model in own.index
-                },
+                "aucs": {str(model): intervals[model] for model in means.index if model in intervals},
                 "published": known,
                 "validated": float(validated[epigenome]) if epigenome in validated else None,
             }
@@ -97,7 +94,7 @@ def write_index(
         split_rule: how genes were split.
     """
     values = index_values(auc, published, warnings, validation, epigenomes)
-    models = list(dict.fromkeys(auc["model"]))
+    models = [model["id"] for model in values["models"]]
     limits = (float(auc["auc"].min()), float(auc["auc"].max()))
     dots = {
         row["id"]: inline_svg(

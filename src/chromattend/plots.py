@@ -31,6 +31,8 @@ sns.set_theme(
     palette="colorblind",
     rc={"svg.fonttype": "none", "svg.hashsalt": "chromattend", "axes.spines.top": False, "axes.spines.right": False},
 )
+# The colours of charts in pages, see base.html, in the order of --series-1 to --series-8.
+PAGE_COLOURS = ("#0072b2", "#d55e00", "#007a5a", "#a8457f", "#6b6100", "#5b4bb5", "#5f6b78", "#a33a3a")
 STATE_COLOURS = {"ON": sns.color_palette("colorblind")[1], "OFF": sns.color_palette("colorblind")[0]}
 
 
@@ -343,7 +345,7 @@ def plot_dots(values: Mapping[str, float], models: Sequence[str], limits: tuple[
 
     Args:
         values: model -> AUC.
-        models: all models of the study, so that each has the same colour in every line.
+        models: all models of the study in the order of the page, so that each has its colour there in every line.
         limits: the AUCs at both ends of the line, the same in every line.
     """
     figure = Figure(figsize=(1.6, 0.24))
@@ -351,9 +353,9 @@ def plot_dots(values: Mapping[str, float], models: Sequence[str], limits: tuple[
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set_axis_off()
     axes.axhline(0, color="0.6", linewidth=0.8)
-    styles = _styles(models)
     for model, value in values.items():
-        axes.plot(value, 0, "o", color=styles[model]["color"], markersize=5.5, alpha=0.85, markeredgewidth=0)
+        colour = PAGE_COLOURS[models.index(model) % len(PAGE_COLOURS)]
+        axes.plot(value, 0, "o", color=colour, markersize=5.5, alpha=0.85, markeredgewidth=0)
     margin = 0.04 * (limits[1] - limits[0]) or 0.01
     axes.set(xlim=(limits[0] - margin, limits[1] + margin), ylim=(-1, 1))
     return figure

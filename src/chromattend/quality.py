@@ -52,8 +52,10 @@ class Check:
     @property
     def threshold(self) -> str:
         """The limit as tables show it."""
+        if self.measure == "all_even":
+            return "all even"
         sign = ">" if self.above else "<"
-        return f"{sign} {self.shown(self.limit)}"
+        return f"{sign} {100 * self.limit:g} %" if self.share else f"{sign} {self.limit:g}"
 
     def shown(self, value: float) -> str:
         """A value of the measure as pages show it."""
