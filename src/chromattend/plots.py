@@ -40,6 +40,16 @@ def save(figure: Figure, path: str | Path) -> None:
     """Write a figure as SVG."""
     with atomic(path) as temporary:
         figure.savefig(temporary, format="svg", metadata={"Date": None}, bbox_inches="tight")
+        temporary.write_text(_compact(temporary.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+def _compact(svg: str) -> str:
+    """Round the coordinates of paths to hundredths of a point: a smaller figure that looks the same."""
+
+    def rounded(path: re.Match[str]) -> str:
+        return re.sub(r"-?\d+\.\d{3,}", lambda number: f"{float(number[0]):.2f}".rstrip("0").rstrip("."), path[0])
+
+    return re.sub(r'\bd="[^"]*"', rounded, svg)
 
 
 def inline_svg(figure: Figure, prefix: str, label: str) -> markupsafe.Markup:
@@ -52,7 +62,7 @@ def inline_svg(figure: Figure, prefix: str, label: str) -> markupsafe.Markup:
     """
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
-    text = buffer.getvalue()
+    text = _compact(buffer.getvalue())
     text = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{prefix}-", text[text.index("<svg") :])
     # matplotlib escapes what it draws, so the element is safe to embed as it is.
     return markupsafe.Markup(text.replace("<svg", f'<svg role="img" aria-label="{markupsafe.escape(label)}"', 1))

@@ -122,6 +122,14 @@ def of_explained(name):
     return expand(f"<results>/{{epigenome}}/{{model}}/{name}", epigenome=STUDY.epigenomes, model=EXPLAINED)
 
 
+def in_small_report(path, **options):
+    """Put a figure of one epigenome and model into the report of a study of few epigenomes.
+
+    Of many they would make the report too large for a browser; the epigenomes' pages have them in any case.
+    """
+    return report(path, **options) if len(STUDY.epigenomes) <= 10 else path
+
+
 def explain_options(wildcards):
     """How a network is explained: all of the configuration that it depends on."""
     optimization = INTERPRET["class_optimization"]
