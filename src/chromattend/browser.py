@@ -159,7 +159,7 @@ def _shares(values: np.ndarray) -> np.ndarray:
 
 
 def _packed_counts(values: np.ndarray) -> dict[str, Any]:
-    """Pack counts[gene, mark, bin]: whole numbers as they are, others in levels between a gene's and mark's extremes."""
+    """Pack counts[gene, mark, bin]: whole numbers as they are, others in levels between the extremes of each."""
     if values.dtype.kind in "iu" and values.min() >= 0 and values.max() <= MISSING:
         size = 1 if values.max() <= 255 else 2
         return {"bytes": size, "values": _pack(values.astype(f"<u{size}").tobytes())}

@@ -48,10 +48,12 @@ rule page:
         validation=validation_signal,
         metrics=of_models("metrics.json"),
         comparisons="<results>/{epigenome}/comparisons.tsv",
-        roc="<results>/{epigenome}/figures/roc.svg",
+        predictions=of_models("predictions.tsv"),
+        published=workflow.source_path("../../resources/published_auc.tsv"),
         calibration="<results>/{epigenome}/figures/calibration.svg",
         profile="<results>/{epigenome}/figures/profile.svg",
         attention=expand("<results>/{{epigenome}}/figures/attention/{model}.svg", model=ATTENTIVE),
+        maps=expand("<results>/{{epigenome}}/{model}/attention.nc", model=ATTENTIVE),
         explanations="<results>/{epigenome}/validation.tsv" if EXPLAINED else [],
     output:
         "<results>/{epigenome}/report.html",
@@ -70,6 +72,7 @@ rule page:
         mark=CONFIG["interpret"]["validation"]["mark"],
         validation_mark=CONFIG["validation_mark"],
         models=scored_models(),
+        attentive=ATTENTIVE,
         version=STAGE_VERSIONS["report"],
     script:
         "../../scripts/page.py"

@@ -209,7 +209,6 @@
       height: ROW * rows + 110, barmode: "overlay", bargap: 0, showlegend: true, hovermode: "x unified",
       legend: { orientation: "h", x: 0, y: 1, yanchor: "bottom", yref: "paper" },
       margin: { l: 78, r: attention ? 66 : 20, t: 50, b: 60 },
-      title: { text: "", },
       xaxis: { title: { text: "Position relative to the TSS of " + escape(genes.symbol[row] || genes.gene[row]) + " (bp)" },
         anchor: "y" + (rows > 1 ? rows : ""), range: [data.bins[0], data.bins[data.bins.length - 1] + width],
         tickformat: ",d", zeroline: false },
@@ -227,7 +226,7 @@
         hovertemplate: escape(mark) + ": %{y:,.4~g}<extra></extra>" });
       if (!attention) return;
       layout["yaxis" + over] = { overlaying: "y" + own, side: "right", anchor: "x", showgrid: false, zeroline: false,
-        range: [0, highest * 1.08], nticks: 3, tickformat: ".2~f", tickfont: { color: colour("series-2") },
+        range: [0, highest * 1.08], nticks: 3, tickformat: ".3~f", tickfont: { color: colour("series-2") },
         title: { text: index === Math.floor((rows - 1) / 2) ? "alpha" : "", font: { color: colour("series-2") } } };
       traces.push({ type: "scatter", mode: "lines", x: middle, y: attention.alpha[index], yaxis: "y" + over, xaxis: "x",
         name: "Attention alpha (right axis)", legendgroup: "alpha", showlegend: index === 0, line: { color: series(1), width: 2 },
@@ -248,19 +247,21 @@
         height: ROW * rows + 110, margin: { l: 78, r: 20, t: 50, b: 60 }, showlegend: false,
         title: { text: "Attention beta to each mark", font: { size: 14 }, x: 0.5, y: 0.99, yanchor: "top", yref: "container" },
         xaxis: { title: { text: "beta" }, rangemode: "tozero", nticks: 4, zeroline: true },
-        yaxis: { range: [rows - 0.5, -0.5], tickvals: data.marks.map((_, index) => index), ticktext: names, showgrid: false, automargin: true },
+        yaxis: { range: [rows - 0.5, -0.5], tickvals: data.marks.map((_, index) => index), ticktext: names, showgrid: false, zeroline: false, automargin: true },
         shapes: [{ type: "line", xref: "x", yref: "paper", x0: 1 / rows, x1: 1 / rows, y0: 0, y1: 1, line: { color: colour("dim"), width: 1, dash: "dash" } }],
       },
     };
   }
 
   async function show(row) {
+    const began = performance.now();
     const mine = (turn += 1);
     current = row;
     const place = genes.place[row];
     const model = choice ? choice.value : data.attentive[0];
     const [counts, attention] = await Promise.all([countsOf(place), model ? attentionOf(model, place) : null]);
     await facts(row);
+    const found = performance.now();
     // A later search may have overtaken this one.
     if (mine !== turn) return;
     element("gene-result").hidden = false;
@@ -275,12 +276,15 @@
         ? "Dashed: all marks alike. alpha and beta are of " + element("gene-data").dataset["title" + data.attentive.indexOf(model)] + "."
         : "The attention to this gene was not written; the configuration's interpret.attention says to which genes it is.";
     await Promise.all(drawings);
+    // For whoever measures the page.
+    Object.assign(document.documentElement.dataset, {
+      lookupMs: (found - began).toFixed(1), drawMs: (performance.now() - found).toFixed(1), drawn: genes.gene[row],
+    });
   }
 
   async function open(wanted, keepAddress) {
     const name = wanted.trim();
     if (!name) return;
-    const began = performance.now();
     if (typeof DecompressionStream === "undefined") {
       say("This browser is too old to unpack the genes; use one of 2023 or later.");
       return;
@@ -305,7 +309,6 @@
     say("Showing " + label + " (" + genes.gene[row] + ")." + (others.length ? " The name also stands for " + others.join(", ") + "." : ""));
     if (!keepAddress) history.replaceState(null, "", "#gene=" + encodeURIComponent(name));
     await show(row);
-    document.documentElement.dataset.lookupMs = (performance.now() - began).toFixed(1);
   }
 
   function hide() {
@@ -349,10 +352,8 @@
     event.preventDefault();
     open(input.value);
   });
-  input.addEventListener("input", () => ready().then(() => {
-    suggest();
-    // A suggestion that was chosen is a whole symbol.
-  }));
+  input.addEventListener("input", () => ready().then(suggest));
+  // A suggestion that was chosen is a whole name.
   input.addEventListener("change", () => ready().then(() => {
     if (genes.byName.has(input.value.trim().toLowerCase())) open(input.value);
   }));

@@ -26,7 +26,16 @@ const chromattend = (() => {
       ...layout,
       ...Object.fromEntries(axes.map((key) => [key, axis(layout[key])])),
     };
-    const config = { responsive: true, displaylogo: false, toImageButtonOptions: { format: "svg", filename: element.id } };
+    const config = {
+      responsive: true,
+      displaylogo: false,
+      displayModeBar: element.dataset.bar !== "no",
+      // Only what works within the page: plotly's own set has a button that sends the data to a server.
+      modeBarButtons: [["toImage", "zoom2d", "pan2d", "resetScale2d"]],
+      showSendToCloud: false,
+      plotlyServerURL: "",
+      toImageButtonOptions: { format: "svg", filename: element.id },
+    };
     return Plotly.react(element, data, themed, config);
   }
 
