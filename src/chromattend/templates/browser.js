@@ -105,11 +105,16 @@
     const most = Array.from(greatest.subarray(place * marks, (place + 1) * marks));
     if (!most.some((value) => value > 0)) return null;
     const number = Math.floor(place / data.block);
-    const levels = await once("alpha " + number + " " + model, async () => new Uint8Array(await inflate(packed.alpha[number])));
+    const steps = await once("alpha " + number + " " + model, async () => new Uint8Array(await inflate(packed.alpha[number])));
     const bins = data.bins.length;
     const first = (place % data.block) * marks;
-    const alpha = most.map((scale, mark) =>
-      Array.from(levels.subarray((first + mark) * bins, (first + mark + 1) * bins), (level) => (level * scale) / 255));
+    const alpha = most.map((scale, mark) => {
+      let level = 0;
+      return Array.from(steps.subarray((first + mark) * bins, (first + mark + 1) * bins), (step) => {
+        level = (level + step) & 255;
+        return (level * scale) / 255;
+      });
+    });
     const betas = packed.beta && (await shares("beta " + model, packed.beta));
     return { alpha, beta: betas ? most.map((_, mark) => share(betas, place * marks + mark)) : null };
   }
