@@ -204,6 +204,13 @@
     return [1 - (index + 1) / rows + gap / 2, 1 - index / rows - gap / 2];
   }
 
+  // Zero and two round values, of which the higher is at most the given one.
+  function roundTicks(highest) {
+    const unit = 10 ** Math.floor(Math.log10(highest / 2));
+    const step = [5, 2, 1].map((factor) => factor * unit).find((size) => 2 * size <= highest);
+    return [0, step, 2 * step].map((value) => Number(value.toPrecision(1)));
+  }
+
   function marksFigure(row, counts, attention) {
     const rows = data.marks.length;
     const width = data.bins.length > 1 ? data.bins[1] - data.bins[0] : 1;
@@ -231,7 +238,7 @@
         hovertemplate: escape(mark) + ": %{y:,.4~g}<extra></extra>" });
       if (!attention) return;
       layout["yaxis" + over] = { overlaying: "y" + own, side: "right", anchor: "x", showgrid: false, zeroline: false,
-        range: [0, highest * 1.08], nticks: 3, tickformat: ".3~f", tickfont: { color: colour("series-2") },
+        range: [0, highest * 1.08], tickmode: "array", tickvals: roundTicks(highest), tickfont: { color: colour("series-2") },
         title: { text: index === Math.floor((rows - 1) / 2) ? "alpha" : "", font: { color: colour("series-2") } } };
       traces.push({ type: "scatter", mode: "lines", x: middle, y: attention.alpha[index], yaxis: "y" + over, xaxis: "x",
         name: "Attention alpha (right axis)", legendgroup: "alpha", showlegend: index === 0, line: { color: series(1), width: 2 },
@@ -246,7 +253,7 @@
     return {
       data: [{ type: "bar", orientation: "h", x: attention.beta, y: data.marks.map((_, index) => index),
         customdata: names, marker: { color: series(2) }, width: 0.6,
-        text: attention.beta.map((value) => value.toFixed(3)), textposition: "auto", textangle: 0, cliponaxis: false,
+        text: attention.beta.map((value) => value.toFixed(3)), textposition: "auto", textangle: 0, insidetextfont: { color: colour("paper") }, cliponaxis: false,
         hovertemplate: "%{customdata}: beta %{x:.4f}<extra></extra>" }],
       layout: {
         height: ROW * rows + 110, margin: { l: 78, r: 20, t: 50, b: 60 }, showlegend: false,
@@ -278,7 +285,7 @@
     const note = element("gene-note");
     if (data.attentive.length)
       note.textContent = attention
-        ? "Dashed: all marks alike. alpha and beta are of " + element("gene-data").dataset["title" + data.attentive.indexOf(model)] + "."
+        ? (beta ? "Dashed: all marks alike. alpha and beta are of " : "alpha is of ") + element("gene-data").dataset["title" + data.attentive.indexOf(model)] + "."
         : "The attention to this gene was not written; the configuration's interpret.attention says to which genes it is.";
     await Promise.all(drawings);
     // For whoever measures the page.
