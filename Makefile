@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 SNAKEMAKE := $(BIN)/snakemake
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-unit lint format
+.PHONY: help install demo screenshots test test-unit lint format
 
 help: ## show what make can do
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -29,8 +29,13 @@ demo: $(STAMP) ## run the whole pipeline on a small synthetic example
 	@[ results/demo/genes.tsv -nt resources/demo/mirror/simulation.json ] || rm -rf results/demo resources/demo/roadmap
 	@$(SNAKEMAKE) --profile workflow/profiles/demo
 	@echo
+	@echo "All epigenomes: results/demo/index.html"
+	@echo "Data quality: results/demo/quality.html"
 	@echo "The report: results/demo/report.html"
 	@echo "One page per epigenome: results/demo/SYN1/report.html, SYN2, SYN3"
+
+screenshots: $(STAMP) ## take the documents' screenshots of a finished demo (needs Chromium)
+	@$(BIN)/python docs/screenshots.py --results results/demo --images docs/images
 
 test: $(STAMP) ## run every test
 	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile tests

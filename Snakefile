@@ -19,6 +19,7 @@ include: "workflow/rules/interpret.smk"
 include: "workflow/rules/pan.smk"
 include: "workflow/rules/transfer.smk"
 include: "workflow/rules/differential.smk"
+include: "workflow/rules/quality.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/predict.smk"
 
@@ -26,6 +27,8 @@ include: "workflow/rules/predict.smk"
 rule all:
     default_target: True
     input:
+        "<results>/index.html",
+        "<results>/quality.html",
         "<results>/report.html",
         expand("<results>/{epigenome}/report.html", epigenome=STUDY.epigenomes),
         # What the reports are made of stands here too: Snakemake does not miss an intermediate file by itself.

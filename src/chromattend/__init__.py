@@ -15,6 +15,6 @@ STAGE_VERSIONS = {
     "train": 2,
     "evaluate": 2,
     "interpret": 1,
-    "report": 2,
+    "report": 3,
     "predict": 1,
 }

@@ -1,15 +1,19 @@
 """Figures, one function each. They return a matplotlib figure, which `save` writes."""
 
+import io
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import markupsafe
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import seaborn as sns
 import xarray as xr
 from matplotlib.axes import Axes
+from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from sklearn.metrics import roc_curve
@@ -27,6 +31,8 @@ sns.set_theme(
     palette="colorblind",
     rc={"svg.fonttype": "none", "svg.hashsalt": "chromattend", "axes.spines.top": False, "axes.spines.right": False},
 )
+# The colours of charts in pages, see base.html, in the order of --series-1 to --series-8.
+PAGE_COLOURS = ("#0072b2", "#d55e00", "#007a5a", "#a8457f", "#6b6100", "#5b4bb5", "#5f6b78", "#a33a3a")
 STATE_COLOURS = {"ON": sns.color_palette("colorblind")[1], "OFF": sns.color_palette("colorblind")[0]}
 
 
@@ -34,6 +40,32 @@ def save(figure: Figure, path: str | Path) -> None:
     """Write a figure as SVG."""
     with atomic(path) as temporary:
         figure.savefig(temporary, format="svg", metadata={"Date": None}, bbox_inches="tight")
+        temporary.write_text(_compact(temporary.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+def _compact(svg: str) -> str:
+    """Round the coordinates of paths to hundredths of a point: a smaller figure that looks the same."""
+
+    def rounded(path: re.Match[str]) -> str:
+        return re.sub(r"-?\d+\.\d{3,}", lambda number: f"{float(number[0]):.2f}".rstrip("0").rstrip("."), path[0])
+
+    return re.sub(r'\bd="[^"]*"', rounded, svg)
+
+
+def inline_svg(figure: Figure, prefix: str, label: str) -> markupsafe.Markup:
+    """Return a figure as an svg element to put into a page.
+
+    Args:
+        figure: what to draw.
+        prefix: letters and digits that its ids begin with, so that they do not clash with another figure's.
+        label: what a screen reader says in its place.
+    """
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
+    text = _compact(buffer.getvalue())
+    text = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{prefix}-", text[text.index("<svg") :])
+    # matplotlib escapes what it draws, so the element is safe to embed as it is.
+    return markupsafe.Markup(text.replace("<svg", f'<svg role="img" aria-label="{markupsafe.escape(label)}"', 1))
 
 
 def title(model: str) -> str:
@@ -277,6 +309,65 @@ def plot_profile(dataset: xr.Dataset, validation: xr.Dataset | None = None) -> F
     figure.supylabel(f"Mean {unit} per bin", fontsize=10)
     figure.suptitle(dataset.attrs["epigenome"], fontsize=11)
     panels.flat[0].legend(frameon=False, fontsize=8, title="genes", title_fontsize=8)
+    return figure
+
+
+def plot_depth(quality: pd.DataFrame) -> Figure:
+    """Draw the mean depth per bin of every mark and epigenome.
+
+    Args:
+        quality: see `chromattend.quality.quality_table`, of all epigenomes.
+    """
+    # A dollar sign would start a formula.
+    shown = quality.assign(**{name: quality[name].str.replace("$", r"\$") for name in ("epigenome", "mark")})
+    wide = shown.pivot(index="epigenome", columns="mark", values="depth")
+    wide = wide.loc[shown["epigenome"].unique(), shown["mark"].unique()]
+    few = len(wide) <= 20
+    figure = Figure(
+        figsize=(0.85 * wide.shape[1] + 2.6, (0.38 if few else 0.2) * len(wide) + 1.6), layout="constrained"
+    )
+    axes = figure.subplots()
+    positive = wide.to_numpy()[wide.to_numpy() > 0]
+    low, high = (positive.min(), positive.max()) if len(positive) else (0.1, 1.0)
+    sns.heatmap(
+        # Marks without any read have the palest colour, as a logarithmic scale has no zero.
+        wide.clip(lower=low),
+        annot=wide if few else None,
+        fmt=".2g",
+        annot_kws={"fontsize": 8},
+        cmap="crest",
+        norm=LogNorm(low, max(high, low * 1.01)),
+        linewidths=0.5,
+        xticklabels=True,
+        yticklabels=True,
+        cbar_kws={"label": "Mean per bin"},
+        ax=axes,
+    )
+    axes.set(xlabel="", ylabel="")
+    axes.tick_params(labelsize=9 if few else 7, length=0)
+    axes.set_xticklabels(axes.get_xticklabels(), rotation=45, ha="right")
+    axes.set_yticklabels(axes.get_yticklabels(), rotation=0)
+    return figure
+
+
+def plot_dots(values: Mapping[str, float], models: Sequence[str], limits: tuple[float, float]) -> Figure:
+    """Draw the AUCs of one epigenome as a line of dots, small enough for the cell of a table.
+
+    Args:
+        values: model -> AUC.
+        models: all models of the study in the order of the page, so that each has its colour there in every line.
+        limits: the AUCs at both ends of the line, the same in every line.
+    """
+    figure = Figure(figsize=(1.6, 0.24))
+    figure.patch.set_alpha(0)
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set_axis_off()
+    axes.axhline(0, color="0.6", linewidth=0.8)
+    for model, value in values.items():
+        colour = PAGE_COLOURS[models.index(model) % len(PAGE_COLOURS)]
+        axes.plot(value, 0, "o", color=colour, markersize=5.5, alpha=0.85, markeredgewidth=0)
+    margin = 0.04 * (limits[1] - limits[0]) or 0.01
+    axes.set(xlim=(limits[0] - margin, limits[1] + margin), ylim=(-1, 1))
     return figure
 
 

@@ -6,26 +6,29 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import markupsafe
+import numpy as np
 import pandas as pd
 import xarray as xr
+from sklearn.metrics import roc_curve
 
-from chromattend import __version__
-from chromattend.files import atomic
+from chromattend.browser import browser_data, example_genes
+from chromattend.evaluate import auc_table, published_table
 from chromattend.interpret import TITLES
 from chromattend.models import REGISTRY
+from chromattend.pages import render
 
-ENVIRONMENT = jinja2.Environment(
-    loader=jinja2.PackageLoader("chromattend"), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
-)
+# More points of a curve than these cannot be told apart on a screen.
+ROC_POINTS = 400
+# What a figure is called by a screen reader.
+FIGURES = {
+    "calibration": "Calibration of each model on the test genes of {}",
+    "profile": "Mean signal of each mark around the TSS of ON and OFF genes of {}",
+}
 
 
 def _correlation(value: float) -> str:
     return "" if pd.isna(value) else f"{value:.3f}"
-
-
-ENVIRONMENT.filters["r"] = _correlation
 
 
 @dataclass(frozen=True)
@@ -79,8 +82,11 @@ def write_page(
     signals: Sequence[Mapping[str, Any]],
     metrics: Mapping[str, Mapping[str, Mapping[str, float]]],
     comparisons: pd.DataFrame,
+    predictions: Mapping[str, pd.DataFrame],
+    published: pd.DataFrame,
     figures: Mapping[str, Path],
     attention: Sequence[Path] = (),
+    maps: Mapping[str, xr.Dataset] | None = None,
     validation: Validation | None = None,
     command: str,
 ) -> None:
@@ -93,15 +99,25 @@ def write_page(
         signals: attributes of the signal files.
         metrics: model -> see `chromattend.evaluate.metrics`.
         comparisons: see `chromattend.statistics.compare_aucs`.
-        figures: SVG files to embed: roc, calibration and profile.
+        predictions: model -> see `chromattend.evaluate.predict`, of the same models as `metrics`.
+        published: AUCs that others report, see `chromattend.evaluate.published_table`.
+        figures: SVG files to embed: calibration and profile.
         attention: SVG files of the attention of each attentive model.
+        maps: attentive model -> see `chromattend.interpret.attention.attention_maps`, for the gene browser.
         validation: how explanations compare with the validation mark, if any were made.
         command: what makes the page again.
     """
     split, label = dataset["split"].values, dataset["label"].values
+    maps = maps or {}
+    epigenome = str(dataset.attrs["epigenome"])
     ranked = sorted(metrics.items(), key=lambda item: -item[1]["test"]["auc"])
-    page = ENVIRONMENT.get_template("epigenome.html").render(
-        epigenome=dataset.attrs["epigenome"],
+    titles = {model: REGISTRY[model].title for model in metrics}
+    ordered = {model: predictions[model] for model, _ in ranked}
+    own = auc_table({(epigenome, model): found for model, found in ranked}, str(dataset.attrs["split_rule"]))
+    render(
+        path,
+        "epigenome.html",
+        epigenome=epigenome,
         name=name,
         group=group,
         attributes=dataset.attrs,
@@ -112,15 +128,45 @@ def write_page(
         signals=signals,
         models=ranked,
         to_best=_differences(comparisons, ranked[0][0]),
-        titles={model: REGISTRY[model].title for model in metrics},
-        figures={name: _inline_svg(path) for name, path in figures.items()},
-        attention=[_inline_svg(path, f"attention-{number}") for number, path in enumerate(attention)],
+        published=published_table(own, published).to_dict("records"),
+        titles=titles,
+        roc=_roc_curves(ordered, metrics),
+        genes=browser_data(dataset, ordered, maps),
+        examples=example_genes(dataset, ordered, maps, ranked[0][0]),
+        attentive=list(maps),
+        figures={key: _inline_svg(file, FIGURES[key].format(epigenome)) for key, file in figures.items()},
+        attention=[
+            _inline_svg(file, f"Mean attention of genes predicted ON and OFF, {file.stem}", f"attention-{number}")
+            for number, file in enumerate(attention)
+        ],
         validation=validation,
+        correlation=_correlation,
         command=command,
-        version=__version__,
     )
-    with atomic(path) as temporary:
-        temporary.write_text(page, encoding="utf-8")
+
+
+def _roc_curves(
+    predictions: Mapping[str, pd.DataFrame], metrics: Mapping[str, Mapping[str, Mapping[str, float]]]
+) -> list[dict[str, Any]]:
+    """Return the ROC curve of each model on the test genes, in points that a screen can tell apart."""
+    curves = []
+    for model, table in predictions.items():
+        test = table[table["split"] == "test"]
+        fpr, tpr, threshold = roc_curve(test["label"], test["score"])
+        # Equal steps along the curve, so that its steep beginning keeps its shape.
+        length = np.concatenate([[0], np.cumsum(np.abs(np.diff(fpr)) + np.abs(np.diff(tpr)))])
+        keep = np.unique(np.searchsorted(length, np.linspace(0, length[-1], ROC_POINTS)).clip(max=len(length) - 1))
+        curves.append(
+            {
+                "title": REGISTRY[model].title,
+                "auc": round(float(metrics[model]["test"]["auc"]), 4),
+                "fpr": fpr[keep].round(4).tolist(),
+                "tpr": tpr[keep].round(4).tolist(),
+                # The first threshold is infinite: above every score.
+                "threshold": np.minimum(threshold[keep], 1).round(4).tolist(),
+            }
+        )
+    return curves
 
 
 def _differences(comparisons: pd.DataFrame, best: str) -> dict[str, tuple[float, float]]:
@@ -134,11 +180,11 @@ def _differences(comparisons: pd.DataFrame, best: str) -> dict[str, tuple[float,
     return found
 
 
-def _inline_svg(path: Path, name: str | None = None) -> markupsafe.Markup:
-    """Return the svg element of a figure file, with ids that do not clash with another figure's."""
+def _inline_svg(path: Path, label: str, name: str | None = None) -> markupsafe.Markup:
+    """Return the svg element of a figure file, named for a screen reader, with ids of its own in the page."""
     text = path.read_text(encoding="utf-8")
     text = text[text.index("<svg") :]
     prefix = re.sub(r"\W", "-", name or path.stem)
     text = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{prefix}-", text)
     # matplotlib escapes what it draws, so the element is safe to embed as it is.
-    return markupsafe.Markup(text)
+    return markupsafe.Markup(text.replace("<svg", f'<svg role="img" aria-label="{markupsafe.escape(label)}"', 1))

@@ -34,6 +34,8 @@ RESERVED_NAMES = (
     "split.tsv",
     "config.yaml",
     "report.html",
+    "index.html",
+    "quality.html",
 )
 MISSING = "none"
 

@@ -1,31 +1,50 @@
 """The page of an epigenome as a browser gets it; how a job writes its files and its log."""
 
+import base64
+import json
 import os
 import re
 import subprocess
 import sys
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import jinja2
+import numpy as np
+import pandas as pd
 import pytest
+import xarray as xr
 from bs4 import BeautifulSoup
 from builders import MODELS, synthetic_dataset, synthetic_predictions
 
-from chromattend import __version__
+from chromattend import __version__, pages
+from chromattend.browser import MISSING, browser_data, example_genes, shown_genes
 from chromattend.evaluate import calibration_table, metrics, scores_of_test
 from chromattend.files import atomic
 from chromattend.models import REGISTRY
-from chromattend.plots import plot_calibration, plot_profile, plot_roc, save
+from chromattend.plots import plot_calibration, plot_profile, save
 from chromattend.report import write_page
 from chromattend.statistics import compare_aucs
 
 EVIL = "<script>alert(1)</script>"
+# Of tables, of the two of data, of plotly, of charts and of the browser.
+SCRIPTS = 6
 SIGNALS = [
     {"mark": "H3K4me3", "source": "https://mirror.example/a.bed.gz", "sha256": "12" * 32, "reads": 1234567}
     | {"reads_elsewhere": 89},
     {"mark": "H3K27ac", "source": "own/b.bw", "sha256": "34" * 32},
 ]
+
+PUBLISHED = pd.DataFrame(
+    [
+        ["E003", "deepchrome", "published", "DeepChrome", 0.77],
+        ["E003", "deepchrome", "retrained", "others", 0.7733],
+        ["E116", "attentivechrome", "retrained", "others", 0.9],
+    ],
+    columns=["epigenome", "model", "kind", "source", "auc"],
+)
 
 
 def page(
@@ -40,9 +59,11 @@ def page(
 ) -> BeautifulSoup:
     """Write a page with its figures and parse it."""
     dataset = synthetic_dataset(epigenome=epigenome).assign_attrs(attributes or {})
-    predictions = synthetic_predictions(models)
+    predictions = {
+        model: table.assign(gene=dataset["gene"].values, symbol=dataset["symbol"].values)
+        for model, table in synthetic_predictions(models).items()
+    }
     found = {model: metrics(table) for model, table in predictions.items()}
-    save(plot_roc(predictions, found, epigenome), folder / "roc.svg")
     save(plot_calibration(calibration_table(predictions), found, epigenome), folder / "calibration.svg")
     save(plot_profile(dataset), folder / "profile.svg")
     write_page(
@@ -53,7 +74,9 @@ def page(
         signals=SIGNALS if signals is None else signals,
         metrics=found,
         comparisons=compare_aucs(*scores_of_test(predictions)),
-        figures={name: folder / f"{name}.svg" for name in ("roc", "calibration", "profile")},
+        predictions=predictions,
+        published=PUBLISHED,
+        figures={name: folder / f"{name}.svg" for name in ("calibration", "profile")},
         command=f"snakemake results/{epigenome}/report.html",
     )
     return BeautifulSoup((folder / "report.html").read_bytes(), "html.parser")
@@ -128,7 +151,7 @@ def test_what_the_user_wrote_is_text(tmp_path: Path) -> None:
         signals=signals,
         attributes={"expression_source": EVIL},
     )
-    assert soup.find_all("script") == []
+    assert len(soup.find_all("script")) == SCRIPTS
     assert soup.h1.text == f"{EVIL}: Name {EVIL}"
     assert EVIL in soup.title.text
     assert f"Group {EVIL}." in soup.find("p", class_="lead").text
@@ -139,9 +162,11 @@ def test_what_the_user_wrote_is_text(tmp_path: Path) -> None:
 
 
 def test_the_page_loads_nothing(usual: BeautifulSoup) -> None:
-    assert (
-        usual.find_all(["script", "link", "img", "iframe", "object", "embed", "base", "image", "foreignobject"]) == []
-    )
+    assert usual.find_all(["link", "img", "iframe", "object", "embed", "base", "image", "foreignobject"]) == []
+    assert len(usual.find_all("script")) == SCRIPTS
+    policy = usual.find("meta", attrs={"http-equiv": "Content-Security-Policy"})["content"]
+    assert policy.startswith("default-src 'none';")
+    assert "http" not in policy
     for tag in usual.find_all(True):
         for key, value in tag.attrs.items():
             if key.split(":")[-1] in ("src", "href", "srcset", "data", "action", "poster"):
@@ -163,8 +188,8 @@ def test_ids_are_unique_and_every_reference_has_its_target(usual: BeautifulSoup)
 
 
 def test_figures_are_in_the_page_as_svg(usual: BeautifulSoup) -> None:
-    roc, calibration, profile = usual.find_all("svg")
-    assert "False positive rate" in roc.text
+    calibration, profile = usual.find_all("svg")
+    assert all(figure["role"] == "img" and "E003" in figure["aria-label"] for figure in (calibration, profile))
     assert "Brier score" in calibration.text
     assert "Position relative to the TSS (bp)" in profile.text
 
@@ -184,9 +209,135 @@ def test_a_page_is_the_same_bytes_each_time(tmp_path: Path) -> None:
         page(tmp_path / name)
         contents.append((tmp_path / name / "report.html").read_bytes())
         assert sorted(path.name for path in (tmp_path / name).iterdir()) == [
-            *("calibration.svg", "profile.svg", "report.html", "roc.svg"),
+            *("calibration.svg", "profile.svg", "report.html"),
         ]
     assert contents[0] == contents[1]
+
+
+def test_published_aucs_stand_beside_those_of_the_page(usual: BeautifulSoup) -> None:
+    table = rows(usual, "AUCs that others report")
+    assert [row[:4] for row in table] == [
+        ["DeepChrome", "DeepChrome", "published", "0.770"],
+        ["DeepChrome", "others", "retrained", "0.773"],
+    ]
+    for row in table:
+        assert float(row[6]) == pytest.approx(float(row[4]) - float(row[3]), abs=0.0011)
+    (card,) = (card for card in usual.find_all("li", class_="card") if card.find(class_="name").text == "DeepChrome")
+    assert "DeepChrome: 0.770 (published)" in card.text
+
+
+def test_an_epigenome_that_nobody_published_says_so(tmp_path: Path) -> None:
+    soup = page(tmp_path, epigenome="LAB1", models=("deepchrome",))
+    assert "No AUC of these models is published for LAB1." in soup.text
+
+
+def test_roc_curves_are_thinned_and_whole(usual: BeautifulSoup) -> None:
+    curves = json.loads(usual.find(id="roc-data").text)
+    assert len(curves) == len(MODELS)
+    for curve in curves:
+        assert (curve["fpr"][0], curve["tpr"][0], curve["fpr"][-1], curve["tpr"][-1]) == (0, 0, 1, 1)
+        assert len(curve["fpr"]) == len(curve["threshold"]) <= 400
+        assert np.trapezoid(curve["tpr"], curve["fpr"]) == pytest.approx(curve["auc"], abs=0.01)
+
+
+def unpack(packed: str, kind: str) -> np.ndarray:
+    return np.frombuffer(zlib.decompress(base64.b64decode(packed)), dtype=kind)
+
+
+def maps_of(dataset: xr.Dataset, seed: int = 1) -> xr.Dataset:
+    rng = np.random.default_rng(seed)
+    size = [dataset.sizes[name] for name in ("gene", "mark", "bin")]
+    coords = {name: dataset[name] for name in ("gene", "symbol", "mark", "bin")}
+    alpha = rng.dirichlet(np.ones(size[2]), size[:2]).astype(np.float32)
+    beta = rng.dirichlet(np.ones(size[1]), size[0]).astype(np.float32)
+    return xr.Dataset({"alpha": (("gene", "mark", "bin"), alpha), "beta": (("gene", "mark"), beta)}, coords=coords)
+
+
+def scored(dataset: xr.Dataset) -> dict[str, pd.DataFrame]:
+    score = np.linspace(0, 1, dataset.sizes["gene"])
+    return {"deepchrome": pd.DataFrame({"gene": dataset["gene"], "symbol": dataset["symbol"], "score": score})}
+
+
+def packed_counts(found: dict[str, Any], size: tuple[int, int]) -> np.ndarray:
+    blocks = []
+    for block in found["counts"]:
+        values = unpack(block["values"], f"<u{block['bytes']}").reshape(-1, *size)
+        if "ranges" in block:
+            low, step = np.moveaxis(unpack(block["ranges"], "<f4").reshape(*values.shape[:2], 2), -1, 0)
+            blocks.append(low[..., None] + values * step[..., None])
+        else:
+            blocks.append(values)
+    return np.concatenate(blocks)
+
+
+@pytest.mark.parametrize("kind", ["bytes", "words", "signal"])
+def test_the_browser_holds_the_counts(kind: str) -> None:
+    dataset = synthetic_dataset()
+    if kind == "words":
+        dataset["counts"][300, 2, 1] = 60000
+    if kind == "signal":
+        dataset["counts"] = dataset["counts"].astype(np.float32) * 0.37 - 0.2
+    found = packed_counts(browser_data(dataset, scored(dataset), {}), (5, 20))
+    expected = dataset["counts"].transpose("gene", "mark", "bin").values
+    spread = np.ptp(expected, axis=2, keepdims=True) if kind == "signal" else 0
+    assert found.shape == expected.shape
+    assert (np.abs(found - expected) <= spread / 131068 + 1e-6 * (kind == "signal")).all()
+
+
+def test_the_browser_holds_attention_to_the_precision_that_it_states() -> None:
+    dataset = synthetic_dataset()
+    maps = maps_of(dataset.isel(gene=slice(400, 640)))
+    packed = browser_data(dataset, scored(dataset), {"attentivechrome": maps})["attention"]["attentivechrome"]
+    greatest = unpack(packed["greatest"], "<f4").reshape(640, 5)
+    assert (greatest[:400] == 0).all()
+    steps = np.concatenate([unpack(block, "u1").reshape(-1, 5, 20) for block in packed["alpha"]])
+    alpha = np.cumsum(steps, axis=2, dtype=np.uint8) * (greatest / 255)[..., None]
+    expected = maps["alpha"].values
+    assert (np.abs(alpha[400:] - expected) <= expected.max(axis=2, keepdims=True) / 509).all()
+    beta = unpack(packed["beta"], "<u2").reshape(640, 5)
+    assert (beta[:400] == MISSING).all()
+    np.testing.assert_allclose(beta[400:] / (MISSING - 1), maps["beta"].values, atol=1e-5)
+
+
+def test_scores_are_those_of_the_gene_and_symbol() -> None:
+    dataset = synthetic_dataset()
+    # An id stands twice in reproduction mode, with another symbol.
+    genes = dataset["gene"].values.copy()
+    genes[5] = genes[4]
+    dataset = dataset.assign_coords(gene=genes)
+    table = scored(dataset)["deepchrome"].iloc[::-1].iloc[:-1]
+    scores = unpack(browser_data(dataset, {"deepchrome": table}, {})["scores"]["deepchrome"], "<u2")
+    assert scores[0] == MISSING
+    np.testing.assert_allclose(scores[1:] / (MISSING - 1), np.linspace(0, 1, 640)[1:], atol=1e-5)
+
+
+def test_a_large_study_shows_its_test_genes_and_named_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chromattend.browser.MOST_GENES", 200)
+    dataset = synthetic_dataset()
+    maps = {"attentivechrome": maps_of(dataset.isel(gene=[7, 9, *range(480, 640)]))}
+    assert shown_genes(dataset, maps).tolist() == [7, 9, *range(480, 640)]
+    assert example_genes(dataset, scored(dataset), maps, "deepchrome") == ["GENE7", "GENE9"]
+    assert example_genes(dataset, scored(dataset), {}, "deepchrome") == ["GENE639", "GENE638", "GENE480", "GENE481"]
+    index = json.loads(zlib.decompress(base64.b64decode(browser_data(dataset, scored(dataset), maps)["index"])))
+    assert len(index["gene"]) == 640
+    assert [index["place"][row] for row in (0, 7, 9, 480)] == [-1, 0, 1, 2]
+    # Attention to every gene does not make the page larger than it may be.
+    assert len(shown_genes(dataset, {"attentivechrome": maps_of(dataset)})) == 200
+
+
+def test_json_ends_no_script() -> None:
+    value = {"name": f"</script>{EVIL}<!-- & \u2028\u2029"}
+    text = str(pages.embed_json(value))
+    assert not set("<>&\u2028\u2029") & set(text)
+    assert json.loads(text) == value
+    with pytest.raises(ValueError, match="JSON"):
+        pages.embed_json(float("nan"))
+
+
+def test_a_page_lacks_nothing_that_its_template_uses(tmp_path: Path) -> None:
+    with pytest.raises(jinja2.UndefinedError):
+        pages.render(tmp_path / "a.html", "epigenome.html", name="a")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit])

@@ -15,6 +15,7 @@ os.environ.update(CHROMATTEND_PYTHON=sys.executable)
 os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [SOURCE, os.environ.get("PYTHONPATH")])))
 
 from chromattend import STAGE_VERSIONS
+from chromattend.about import about
 from chromattend.errors import UserError
 from chromattend.interpret import methods_of
 from chromattend.models import REGISTRY
@@ -34,6 +35,8 @@ except UserError as error:
     # One line, without the traceback that Snakemake would add to an exception.
     sys.exit(f"Error: {error}")
 CONFIG = STUDY.config
+# The start page of the report sees the configuration and nothing else.
+config["about"] = about(STUDY)
 ENVIRONMENT = "../../envs/cpu.yaml" if CONFIG["training"]["gpus"] == 0 else "../../envs/gpu.yaml"
 
 
@@ -106,6 +109,8 @@ def of_all(name):
 INTERPRET = CONFIG["interpret"]
 ATTENTIVE = [model for model in CONFIG["models"] if REGISTRY[model].attention and INTERPRET["attention"] != "none"]
 EXPLAINED = [model for model in INTERPRET["models"] if model in CONFIG["models"]]
+# Attention that the page of an epigenome holds gene by gene: with that of every model it would grow above 15 MB.
+BROWSED = [model for model in ATTENTIVE if model in EXPLAINED] or ATTENTIVE[-1:]
 # Those of the published study mean nothing to a study that has none of them: then it is all.
 NAMED_EPIGENOMES = [epigenome for epigenome in STUDY.epigenomes if epigenome in INTERPRET["named_epigenomes"]] or list(
     STUDY.epigenomes
@@ -116,6 +121,14 @@ NAMES_GENES = bool(ATTENTIVE and INTERPRET["named_genes"])
 def of_explained(name):
     """A file of every explained network of every epigenome."""
     return expand(f"<results>/{{epigenome}}/{{model}}/{name}", epigenome=STUDY.epigenomes, model=EXPLAINED)
+
+
+def in_small_report(path, **options):
+    """Put a figure of one epigenome and model into the report of a study of few epigenomes.
+
+    Of many they would make the report too large for a browser; the epigenomes' pages have them in any case.
+    """
+    return report(path, **options) if len(STUDY.epigenomes) <= 10 else path
 
 
 def explain_options(wildcards):

@@ -29,7 +29,7 @@ rule split:
         overlaps=report(
             "<results>/tables/split_overlaps.tsv",
             caption="../report/overlaps.rst",
-            category="Data",
+            category="Data quality",
             labels={"content": "Windows that overlap across splits (table)", "epigenome": "all"},
         ),
     log:

@@ -102,7 +102,7 @@ rule plot_attention:
     input:
         "<results>/{epigenome}/{model}/attention.nc",
     output:
-        report(
+        in_small_report(
             "<results>/{epigenome}/figures/attention/{model}.svg",
             caption="../report/attention.rst",
             category="Explanations",
@@ -128,13 +128,13 @@ rule plot_explanation:
         faithfulness="<results>/{epigenome}/{model}/faithfulness.tsv",
         curves="<results>/{epigenome}/{model}/curves.tsv",
     output:
-        maps=report(
+        maps=in_small_report(
             "<results>/{epigenome}/figures/explanation/{model}.svg",
             caption="../report/explanation.rst",
             category="Explanations",
             labels={"content": "Maps of every method", "epigenome": "{epigenome}", "model": "{model}"},
         ),
-        faithfulness=report(
+        faithfulness=in_small_report(
             "<results>/{epigenome}/figures/faithfulness/{model}.svg",
             caption="../report/faithfulness.rst",
             category="Explanations",

@@ -1,6 +1,8 @@
 REPORTED = [
     *expand("<results>/tables/{table}.tsv", table=["auc", "summary", "published", "comparisons", "wilcoxon"]),
     "<results>/tables/split_overlaps.tsv",
+    *expand("<results>/tables/{table}.tsv", table=["warnings", "quality", "sources"]),
+    "<results>/figures/depth.svg",
     *expand("<results>/figures/{figure}.svg", figure=["auc", "comparisons", "published"]),
     *expand(
         "<results>/{epigenome}/figures/{figure}.svg",
@@ -22,7 +24,7 @@ rule plot_profile:
         report(
             "<results>/{epigenome}/figures/profile.svg",
             caption="../report/profile.rst",
-            category="Data",
+            category="Data quality",
             labels={"content": "Marks around the TSS", "epigenome": "{epigenome}"},
         ),
     log:
@@ -46,10 +48,12 @@ rule page:
         validation=validation_signal,
         metrics=of_models("metrics.json"),
         comparisons="<results>/{epigenome}/comparisons.tsv",
-        roc="<results>/{epigenome}/figures/roc.svg",
+        predictions=of_models("predictions.tsv"),
+        published=workflow.source_path("../../resources/published_auc.tsv"),
         calibration="<results>/{epigenome}/figures/calibration.svg",
         profile="<results>/{epigenome}/figures/profile.svg",
         attention=expand("<results>/{{epigenome}}/figures/attention/{model}.svg", model=ATTENTIVE),
+        maps=expand("<results>/{{epigenome}}/{model}/attention.nc", model=BROWSED),
         explanations="<results>/{epigenome}/validation.tsv" if EXPLAINED else [],
     output:
         "<results>/{epigenome}/report.html",
@@ -68,9 +72,38 @@ rule page:
         mark=CONFIG["interpret"]["validation"]["mark"],
         validation_mark=CONFIG["validation_mark"],
         models=scored_models(),
+        attentive=BROWSED,
         version=STAGE_VERSIONS["report"],
     script:
         "../../scripts/page.py"
+
+
+rule index:
+    input:
+        **({"validation": "<results>/tables/validation.tsv"} if EXPLAINED else {}),
+        auc="<results>/tables/auc.tsv",
+        summary="<results>/tables/summary.tsv",
+        published="<results>/tables/published.tsv",
+        warnings="<results>/tables/warnings.tsv",
+    output:
+        "<results>/index.html",
+    log:
+        "<logs>/index.log",
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=20,
+    params:
+        epigenomes={
+            epigenome.id: [epigenome.name, epigenome.group, epigenome.colour]
+            for epigenome in STUDY.epigenomes.values()
+        },
+        split_rule=CONFIG["split"]["mode"],
+        version=STAGE_VERSIONS["report"],
+    script:
+        "../../scripts/index.py"
 
 
 # Snakemake's own report is made by a call of Snakemake beside its results. As a rule it is a target like any

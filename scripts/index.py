@@ -1,0 +1,17 @@
+import pandas as pd
+
+from chromattend.index import write_index
+from chromattend.logs import logged
+
+with logged(snakemake.log[0]):
+    table = {name: pd.read_csv(path, sep="\t", dtype={"epigenome": str}) for name, path in snakemake.input.items()}
+    write_index(
+        snakemake.output[0],
+        auc=table["auc"],
+        summary=table["summary"],
+        published=table["published"],
+        warnings=table["warnings"],
+        validation=table.get("validation"),
+        epigenomes=snakemake.params.epigenomes,
+        split_rule=snakemake.params.split_rule,
+    )

@@ -1,0 +1,23 @@
+import pandas as pd
+
+from chromattend.files import write_table
+from chromattend.logs import logged
+from chromattend.plots import plot_depth, save
+from chromattend.quality import read_quality, warnings_table, write_quality_page
+
+with logged(snakemake.log[0]):
+    quality = read_quality(snakemake.input.quality)
+    sources = pd.concat([pd.read_csv(path, sep="\t", dtype=str) for path in snakemake.input.sources])
+    warnings = warnings_table(quality)
+    write_table(quality, snakemake.output.quality, decimals=4)
+    write_table(warnings, snakemake.output.warnings, decimals=4)
+    write_table(sources, snakemake.output.sources)
+    save(plot_depth(quality), snakemake.output.depth)
+    write_quality_page(
+        snakemake.output.page,
+        quality=quality,
+        warnings=warnings,
+        sources=sources,
+        names=snakemake.params.names,
+        split_rule=snakemake.params.split_rule,
+    )

@@ -1,0 +1,42 @@
+"""What was run, for the start page of the study's report."""
+
+from importlib.metadata import version
+from typing import Any
+
+from chromattend import __version__
+from chromattend.models import REGISTRY
+from chromattend.study import Study
+
+
+def about(study: Study) -> dict[str, Any]:
+    """Describe a study as the start page of its report shows it.
+
+    Args:
+        study: the checked study.
+
+    Returns:
+        Plain values: epigenomes, marks, validation_mark, models (their titles), genome, window, bin size, split,
+        labels, genes, protocol, replicates, sources and versions of the programs.
+    """
+    config = study.config
+    bins = config["bins"]
+    return {
+        "epigenomes": len(study.epigenomes),
+        "marks": study.marks,
+        "validation_mark": config["validation_mark"],
+        "models": [REGISTRY[model].title for model in config["models"]],
+        "genome": config["genome"]["name"],
+        "upstream": bins["upstream"],
+        "downstream": bins["downstream"],
+        "bin": bins["size"],
+        "split": config["split"]["mode"],
+        "labels": config["labels"],
+        "genes": config["genes"]["mode"],
+        "protocol": config["training"]["protocol"],
+        "seed": config["training"]["seed"],
+        "mirror": config["mirror"],
+        "versions": {
+            "chromattend": __version__,
+            **{name: version(name) for name in ("torch", "pytorch-lightning", "scikit-learn", "snakemake")},
+        },
+    }

@@ -1,0 +1,194 @@
+"""What the gene browser of an epigenome's page holds, packed small enough for one HTML file."""
+
+import base64
+import json
+import zlib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+# More genes than these do not fit into a page that opens at once; the test genes of the published study do.
+MOST_GENES = 7000
+# A search unpacks the block of its gene only.
+BLOCK = 256
+# The highest level is no value: gene not scored, or without attention.
+MISSING = 65535
+LEVELS = 65534
+EXAMPLES = 4
+
+
+def shown_genes(dataset: xr.Dataset, attention: Mapping[str, xr.Dataset]) -> np.ndarray:
+    """Return the rows of the dataset whose marks a page holds.
+
+    Args:
+        dataset: see `chromattend.dataset.build_dataset`.
+        attention: attentive model -> see `chromattend.interpret.attention.attention_maps`.
+
+    Returns:
+        Every row of a small study; else the test genes, which are first, and then the others with attention (named
+        genes), while there is room. In the dataset's order.
+    """
+    total = dataset.sizes["gene"]
+    if total <= MOST_GENES:
+        return np.arange(total)
+    test = np.flatnonzero(dataset["split"].values == "test")
+    attended: set[int] = set()
+    for maps in attention.values():
+        attended.update(np.flatnonzero(_positions(dataset, maps) >= 0).tolist())
+    others = sorted(attended - set(test.tolist()))
+    return np.sort(np.concatenate([test, np.array(others, dtype=int)])[:MOST_GENES])
+
+
+def browser_data(
+    dataset: xr.Dataset, predictions: Mapping[str, pd.DataFrame], attention: Mapping[str, xr.Dataset]
+) -> dict[str, Any]:
+    """Pack marks, attention and scores of the genes of a page.
+
+    Each block is compressed by zlib and written in base64, so that a browser unpacks what it needs when it needs it.
+    Counts are exact; signals of bigWig files are kept to 1/131,068 of the range of a gene and mark, alpha to 1/510 of
+    its greatest value in a gene and mark, beta and P(ON) to 1/131,068.
+
+    Args:
+        dataset: see `chromattend.dataset.build_dataset`.
+        predictions: model -> see `chromattend.predict`; of the genes of the dataset.
+        attention: attentive model -> see `chromattend.interpret.attention.attention_maps`; of some of the genes.
+
+    Returns:
+        What `browser.js` reads: marks, bins (bp), models, attentive models, `index` of all genes, `scores` and `beta`
+        of those shown, and their `blocks` of counts and alpha.
+    """
+    rows = shown_genes(dataset, attention)
+    counts = dataset["counts"].transpose("gene", "mark", "bin").values[rows]
+    return {
+        "marks": [str(mark) for mark in dataset["mark"].values],
+        "bins": [int(start) for start in dataset["bin"].values],
+        "models": list(predictions),
+        "attentive": list(attention),
+        "block": BLOCK,
+        "shown": len(rows),
+        "index": _pack(_index(dataset, rows)),
+        "scores": {
+            model: _pack(_shares(_scores(dataset, table)[rows]).tobytes()) for model, table in predictions.items()
+        },
+        "counts": [_packed_counts(counts[start : start + BLOCK]) for start in range(0, len(rows), BLOCK)],
+        "attention": {model: _packed_attention(dataset, maps, rows) for model, maps in attention.items()},
+    }
+
+
+def example_genes(
+    dataset: xr.Dataset, predictions: Mapping[str, pd.DataFrame], attention: Mapping[str, xr.Dataset], best: str
+) -> list[str]:
+    """Return a few symbols that a reader may begin with.
+
+    Args:
+        dataset, predictions, attention: as in `browser_data`.
+        best: the model whose surest genes are taken where no genes were named.
+
+    Returns:
+        Named genes, which have attention though they are not of the test part, where there are any; else the test
+        genes that the model is surest to be ON and OFF. Symbols that stand once only.
+    """
+    part, symbols = dataset["split"].values, pd.Series(dataset["symbol"].values.astype(str))
+    usable = ~symbols.duplicated(keep=False).to_numpy() & (symbols != "").to_numpy()
+    shown = np.isin(np.arange(len(part)), shown_genes(dataset, attention))
+    attended = np.zeros(len(part), dtype=bool)
+    for maps in attention.values():
+        attended |= _positions(dataset, maps) >= 0
+    named = np.flatnonzero(attended & shown & usable & (part != "test"))
+    if 0 < len(named) <= 200:
+        return [str(symbols[row]) for row in named[:EXAMPLES]]
+    score = _scores(dataset, predictions[best])
+    test = np.flatnonzero(shown & usable & (part == "test") & np.isfinite(score))
+    order = test[np.argsort(score[test], kind="stable")]
+    chosen = [*order[::-1][: EXAMPLES // 2], *order[: EXAMPLES // 2]]
+    return list(dict.fromkeys(str(symbols[row]) for row in chosen))
+
+
+def _keys(genes: Any, symbols: Any) -> pd.MultiIndex:
+    """Ids stand twice in reproduction mode; id and symbol do not."""
+    return pd.MultiIndex.from_arrays([np.asarray(genes).astype(str), np.asarray(symbols).astype(str)])
+
+
+def _match(dataset: xr.Dataset, keys: pd.MultiIndex) -> np.ndarray:
+    """Return for each gene of the dataset its position in keys, or -1."""
+    first = ~keys.duplicated()
+    found = keys[first].get_indexer(_keys(dataset["gene"].values, dataset["symbol"].values))
+    return np.where(found >= 0, np.flatnonzero(first)[found], -1) if len(keys) else np.full(len(found), -1)
+
+
+def _positions(dataset: xr.Dataset, maps: xr.Dataset) -> np.ndarray:
+    return _match(dataset, _keys(maps["gene"].values, maps["symbol"].values))
+
+
+def _scores(dataset: xr.Dataset, table: pd.DataFrame) -> np.ndarray:
+    found = _match(dataset, _keys(table["gene"], table["symbol"]))
+    return np.where(found >= 0, table["score"].to_numpy()[found], np.nan)
+
+
+def _index(dataset: xr.Dataset, rows: np.ndarray) -> bytes:
+    """Return the columns of all genes: those that are not shown can be said to be of another part."""
+    place = np.full(dataset.sizes["gene"], -1)
+    place[rows] = np.arange(len(rows))
+    rpkm = [float(f"{value:.4g}") if np.isfinite(value) else None for value in dataset["rpkm"].values]
+    columns: dict[str, list[Any]] = {
+        "gene": dataset["gene"].values.astype(str).tolist(),
+        "symbol": dataset["symbol"].values.astype(str).tolist(),
+        "split": dataset["split"].values.astype(str).tolist(),
+        "label": dataset["label"].values.astype(int).tolist(),
+        "rpkm": rpkm,
+        "place": place.tolist(),
+    }
+    for name, kind in (("chrom", str), ("tss", int), ("strand", str)):
+        if name in dataset:
+            columns[name] = dataset[name].values.astype(kind).tolist()
+    return json.dumps(columns, separators=(",", ":"), allow_nan=False).encode()
+
+
+def _pack(content: bytes) -> str:
+    return base64.b64encode(zlib.compress(content, 9)).decode("ascii")
+
+
+def _shares(values: np.ndarray) -> np.ndarray:
+    """Return shares from 0 to 1 in 65,535 levels; MISSING where there is none."""
+    known = np.isfinite(values)
+    levels = np.rint(np.clip(np.where(known, values, 0), 0, 1) * LEVELS)
+    return np.where(known, levels, MISSING).astype("<u2")
+
+
+def _packed_counts(values: np.ndarray) -> dict[str, Any]:
+    """Pack counts[gene, mark, bin]: whole numbers as they are, others in levels between the extremes of each."""
+    if values.dtype.kind in "iu" and values.min() >= 0 and values.max() <= MISSING:
+        size = 1 if values.max() <= 255 else 2
+        return {"bytes": size, "values": _pack(values.astype(f"<u{size}").tobytes())}
+    exact = np.nan_to_num(values.astype(float))
+    low = exact.min(axis=2)
+    step = (exact.max(axis=2) - low) / LEVELS
+    levels = np.rint((exact - low[..., None]) / np.where(step > 0, step, 1)[..., None])
+    ranges = np.stack([low, step], axis=-1).astype("<f4")
+    return {"bytes": 2, "values": _pack(levels.astype("<u2").tobytes()), "ranges": _pack(ranges.tobytes())}
+
+
+def _packed_attention(dataset: xr.Dataset, maps: xr.Dataset, rows: np.ndarray) -> dict[str, Any]:
+    """Pack alpha in 256 levels of the greatest of each gene and mark, and beta where the network has it."""
+    maps = maps.sel(mark=dataset["mark"].values)
+    found = _positions(dataset, maps)[rows]
+    has = found >= 0
+    alpha = np.zeros((len(rows), dataset.sizes["mark"], dataset.sizes["bin"]), dtype=np.float32)
+    alpha[has] = maps["alpha"].transpose("gene", "mark", "bin").values[found[has]]
+    greatest = alpha.max(axis=2)
+    levels = np.rint(alpha * (255 / np.where(greatest > 0, greatest, 1))[..., None]).astype(np.uint8)
+    # Attention changes little from bin to bin: its differences (modulo 256) take a sixth less than itself.
+    steps = np.diff(levels, axis=2, prepend=np.uint8(0))
+    packed: dict[str, Any] = {
+        "alpha": [_pack(steps[start : start + BLOCK].tobytes()) for start in range(0, len(rows), BLOCK)],
+        # Zero says that the attention to a gene was not written.
+        "greatest": _pack(greatest.astype("<f4").tobytes()),
+    }
+    if "beta" in maps:
+        beta = np.full(greatest.shape, np.nan)
+        beta[has] = maps["beta"].transpose("gene", "mark").values[found[has]]
+        packed["beta"] = _pack(_shares(beta).tobytes())
+    return packed

@@ -1,0 +1,120 @@
+"""The index of all epigenomes: one self-contained HTML file that leads to every other page."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from chromattend.models import REGISTRY
+from chromattend.pages import render
+from chromattend.plots import inline_svg, plot_dots
+from chromattend.quality import records
+
+# How many epigenomes the comparison begins with.
+CHOSEN = 3
+
+
+def index_values(
+    auc: pd.DataFrame,
+    published: pd.DataFrame,
+    warnings: pd.DataFrame,
+    validation: pd.DataFrame | None,
+    epigenomes: Mapping[str, Sequence[str]],
+) -> dict[str, Any]:
+    """Collect what the index shows.
+
+    Args:
+        auc: see `chromattend.evaluate.auc_table`.
+        published: see `chromattend.evaluate.published_table`.
+        warnings: see `chromattend.quality.warnings_table`.
+        validation: see `chromattend.interpret.validation.validation_table`, of all epigenomes; None if nothing was
+            explained.
+        epigenomes: epigenome -> name, group and colour.
+
+    Returns:
+        Plain values: `models` with id and title, best mean AUC first; `epigenomes` with id, name, group, colour,
+        warnings, best (title of the best model), mean, aucs (model -> AUC and its interval), published (model ->
+        reported AUCs with kind and source) and validated (the best correlation of a trained model's weights with
+        the validation mark, or None), best mean AUC first.
+    """
+    means = auc.groupby("model")["auc"].mean().sort_values(ascending=False, kind="stable")
+    warned = warnings["epigenome"].value_counts()
+    validated: dict[Any, Any] = {}
+    if validation is not None:
+        trained = validation[validation["weights"] == "trained"]
+        validated = trained.groupby("epigenome")["pearson"].max().dropna().to_dict()
+    rows = []
+    for epigenome, (name, group, colour) in epigenomes.items():
+        own = auc[auc["epigenome"] == epigenome].set_index("model")
+        intervals = own[["auc", "auc_low", "auc_high"]].T.to_dict("list")
+        known: dict[str, list[dict[str, Any]]] = {}
+        for row in published[published["epigenome"] == epigenome].to_dict("records"):
+            known.setdefault(row["model"], []).append(
+                {"auc": row["reported"], "kind": row["kind"], "by": row["source"]}
+            )
+        rows.append(
+            {
+                "id": epigenome,
+                "name": name,
+                "group": group,
+                "colour": colour,
+                "warnings": int(warned.get(epigenome, 0)),
+                "best": REGISTRY[str(own["auc"].idxmax())].title,
+                "best_auc": float(own["auc"].max()),
+                "mean": float(own["auc"].mean()),
+                "aucs": {str(model): intervals[model] for model in means.index if model in intervals},
+                "published": known,
+                "validated": float(validated[epigenome]) if epigenome in validated else None,
+            }
+        )
+    return {
+        "models": [{"id": str(model), "title": REGISTRY[str(model)].title} for model in means.index],
+        "epigenomes": sorted(rows, key=lambda row: -row["mean"]),
+    }
+
+
+def write_index(
+    path: str | Path,
+    *,
+    auc: pd.DataFrame,
+    summary: pd.DataFrame,
+    published: pd.DataFrame,
+    warnings: pd.DataFrame,
+    validation: pd.DataFrame | None,
+    epigenomes: Mapping[str, Sequence[str]],
+    split_rule: str,
+) -> None:
+    """Write the index of all epigenomes.
+
+    Args:
+        path: the HTML file.
+        auc, published, warnings, validation, epigenomes: see `index_values`.
+        summary: see `chromattend.evaluate.summary_table`.
+        split_rule: how genes were split.
+    """
+    values = index_values(auc, published, warnings, validation, epigenomes)
+    models = [model["id"] for model in values["models"]]
+    limits = (float(auc["auc"].min()), float(auc["auc"].max()))
+    dots = {
+        row["id"]: inline_svg(
+            plot_dots({model: found[0] for model, found in row["aucs"].items()}, models, limits),
+            f"dots{number}",
+            f"AUC of {len(row['aucs'])} models between {limits[0]:.3f} and {limits[1]:.3f}",
+        )
+        for number, row in enumerate(values["epigenomes"])
+    }
+    render(
+        path,
+        "index.html",
+        **values,
+        data=values,
+        dots=dots,
+        limits=limits,
+        summary=records(summary),
+        validated=validation is not None,
+        chosen=CHOSEN,
+        split_rule=split_rule,
+        warned=warnings["epigenome"].nunique(),
+        number_of_warnings=len(warnings),
+    )

@@ -1,0 +1,90 @@
+"""HTML pages: one Jinja environment, one base template, everything inlined so that a page opens without a network."""
+
+import json
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import markupsafe
+
+from chromattend import __version__
+from chromattend.files import atomic
+
+# Characters that could end a script element, or that older JavaScript reads as the end of a line.
+_UNSAFE = {ord(sign): f"\\u{ord(sign):04x}" for sign in "<>&\u2028\u2029"}
+
+
+def embed_json(value: Any) -> markupsafe.Markup:
+    """Return a value as JSON that is safe inside `<script type="application/json">`.
+
+    Args:
+        value: what `json.dumps` takes; no NaN and no infinity, which JSON does not know.
+
+    Returns:
+        The JSON, in which no name, whatever it is, can end the script element.
+
+    Raises:
+        ValueError: a number is NaN or infinite.
+    """
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return markupsafe.Markup(text.translate(_UNSAFE))
+
+
+@cache
+def plotly_script() -> markupsafe.Markup:
+    """Return plotly.js as the installed package plotly ships it, to be inlined in one script element of a page."""
+    from plotly.offline import get_plotlyjs  # slow to import, and only pages with charts need it
+
+    return _script_text(get_plotlyjs())
+
+
+@cache
+def script(name: str) -> markupsafe.Markup:
+    """Return a JavaScript file of the templates folder, to be inlined in a script element.
+
+    Args:
+        name: the file's name, such as `tables.js`.
+
+    Returns:
+        Its text as it stands: unlike an include, Jinja does not look into it.
+    """
+    return _script_text(resources.files("chromattend").joinpath("templates", name).read_text(encoding="utf-8"))
+
+
+def _script_text(text: str) -> markupsafe.Markup:
+    """Return JavaScript that ends no script element: in its strings, and nowhere else, `<\\/` is `</`."""
+    return markupsafe.Markup(text.replace("</script", "<\\/script").replace("<!--", "<\\!--"))
+
+
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("chromattend"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals |= {"plotly_script": plotly_script, "script": script, "version": __version__}
+    environment.filters["embed_json"] = embed_json
+    return environment
+
+
+ENVIRONMENT = _environment()
+
+
+def render(path: str | Path, template: str, **values: Any) -> None:
+    """Write a page.
+
+    Args:
+        path: the HTML file.
+        template: its template, which extends `base.html`.
+        **values: what the template shows; every name that it uses must be given.
+
+    Raises:
+        jinja2.UndefinedError: the template uses a name that was not given.
+    """
+    page = ENVIRONMENT.get_template(template).render(**values)
+    with atomic(path) as temporary:
+        temporary.write_text(page, encoding="utf-8")

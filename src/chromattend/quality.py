@@ -1,0 +1,317 @@
+"""Quality of the data: what a careful user looks at before any AUC, with the limits at which it warns."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from chromattend.binned import doubled_marks
+from chromattend.dataset import SPLITS
+from chromattend.pages import render
+from chromattend.plots import inline_svg, plot_depth
+from chromattend.signal import of_genes
+
+MARK_COLUMNS = [
+    *("epigenome", "mark", "role", "format", "reads", "reads_elsewhere", "share_elsewhere", "depth"),
+    *("relative_depth", "without_signal", "all_even"),
+]
+EPIGENOME_COLUMNS = ["genes", "genes_left_out", "left_out", "on_train", "on_valid", "on_test", "on_range", "overlap"]
+# Whole numbers, some of them unknown.
+WHOLE = ("reads", "reads_elsewhere", "all_even", "genes", "genes_left_out")
+WARNING_COLUMNS = ["epigenome", "mark", "what", "value", "threshold", "advice"]
+
+
+@dataclass(frozen=True)
+class Check:
+    """A measure with the limit beyond which it warns.
+
+    Attributes:
+        measure: column of the quality table.
+        what: what a warning is called.
+        limit: the last value that is fine.
+        above: whether values above the limit warn, or those below.
+        of_mark: whether each mark is judged, or the epigenome as a whole.
+        why: what is measured, and why it matters.
+        advice: what to do about it.
+        share: whether it is a share, which pages show in per cent.
+    """
+
+    measure: str
+    what: str
+    limit: float
+    above: bool
+    of_mark: bool
+    why: str
+    advice: str
+    share: bool = True
+
+    @property
+    def threshold(self) -> str:
+        """The limit as tables show it."""
+        if self.measure == "all_even":
+            return "all even"
+        sign = ">" if self.above else "<"
+        return f"{sign} {100 * self.limit:g} %" if self.share else f"{sign} {self.limit:g}"
+
+    def shown(self, value: float) -> str:
+        """A value of the measure as pages show it."""
+        if self.measure == "all_even":
+            return "yes" if value else "no"
+        return f"{value:.1%}".replace("%", " %") if self.share else f"{value:.3g}"
+
+
+# All limits in one place. They are for judging, not for leaving out: no stage acts on them.
+CHECKS = (
+    Check(
+        *("depth", "few reads", 0.2, False, True),
+        "Mean reads per bin over the windows of all genes. With fewer, most bins have no read, and a model sees noise.",
+        "Take a deeper experiment, or wider bins (bins.size); read this epigenome's AUCs as a lower bound.",
+        share=False,
+    ),
+    Check(
+        *("relative_depth", "mark much shallower than others", 0.2, False, True),
+        "Depth of the mark over the median depth of the model's marks in the same epigenome.",
+        "Check that the file is that of the mark and is whole; its importance will be too low.",
+        share=False,
+    ),
+    Check(
+        *("without_signal", "genes without signal", 0.5, True, True),
+        "Genes whose whole window has no signal of the mark. Many mean a failed or shallow experiment, or chromosomes "
+        "that are named otherwise.",
+        "Compare the chromosome names of the file with genome.chrom_sizes, and the build with the annotation's.",
+    ),
+    Check(
+        *("share_elsewhere", "reads elsewhere", 0.1, True, True),
+        "Reads on chromosomes that genome.chrom_sizes does not list, which are not counted. Many mean another genome "
+        "build or other names.",
+        "Check genome.name and genome.chrom_sizes against the file.",
+    ),
+    Check(
+        *("all_even", "all counts even", 0, True, True),
+        "Every count of the mark is even: it was doubled, as H3K4me3 is in the binned CSV files published with "
+        "DeepChrome. Counts stay as they are, which models do not mind, but depths cannot be compared.",
+        "Do not compare this mark's counts with other sources; count the reads again if you need them.",
+        share=False,
+    ),
+    Check(
+        *("left_out", "genes left out", 0.05, True, False),
+        "Genes of the study that the source has no counts of, and that this epigenome is not trained or tested on.",
+        "Compare the gene ids; compare models within the epigenome only, as its test genes are others.",
+    ),
+    Check(
+        *("on_range", "label balance differs between parts", 0.15, True, False),
+        "Largest less smallest share of ON genes among train, validation and test. A sequential split by Ensembl id "
+        "has older, better expressed genes in train.",
+        "Use split.mode chromosome or random, unless you repeat the published study; judge AUPR by its base rate.",
+    ),
+    Check(
+        *("overlap", "test windows seen in training", 0.05, True, False),
+        "Test genes whose window overlaps that of a train or validation gene: the same reads are in both.",
+        "Use split.mode chromosome, which has no such overlaps, unless you repeat the published study.",
+    ),
+)
+
+
+def quality_table(dataset: xr.Dataset, signals: Sequence[xr.Dataset], overlaps: pd.DataFrame) -> pd.DataFrame:
+    """Measure the data of one epigenome.
+
+    Args:
+        dataset: see `chromattend.dataset.build_dataset`.
+        signals: signal of marks that no model sees, see `chromattend.signal.count_signal`; the validation mark.
+        overlaps: see `chromattend.dataset.overlaps_across_splits`.
+
+    Returns:
+        One row a mark: epigenome, mark, role (model or validation), format, reads (counted), reads_elsewhere,
+        share_elsewhere (of all reads), depth (mean per bin), relative_depth (over the median of the model's marks),
+        without_signal (share of genes), all_even; then the same in each row: genes, genes_left_out, left_out
+        (share), on_train, on_valid, on_test (share of ON genes), on_range (their range) and overlap (share of test
+        genes whose window overlaps a train or validation window). What a source does not tell is missing: read
+        numbers of bigWig and binned CSV, and for a bigWig, whose values are no reads, depth relative to others
+        and whether counts are even.
+    """
+    marks = [str(mark) for mark in dataset["mark"].values]
+    genes = dataset["gene"].values
+    rows = [
+        _of_mark(dataset["counts"].sel(mark=mark).values, mark, "model", _provenance(dataset.attrs, mark))
+        for mark in marks
+    ]
+    middle = np.median([row["depth"] for row in rows])
+    for row in rows:
+        if row["all_even"] is not None and middle > 0:
+            row["relative_depth"] = row["depth"] / middle
+    rows += [
+        _of_mark(of_genes(signal, genes), str(signal.attrs["mark"]), "validation", signal.attrs) for signal in signals
+    ]
+    whole = _of_epigenome(dataset, overlaps)
+    table = pd.DataFrame([{"epigenome": str(dataset.attrs["epigenome"]), **row, **whole} for row in rows])
+    return table.reindex(columns=[*MARK_COLUMNS, *EPIGENOME_COLUMNS]).astype(dict.fromkeys(WHOLE, "Int64"))
+
+
+def read_quality(paths: Sequence[str | Path]) -> pd.DataFrame:
+    """Read and join the quality tables of several epigenomes.
+
+    Args:
+        paths: files of `quality_table`.
+
+    Returns:
+        Their rows, in the order of the paths.
+    """
+    tables = [pd.read_csv(path, sep="\t", dtype={"epigenome": str, "mark": str}) for path in paths]
+    return pd.concat(tables, ignore_index=True).astype(dict.fromkeys(WHOLE, "Int64"))
+
+
+def _provenance(attributes: Mapping[str, Any], mark: str) -> dict[str, Any]:
+    """Attributes of one mark's source, or those of a binned CSV of all marks."""
+    own = {name.removeprefix(f"{mark}_"): value for name, value in attributes.items() if name.startswith(f"{mark}_")}
+    return own or {name: attributes[name] for name in ("source", "sha256", "format") if name in attributes}
+
+
+def _of_mark(counts: np.ndarray, mark: str, role: str, source: Mapping[str, Any]) -> dict[str, Any]:
+    row: dict[str, Any] = {"mark": mark, "role": role, "format": source.get("format")}
+    row |= {name: source.get(name) for name in ("reads", "reads_elsewhere")}
+    if row["reads"] is not None and row["reads_elsewhere"] is not None:
+        total = int(row["reads"]) + int(row["reads_elsewhere"])
+        row["share_elsewhere"] = int(row["reads_elsewhere"]) / total if total else 0.0
+    row["depth"] = float(counts.mean(dtype=np.float64))
+    row["without_signal"] = float((counts == 0).all(axis=1).mean())
+    # Values of a bigWig are no numbers of reads.
+    counted = np.issubdtype(counts.dtype, np.integer)
+    row["all_even"] = int(bool(doubled_marks(counts[..., None], [mark]))) if counted else None
+    return row
+
+
+def _of_epigenome(dataset: xr.Dataset, overlaps: pd.DataFrame) -> dict[str, Any]:
+    split, label = dataset["split"].values, dataset["label"].values
+    left_out = int(dataset.attrs["genes_left_out"])
+    on = {part: float((label[split == part] == 1).mean()) for part in SPLITS}
+    # The earlier part stands first, so a test gene is always the other one.
+    seen = set(overlaps.loc[overlaps["other_split"] == "test", "other_gene"])
+    test = dataset["gene"].values[split == "test"]
+    return {
+        "genes": len(label),
+        "genes_left_out": left_out,
+        "left_out": left_out / (len(label) + left_out),
+        **{f"on_{part}": share for part, share in on.items()},
+        "on_range": max(on.values()) - min(on.values()),
+        "overlap": float(np.isin(test, list(seen)).mean()),
+    }
+
+
+def sources_table(dataset: xr.Dataset, signals: Sequence[xr.Dataset]) -> pd.DataFrame:
+    """List the files that an epigenome's data come from.
+
+    Args:
+        dataset, signals: see `quality_table`.
+
+    Returns:
+        epigenome, data (name of the mark, all marks, or expression), format, source (URL or path), sha256; a row
+        for each file of a binned CSV of several.
+    """
+    attributes = dataset.attrs
+    found: list[tuple[str, Mapping[str, Any]]] = []
+    if "source" in attributes:
+        found.append(("all marks", _provenance(attributes, "")))
+    else:
+        found += [(str(mark), _provenance(attributes, str(mark))) for mark in dataset["mark"].values]
+    found += [(str(signal.attrs["mark"]), signal.attrs) for signal in signals]
+    expression = {"source": attributes["expression_source"], "sha256": attributes["expression_sha256"]}
+    found.append(("expression", {**expression, "format": "RPKM matrix"}))
+    rows = []
+    for data, source in found:
+        checksums = str(source.get("sha256", "")).split()
+        places = str(source.get("source", "")).split() if len(checksums) > 1 else [str(source.get("source", ""))]
+        if len(places) != len(checksums):
+            places, checksums = [str(source.get("source", ""))], [str(source.get("sha256", ""))]
+        rows += [
+            {"data": data, "format": source.get("format", ""), "source": place, "sha256": checksum}
+            for place, checksum in zip(places, checksums, strict=True)
+        ]
+    table = pd.DataFrame(rows)
+    table.insert(0, "epigenome", str(attributes["epigenome"]))
+    return table
+
+
+def warnings_table(quality: pd.DataFrame) -> pd.DataFrame:
+    """Judge the measures by the limits of `CHECKS`.
+
+    Args:
+        quality: see `quality_table`, of any number of epigenomes.
+
+    Returns:
+        epigenome, mark (empty where the epigenome as a whole is meant), what, value, threshold and advice: one row a
+        warning, in the order of the epigenomes. Depths of a bigWig are not judged.
+    """
+    rows = []
+    for epigenome, table in quality.groupby("epigenome", sort=False):
+        for check in CHECKS:
+            for row in (table if check.of_mark else table.iloc[:1]).to_dict("records"):
+                value = row[check.measure]
+                if pd.isna(value) or (check.measure == "depth" and pd.isna(row["all_even"])):
+                    continue
+                if (value > check.limit) if check.above else (value < check.limit):
+                    rows.append(
+                        {
+                            "epigenome": epigenome,
+                            "mark": row["mark"] if check.of_mark else "",
+                            "what": check.what,
+                            "value": float(value),
+                            "threshold": check.threshold,
+                            "advice": check.advice,
+                        }
+                    )
+    return pd.DataFrame(rows, columns=WARNING_COLUMNS)
+
+
+def write_quality_page(
+    path: str | Path,
+    *,
+    quality: pd.DataFrame,
+    warnings: pd.DataFrame,
+    sources: pd.DataFrame,
+    names: Mapping[str, str],
+    split_rule: str,
+) -> None:
+    """Write the page on the quality of the data.
+
+    Args:
+        path: the HTML file.
+        quality: see `quality_table`, of all epigenomes.
+        warnings: see `warnings_table`.
+        sources: see `sources_table`, of all epigenomes.
+        names: epigenome -> name.
+        split_rule: how genes were split.
+    """
+    by_name = {check.what: check for check in CHECKS}
+    rows = warnings.fillna({"mark": ""}).to_dict("records")
+    render(
+        path,
+        "quality.html",
+        warnings=[{**row, "shown": by_name[row["what"]].shown(row["value"])} for row in rows],
+        warned=warnings["epigenome"].nunique(),
+        checks=[
+            (
+                check,
+                int((warnings["what"] == check.what).sum()),
+                warnings.loc[warnings["what"] == check.what, "epigenome"].nunique(),
+            )
+            for check in CHECKS
+        ],
+        marks=records(quality[MARK_COLUMNS]),
+        epigenomes=records(quality.drop_duplicates("epigenome")[["epigenome", *EPIGENOME_COLUMNS]]),
+        sources=sources.fillna("").to_dict("records"),
+        depth=inline_svg(plot_depth(quality), "depth", "Mean depth per bin by epigenome and mark"),
+        names=names,
+        split_rule=split_rule,
+    )
+
+
+def records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows of a table as a template shows them: what is missing is None."""
+    return [
+        {str(name): None if pd.isna(value) else value for name, value in row.items()}
+        for row in table.to_dict("records")
+    ]

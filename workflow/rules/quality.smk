@@ -1,0 +1,66 @@
+rule quality:
+    input:
+        dataset="<results>/{epigenome}/dataset.nc",
+        validation=validation_signal,
+        overlaps="<results>/tables/split_overlaps.tsv",
+    output:
+        quality="<results>/{epigenome}/quality.tsv",
+        sources="<results>/{epigenome}/sources.tsv",
+    log:
+        "<logs>/quality/{epigenome}.log",
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        version=STAGE_VERSIONS["report"],
+    script:
+        "../../scripts/quality.py"
+
+
+rule quality_tables:
+    input:
+        quality=expand("<results>/{epigenome}/quality.tsv", epigenome=STUDY.epigenomes),
+        sources=expand("<results>/{epigenome}/sources.tsv", epigenome=STUDY.epigenomes),
+    output:
+        warnings=report(
+            "<results>/tables/warnings.tsv",
+            caption="../report/warnings.rst",
+            category="Data quality",
+            labels={"content": "Warnings (table)", "epigenome": "all"},
+        ),
+        quality=report(
+            "<results>/tables/quality.tsv",
+            caption="../report/quality.rst",
+            category="Data quality",
+            labels={"content": "Reads, depth and label balance (table)", "epigenome": "all"},
+        ),
+        sources=report(
+            "<results>/tables/sources.tsv",
+            caption="../report/sources.rst",
+            category="Data quality",
+            labels={"content": "Sources and checksums (table)", "epigenome": "all"},
+        ),
+        depth=report(
+            "<results>/figures/depth.svg",
+            caption="../report/depth.rst",
+            category="Data quality",
+            labels={"content": "Depth by epigenome and mark", "epigenome": "all"},
+        ),
+        page="<results>/quality.html",
+    log:
+        "<logs>/quality_tables.log",
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        names={epigenome.id: epigenome.name for epigenome in STUDY.epigenomes.values()},
+        split_rule=CONFIG["split"]["mode"],
+        version=STAGE_VERSIONS["report"],
+    script:
+        "../../scripts/quality_tables.py"
