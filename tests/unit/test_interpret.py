@@ -234,7 +234,9 @@ def test_an_untrained_network_is_another_one_and_leaves_everything_as_it_was(dat
 
 def test_an_untrained_network_is_not_what_training_from_the_same_seed_begins_with(dataset: xr.Dataset) -> None:
     model = quick("deepchrome", dataset, max_epochs=1, learning_rate=1e-12, seed=1)[0]
-    first, untrained = (found.replicates[0].convolution.weight.flatten() for found in (model, randomised(model, 1)))
+    first, untrained = (
+        found.replicates[0].convolution.weight.detach().flatten() for found in (model, randomised(model, 1))
+    )
     assert abs(float(torch.corrcoef(torch.stack([first, untrained]))[0, 1])) < 0.2
 
 
