@@ -16,12 +16,13 @@ from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.support.ui import WebDriverWait
 
-# Name of the image -> page, and the height of the part that is shown (px).
+# Name of the image -> page, what is opened in it, and the height of the part that is shown (px).
 PAGES = {
-    "index": ("index.html", 1500),
-    "quality": ("quality.html", 1500),
-    "epigenome": ("{epigenome}/report.html", 1500),
-    "report": ("report.html", 900),
+    "index": ("index.html", "", 1500),
+    "quality": ("quality.html", "", 1500),
+    # With a gene, all its charts are drawn, and the page is at the gene browser.
+    "epigenome": ("{epigenome}/report.html", "#gene={gene}", 1250),
+    "report": ("report.html", "", 900),
 }
 WIDTH = 1280
 LIMIT = 250_000
@@ -43,7 +44,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--results", type=Path, default=Path("results/demo"), help="finished results")
     parser.add_argument("--images", type=Path, default=Path("docs/images"), help="folder of the images")
-    parser.add_argument("--epigenome", default="SYN1", help="whose page is shown")
+    parser.add_argument("--epigenome", default="SYN3", help="whose page is shown")
+    parser.add_argument("--gene", default="SYNG0100", help="whose marks are shown")
     arguments = parser.parse_args()
     driver = shutil.which("chromedriver")
     if not driver:
@@ -54,12 +56,12 @@ def main() -> None:
         options.add_argument(option)
     browser = webdriver.Chrome(options=options, service=Service(driver))
     try:
-        for name, (page, height) in PAGES.items():
+        for name, (page, fragment, height) in PAGES.items():
             path = (arguments.results / page.format(epigenome=arguments.epigenome)).resolve()
             if not path.is_file():
                 parser.error(f"{path}: does not exist; run make demo first")
             browser.set_window_size(WIDTH, height)
-            browser.get(path.as_uri())
+            browser.get(path.as_uri() + fragment.format(gene=arguments.gene))
             # Charts are drawn when every element of class chart has its drawing.
             WebDriverWait(browser, 60).until(
                 lambda driver: driver.execute_script(

@@ -340,12 +340,13 @@ def plot_depth(quality: pd.DataFrame) -> Figure:
         linewidths=0.5,
         xticklabels=True,
         yticklabels=True,
-        cbar_kws={"label": "Mean per bin"},
+        cbar_kws={"label": "Mean per bin", "shrink": 1 if few else 0.4, "aspect": 20 if few else 30},
         ax=axes,
     )
     axes.set(xlabel="", ylabel="")
-    axes.tick_params(labelsize=9 if few else 7, length=0)
-    axes.set_xticklabels(axes.get_xticklabels(), rotation=45, ha="right")
+    # Of many epigenomes only the top is in sight.
+    axes.tick_params(labelsize=9 if few else 8, length=0, bottom=False, labelbottom=False, labeltop=True)
+    axes.set_xticklabels(axes.get_xticklabels(), rotation=45, ha="left")
     axes.set_yticklabels(axes.get_yticklabels(), rotation=0)
     return figure
 

@@ -96,6 +96,7 @@
       return {
         type: "scatter",
         mode: "markers",
+        orientation: "h",
         name: escape(row.id),
         x: found.map((model) => row.aucs[model.id][0]),
         y: found.map((model) => escape(model.title)),
@@ -115,7 +116,7 @@
     });
     const order = models.map((model) => escape(model.title)).reverse();
     const layout = {
-      height: 180 + 34 * models.length,
+      height: 180 + models.length * Math.max(34, 12 * data.length + 10),
       showlegend: true,
       xaxis: { title: { text: "AUC on the test genes" }, zeroline: false },
       yaxis: { type: "category", categoryorder: "array", categoryarray: order, automargin: true, range: [-0.7, order.length - 0.3] },
