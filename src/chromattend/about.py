@@ -1,6 +1,6 @@
 """What was run, for the start page of the study's report."""
 
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from chromattend import __version__
@@ -37,6 +37,14 @@ def about(study: Study) -> dict[str, Any]:
         "mirror": config["mirror"],
         "versions": {
             "chromattend": __version__,
-            **{name: version(name) for name in ("torch", "pytorch-lightning", "scikit-learn", "snakemake")},
+            **{name: _version(name) for name in ("torch", "pytorch-lightning", "scikit-learn", "snakemake")},
         },
     }
+
+
+def _version(package: str) -> str:
+    """Return a package's version; jobs in conda environments have packages that the planning one need not have."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "of the rules' environments"
