@@ -114,11 +114,14 @@
         marker: { color: series(index), symbol: sign(index), size: 10 },
       };
     });
+    // By itself the axis of horizontal traces would begin at 0.
+    const ends = chosen().flatMap((row) => Object.values(row.aucs).flatMap((value) => value.slice(1)));
+    const range = ends.length ? [Math.min(...ends) - 0.01, Math.max(...ends) + 0.01] : [0.5, 1];
     const order = models.map((model) => escape(model.title)).reverse();
     const layout = {
       height: 180 + models.length * Math.max(34, 12 * data.length + 10),
       showlegend: true,
-      xaxis: { title: { text: "AUC on the test genes" }, zeroline: false },
+      xaxis: { title: { text: "AUC on the test genes" }, zeroline: false, range },
       yaxis: { type: "category", categoryorder: "array", categoryarray: order, automargin: true, range: [-0.7, order.length - 0.3] },
       legend: { orientation: "h", y: 1, yanchor: "bottom", x: 0 },
       // Epigenomes of one model stand beside each other and not on top of each other.
