@@ -30,7 +30,12 @@ def test_aucs_are_as_in_real_epigenomes(demo: Path) -> None:
 
 def test_reports_are_where_make_demo_says(demo: Path) -> None:
     assert (demo / "report.html").stat().st_size > 100_000
+    index = (demo / "index.html").read_text()
+    assert "quality.html" in index
+    assert "test windows seen in training" in (demo / "quality.html").read_text()
+    assert set(pd.read_csv(demo / "tables/warnings.tsv", sep="\t")["epigenome"]) == {"SYN1", "SYN2", "SYN3"}
     for epigenome in ("SYN1", "SYN2", "SYN3"):
+        assert f"{epigenome}/report.html" in index
         assert "Synthetic epigenome" in (demo / epigenome / "report.html").read_text()
 
 
