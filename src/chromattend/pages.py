@@ -1,6 +1,7 @@
 """HTML pages: one Jinja environment, one base template, everything inlined so that a page opens without a network."""
 
 import json
+import re
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -30,6 +31,19 @@ def embed_json(value: Any) -> markupsafe.Markup:
     """
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return markupsafe.Markup(text.translate(_UNSAFE))
+
+
+def embed_svg(text: str, prefix: str, label: str) -> markupsafe.Markup:
+    """Return the svg element of a figure of matplotlib, to put into a page.
+
+    Args:
+        text: the SVG file.
+        prefix: letters, digits and dashes that its ids begin with, so that they do not clash with another figure's.
+        label: what a screen reader says in its place.
+    """
+    text = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{prefix}-", text[text.index("<svg") :])
+    # matplotlib escapes what it draws, so the element is safe to embed as it is.
+    return markupsafe.Markup(text.replace("<svg", f'<svg role="img" aria-label="{markupsafe.escape(label)}"', 1))
 
 
 @cache

@@ -20,6 +20,7 @@ from sklearn.metrics import roc_curve
 
 from chromattend.files import atomic
 from chromattend.models import REGISTRY
+from chromattend.pages import embed_svg
 from chromattend.signal import of_genes
 
 # Text stays text, so that figures are searchable and small; the salt and the missing date make the same figure
@@ -62,10 +63,7 @@ def inline_svg(figure: Figure, prefix: str, label: str) -> markupsafe.Markup:
     """
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
-    text = _compact(buffer.getvalue())
-    text = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{prefix}-", text[text.index("<svg") :])
-    # matplotlib escapes what it draws, so the element is safe to embed as it is.
-    return markupsafe.Markup(text.replace("<svg", f'<svg role="img" aria-label="{markupsafe.escape(label)}"', 1))
+    return embed_svg(_compact(buffer.getvalue()), prefix, label)
 
 
 def title(model: str) -> str:

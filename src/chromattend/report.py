@@ -16,7 +16,7 @@ from chromattend.browser import browser_data, example_genes
 from chromattend.evaluate import auc_table, published_table
 from chromattend.interpret import TITLES
 from chromattend.models import REGISTRY
-from chromattend.pages import render
+from chromattend.pages import embed_svg, render
 
 # More points of a curve than these cannot be told apart on a screen.
 ROC_POINTS = 400
@@ -182,9 +182,4 @@ def _differences(comparisons: pd.DataFrame, best: str) -> dict[str, tuple[float,
 
 def _inline_svg(path: Path, label: str, name: str | None = None) -> markupsafe.Markup:
     """Return the svg element of a figure file, named for a screen reader, with ids of its own in the page."""
-    text = path.read_text(encoding="utf-8")
-    text = text[text.index("<svg") :]
-    prefix = re.sub(r"\W", "-", name or path.stem)
-    text = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{prefix}-", text)
-    # matplotlib escapes what it draws, so the element is safe to embed as it is.
-    return markupsafe.Markup(text.replace("<svg", f'<svg role="img" aria-label="{markupsafe.escape(label)}"', 1))
+    return embed_svg(path.read_text(encoding="utf-8"), re.sub(r"\W", "-", name or path.stem), label)

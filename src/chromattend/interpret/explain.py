@@ -19,7 +19,7 @@ from chromattend.interpret.faithfulness import curve_table, faithfulness_curves,
 from chromattend.interpret.importance import importance_table, mark_effects
 from chromattend.models import REGISTRY
 from chromattend.models.base import TrainedModel
-from chromattend.models.network import SCORING_BATCH
+from chromattend.models.network import SCORING_BATCH, in_batches
 
 logger = logging.getLogger(__name__)
 
@@ -111,7 +111,7 @@ def explain(model: TrainedModel, dataset: xr.Dataset, options: ExplainOptions) -
         subjects[name] = Explained(randomised(network, options.seed, number))
     score = subjects["trained"]
     with torch.inference_mode():
-        logits = torch.cat([score(part) for part in inputs.split(SCORING_BATCH)])
+        logits = in_batches(score, inputs)
 
     methods = methods_of(contract.model, list(options.methods))
     weights: dict[str, dict[str, torch.Tensor]] = {}

@@ -9,7 +9,7 @@ from scipy import stats
 from torch import Tensor
 
 from chromattend.interpret import METHODS
-from chromattend.models.network import SCORING_BATCH
+from chromattend.models.network import in_batches
 from chromattend.statistics import mean_interval
 
 # Shares of all bins of all marks that are removed or brought back.
@@ -53,7 +53,7 @@ def replaced(
     curves = []
     for share in SHARES:
         mixed = torch.where(rank < round(float(share) * cells), after, before)
-        logit = torch.cat([score(part) for part in mixed.split(SCORING_BATCH)])
+        logit = in_batches(score, mixed)
         curves.append((direction * logit).double())
     return torch.stack(curves, dim=1).numpy()
 
@@ -75,7 +75,7 @@ def faithfulness_curves(
         risen (insertion) at each of `SHARES`, shape (gene, share). Higher is more faithful for both.
     """
     with torch.inference_mode():
-        direction = torch.cat([score(part) for part in inputs.split(SCORING_BATCH)]).sign()
+        direction = in_batches(score, inputs).sign()
     generator = torch.Generator().manual_seed(seed)
     orders = {RANDOM: torch.rand(inputs.flatten(1).shape, generator=generator).argsort(dim=1)}
     orders |= {name: order_of(found, direction, METHODS[name].signed) for name, found in weights.items()}

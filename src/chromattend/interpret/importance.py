@@ -8,7 +8,7 @@ import torch
 import xarray as xr
 from torch import Tensor
 
-from chromattend.models.network import SCORING_BATCH
+from chromattend.models.network import in_batches
 
 
 @torch.inference_mode()
@@ -30,7 +30,7 @@ def mark_effects(score: Callable[[Tensor], Tensor], inputs: Tensor, baseline: Te
         changed = inputs.clone()
         for mark in marks:
             changed[:, :, mark] = baseline[:, :, mark]
-        return torch.cat([score(part) for part in changed.split(SCORING_BATCH)])
+        return in_batches(score, changed)
 
     number = inputs.shape[2]
     whole, single = without(), [without(mark) for mark in range(number)]

@@ -1,6 +1,6 @@
 """Networks with the transform of counts that is part of them: plain torch, for scoring and explaining."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,11 @@ from chromattend.models import REGISTRY
 from chromattend.models.base import Contract
 
 SCORING_BATCH = 512
+
+
+def in_batches(score: Callable[[Tensor], Tensor], inputs: Tensor) -> Tensor:
+    """Return a value per gene, shape (gene,), of inputs with shape (gene, bin, mark), some genes at a time."""
+    return torch.cat([score(part) for part in inputs.split(SCORING_BATCH)])
 
 
 class Standardise(nn.Module):
