@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 SNAKEMAKE := $(BIN)/snakemake
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo screenshots test test-unit lint format
+.PHONY: help install demo screenshots test test-unit test-cluster lint format
 
 help: ## show what make can do
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -37,8 +37,11 @@ demo: $(STAMP) ## run the whole pipeline on a small synthetic example
 screenshots: $(STAMP) ## take the documents' screenshots of a finished demo (needs Chromium)
 	@$(BIN)/python docs/screenshots.py --results results/demo --images docs/images
 
-test: $(STAMP) ## run every test
-	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile tests
+test: $(STAMP) ## run every test but those that need a Slurm
+	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --ignore tests/cluster tests
+
+test-cluster: $(STAMP) ## run the study on a Slurm of this machine (as root, with slurm-wlm and munge installed)
+	@$(BIN)/python -m pytest -s tests/cluster
 
 test-unit: $(STAMP) ## run the fast tests only
 	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 tests/unit

@@ -69,6 +69,7 @@ def download(
     target: str | Path,
     *,
     expect: Expectation = Expectation(),
+    http: bool = False,
     retries: int = 6,
     timeout: float = 60,
     backoff: float = 2,
@@ -84,6 +85,7 @@ def download(
         url: http, https or file URL.
         target: final path.
         expect: known checksum and size.
+        http: allow plain http, of the URL or of one that a server leads on to.
         retries: further tries after the first failed.
         timeout: seconds without a byte that end a try.
         backoff: seconds before the first retry, doubled each time, up to two minutes.
@@ -108,7 +110,7 @@ def download(
         reraise=True,
     )
     try:
-        retrying(_transfer, url, part, timeout)
+        retrying(_transfer, url, part, timeout, http)
     except TransferError as error:
         raise UserError(
             f"{url}: {error}, after {retries + 1} tries; the part that arrived is kept, so run again to go on, "
@@ -195,7 +197,7 @@ def _verify(url: str, part: Path, name: str, expect: Expectation) -> str:
     return digests["sha256"].hexdigest()
 
 
-def _transfer(url: str, part: Path, timeout: float) -> None:
+def _transfer(url: str, part: Path, timeout: float, http: bool) -> None:
     """Bring `part` to its full size, going on where an earlier try of the same file stopped."""
     identity_file = part.with_name(part.name + ".json")
     offset, identity = 0, None
@@ -207,7 +209,7 @@ def _transfer(url: str, part: Path, timeout: float) -> None:
         except (ValueError, KeyError, TypeError):
             identity = None
     try:
-        with _open(url, offset, identity, timeout) as body:
+        with _open(url, offset, identity, timeout, http) as body:
             if body.start == 0:
                 part.unlink(missing_ok=True)
                 identity_file.write_text(json.dumps({"url": url, "identity": body.identity}))
@@ -247,8 +249,17 @@ def _receive(url: str, body: _Body, part: Path) -> None:
                 logger.info("%s: %.0f%s MB", url, file.tell() / 1e6, share)
 
 
+class _NoHTTP(requests.adapters.HTTPAdapter):
+    """Refuses plain http before anything is sent, also where a server leads on to it."""
+
+    def send(self, request: requests.PreparedRequest, *_: Any, **__: Any) -> requests.Response:
+        raise UserError(
+            f"{request.url}: plain http is not safe on its way; give an https URL, or set download.http: true"
+        )
+
+
 @contextmanager
-def _open(url: str, offset: int, identity: str | None, timeout: float) -> Iterator[_Body]:
+def _open(url: str, offset: int, identity: str | None, timeout: float, http: bool) -> Iterator[_Body]:
     """Open a URL at `offset` if it is still the file of `identity`, else at its start."""
     if urlsplit(url).scheme == "file":
         with _open_file(url, offset, identity) as body:
@@ -259,7 +270,11 @@ def _open(url: str, offset: int, identity: str | None, timeout: float) -> Iterat
     if offset and identity:
         headers |= {"Range": f"bytes={offset}-", "If-Range": identity}
     try:
-        response = requests.get(url, headers=headers, stream=True, timeout=timeout)
+        with requests.Session() as session:
+            session.mount("http://", requests.adapters.HTTPAdapter() if http else _NoHTTP())
+            response = session.get(url, headers=headers, stream=True, timeout=timeout)
+    except UserError:
+        raise
     except ValueError as error:  # how requests says that it cannot make anything of a URL
         raise UserError(f"{url}: {error}; correct the URL or the mirror") from None
     except requests.RequestException as error:

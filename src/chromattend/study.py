@@ -140,11 +140,16 @@ class Study:
         """Path under the resources folder -> URL, for every source of the study that is a URL.
 
         Raises:
-            UserError: two URLs would be written to the same path.
+            UserError: two URLs would be written to the same path; a URL is plain http and `download.http` is not set.
         """
         found: dict[str, str] = {}
         for location in self._locations():
             if is_url(location):
+                if location.startswith("http://") and not self.config["download"]["http"]:
+                    raise UserError(
+                        f"source {location!r}: plain http is not safe on its way; "
+                        "give its https URL, or set download.http: true"
+                    )
                 name = download_name(location, self._mirror)
                 if found.setdefault(name, location) != location:
                     raise UserError(

@@ -117,7 +117,7 @@ def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
 
 def fetch(url: str, folder: Path, expect: Expectation = ANYTHING, retries: int = 2, timeout: float = 5) -> Path:
     target = folder / url.rsplit("/", 1)[-1]
-    download(url, target, expect=expect, retries=retries, timeout=timeout, backoff=0)
+    download(url, target, expect=expect, http=True, retries=retries, timeout=timeout, backoff=0)
     return target
 
 
@@ -142,7 +142,7 @@ def names(folder: Path) -> list[str]:
 
 def test_a_file_arrives_as_published_with_its_checksum(site: Site, tmp_path: Path) -> None:
     target = tmp_path / "new folder" / NAME
-    digest = download(site.url(), target, retries=0, backoff=0)
+    digest = download(site.url(), target, http=True, retries=0, backoff=0)
     assert target.read_bytes() == LARGE
     assert digest == hashlib.sha256(LARGE).hexdigest() == file_sha256(target)
     assert names(target.parent) == [NAME, f"{NAME}.sha256"]
@@ -277,7 +277,7 @@ def test_tries_are_further_and_further_apart(site: Site, tmp_path: Path, monkeyp
     waits: list[float] = []
     monkeypatch.setattr(time, "sleep", waits.append)
     with pytest.raises(UserError, match="after 9 tries"):
-        download(site.url(), tmp_path / NAME, retries=8, backoff=2)
+        download(site.url(), tmp_path / NAME, http=True, retries=8, backoff=2)
     expected = [2, 4, 8, 16, 32, 64, 120, 120]
     assert all(0 <= wait - least <= 0.5 for wait, least in zip(waits, expected, strict=True)), waits
 
@@ -461,3 +461,10 @@ def test_an_unknown_kind_of_url_is_final(tmp_path: Path) -> None:
     message = refusal(f"sftp://host/{NAME}", tmp_path, retries=0)
     assert "run again" not in message
     assert "correct the URL" in message
+
+
+def test_plain_http_is_only_used_when_asked_for(site: Site, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"plain http is not safe .* https URL, or set download\.http: true"):
+        download(site.url(), tmp_path / NAME)
+    assert site.requests == []
+    assert names(tmp_path) == []

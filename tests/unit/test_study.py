@@ -198,9 +198,10 @@ def test_a_mistake_in_the_configuration_is_one_line(workdir: Path, changes: dict
             ["'E003', H3K4me3", "'https://host/a.bam' would not be read", "empty the cell"],
         ),
         (
-            "epigenome\tH3K4me3\tH3K9me3\nE003\thttp://host:81/a.bam\thttp://host:82/a.bam\n",
-            ["'http://host:81/a.bam'", "'http://host:82/a.bam'", "the same path", "by hand"],
+            "epigenome\tH3K4me3\tH3K9me3\nE003\thttps://host:81/a.bam\thttps://host:82/a.bam\n",
+            ["'https://host:81/a.bam'", "'https://host:82/a.bam'", "the same path", "by hand"],
         ),
+        ("epigenome\tH3K4me3\nE003\thttp://host/a.bam\n", ["'http://host/a.bam'", "plain http", "download.http: true"]),
         ("epigenome\tH3K4me3\nE003\thttps://host/a/../b.bam\n", ["https://host/a/../b.bam", "without '..'"]),
         ("epigenome\tH3K4me3\nE003\thttps://host/a/%2e%2e/b.bam\n", ["%2e%2e/b.bam", "without '..'"]),
     ],

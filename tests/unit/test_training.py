@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import signal
 import warnings
 import zipfile
 from collections.abc import Callable
@@ -407,6 +408,50 @@ def test_a_training_that_was_killed_ends_with_the_same_weights(
     pd.testing.assert_frame_equal(again_history, history, check_exact=True)
     for name, tensor in model.state_dict().items():
         assert torch.equal(again.state_dict()[name], tensor), name  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
+def test_a_signal_ends_a_training_after_its_epoch_and_the_next_goes_on(
+    unbroken: tuple[xr.Dataset, Network, pd.DataFrame],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    number: signal.Signals,
+) -> None:
+    hard, model, history = unbroken
+    before = signal.getsignal(number)
+    original = NetworkTraining.training_step
+    steps = iter(range(1, 10**6))
+
+    def signalled(*arguments: Any) -> Any:
+        if next(steps) == 27:  # in the second epoch
+            os.kill(os.getpid(), number)
+        return original(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(NetworkTraining, "training_step", signalled)
+        with pytest.raises(UserError, match=r"deepchrome: training was interrupted after 2 epochs; run again"):
+            quick("deepchrome", hard, tmp_path, **RESUMED)
+        assert next(steps) == 41
+    assert signal.getsignal(number) == before
+    again, again_history = quick("deepchrome", hard, tmp_path, **RESUMED)
+    pd.testing.assert_frame_equal(again_history, history, check_exact=True)
+    for name, tensor in model.state_dict().items():
+        assert torch.equal(again.state_dict()[name], tensor), name  # type: ignore[attr-defined]
+
+
+def test_a_job_of_slurm_is_not_put_back_into_the_queue_by_the_trainer(
+    dataset: xr.Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {
+        "SLURM_NTASKS": "1",
+        "SLURM_JOB_ID": "1",
+        "SLURM_JOB_NAME": "train",
+        "SLURM_PROCID": "0",
+    }.items():
+        monkeypatch.setenv(name, value)
+    _, history = quick("deepchrome", dataset, max_epochs=1)
+    assert len(history) == 1
+    assert signal.getsignal(signal.SIGUSR1) in (None, signal.SIG_DFL)
 
 
 def epochs_of(caplog: pytest.LogCaptureFixture) -> int:

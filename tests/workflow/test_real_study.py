@@ -27,6 +27,7 @@ def study(
     workspace.configure(
         {
             "mirror": real_server,
+            "download": {"http": True},
             "genome": {"chrom_sizes": str(repository / "resources" / "hg19.chrom.sizes")},
             "genes": {"include": "genes.txt"},
             "split": {"mode": "random"},

@@ -162,14 +162,26 @@ def command_for(target):
     )
 
 
-def trains_network(model):
-    return REGISTRY[model].kind == "network"
+def growing(amount):
+    """Memory (MB) or run time (min) that grows from try to try: what ran short gets more the next time."""
+    return lambda wildcards, attempt: amount * attempt
+
+
+def gpus(wildcards):
+    """GPUs of a training job: only networks use them."""
+    model = wildcards.get("model") or wildcards.get("change_model") or "pan_epigenome"
+    return CONFIG["training"]["gpus"] if REGISTRY[model].kind == "network" else 0
+
+
+def gpu_model(wildcards):
+    """The GPU's model that the cluster is asked for; empty takes any."""
+    return CONFIG["training"]["gpu_model"] or "" if gpus(wildcards) else ""
 
 
 def protocol_of(model):
     """How a model is trained, and the model's own options: all of the configuration that its training depends on."""
     training = {
-        key: value for key, value in CONFIG["training"].items() if key not in ("threads", "gpus", "accelerator")
+        key: value for key, value in CONFIG["training"].items() if key not in ("threads", "gpus", "gpu_model", "accelerator")
     }
     return resolve(model, training, CONFIG["model_options"].get(model, {}))
 

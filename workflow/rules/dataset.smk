@@ -11,8 +11,8 @@ rule genes:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=20,
+        mem_mb=growing(2000),
+        runtime=growing(20),
     params:
         mode=CONFIG["genes"]["mode"],
         version=STAGE_VERSIONS["genes"],
@@ -38,8 +38,8 @@ rule split:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         split=CONFIG["split"],
         bins=CONFIG["bins"],
@@ -62,8 +62,8 @@ rule dataset:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=20,
+        mem_mb=growing(2000),
+        runtime=growing(20),
     params:
         labels=CONFIG["labels"],
         counting=counting,

@@ -18,9 +18,10 @@ rule train_differential:
         ENVIRONMENT
     threads: CONFIG["training"]["threads"]
     resources:
-        mem_mb=4000,
-        runtime=480,
-        gpu=lambda wildcards: CONFIG["training"]["gpus"] if trains_network(wildcards.change_model) else 0,
+        mem_mb=growing(4000),
+        runtime=growing(480),
+        gpu=gpus,
+        gpu_model=gpu_model,
     params:
         options=lambda wildcards: protocol_of(wildcards.change_model)[1],
         training=lambda wildcards: protocol_of(wildcards.change_model)[0],
@@ -56,8 +57,8 @@ rule plot_differential:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         pairs=PAIRS,
         models=CONFIG["differential"]["models"],

@@ -12,8 +12,8 @@ rule named_genes:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         names=CONFIG["interpret"]["named_genes"],
         version=STAGE_VERSIONS["interpret"],
@@ -36,8 +36,8 @@ rule attend:
         ENVIRONMENT
     threads: CONFIG["training"]["threads"]
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=growing(4000),
+        runtime=growing(60),
     params:
         genes=CONFIG["interpret"]["attention"],
         version=STAGE_VERSIONS["interpret"],
@@ -63,8 +63,8 @@ rule explain:
         ENVIRONMENT
     threads: CONFIG["training"]["threads"]
     resources:
-        mem_mb=6000,
-        runtime=480,
+        mem_mb=growing(6000),
+        runtime=growing(480),
     params:
         options=explain_options,
         version=STAGE_VERSIONS["interpret"],
@@ -86,8 +86,8 @@ rule validate:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=growing(4000),
+        runtime=growing(30),
     params:
         models=EXPLAINED,
         validation_mark=CONFIG["validation_mark"],
@@ -114,8 +114,8 @@ rule plot_attention:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=growing(2000),
+        runtime=growing(10),
     params:
         version=STAGE_VERSIONS["report"],
     script:
@@ -146,8 +146,8 @@ rule plot_explanation:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=growing(2000),
+        runtime=growing(10),
     params:
         version=STAGE_VERSIONS["report"],
     script:
@@ -178,8 +178,8 @@ rule attention_table:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=20,
+        mem_mb=growing(4000),
+        runtime=growing(20),
     params:
         epigenomes=NAMED_EPIGENOMES,
         models=ATTENTIVE,
@@ -225,8 +225,8 @@ rule explanation_tables:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=20,
+        mem_mb=growing(2000),
+        runtime=growing(20),
     params:
         epigenomes=list(STUDY.epigenomes),
         models=EXPLAINED,
@@ -251,8 +251,8 @@ rule plot_validation:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         mark=CONFIG["interpret"]["validation"]["mark"],
         validation_mark=CONFIG["validation_mark"],
@@ -283,8 +283,8 @@ rule plot_importance:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         groups={epigenome.id: [epigenome.group, epigenome.colour] for epigenome in STUDY.epigenomes.values()},
         version=STAGE_VERSIONS["report"],

@@ -12,9 +12,10 @@ rule train_pan_epigenome:
         ENVIRONMENT
     threads: CONFIG["training"]["threads"]
     resources:
-        mem_mb=4000 + 150 * len(STUDY.epigenomes),
-        runtime=1440,
-        gpu=CONFIG["training"]["gpus"],
+        mem_mb=growing(4000 + 150 * len(STUDY.epigenomes)),
+        runtime=growing(1440),
+        gpu=gpus,
+        gpu_model=gpu_model,
     params:
         epigenomes=list(STUDY.epigenomes),
         options=protocol_of("pan_epigenome")[1],
@@ -65,8 +66,8 @@ rule labels_elsewhere:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=20,
+        mem_mb=growing(2000),
+        runtime=growing(20),
     params:
         epigenomes=list(STUDY.epigenomes),
         version=STAGE_VERSIONS["evaluate"],

@@ -13,8 +13,8 @@ rule predict:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     params:
         counting=counting,
         marks=STUDY.marks,

@@ -12,8 +12,8 @@ rule quality:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=growing(2000),
+        runtime=growing(10),
     params:
         version=STAGE_VERSIONS["report"],
     script:
@@ -56,8 +56,8 @@ rule quality_tables:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         names={epigenome.id: epigenome.name for epigenome in STUDY.epigenomes.values()},
         split_rule=CONFIG["split"]["mode"],

@@ -33,8 +33,8 @@ rule plot_profile:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=growing(2000),
+        runtime=growing(10),
     params:
         version=STAGE_VERSIONS["report"],
     script:
@@ -63,8 +63,8 @@ rule page:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=growing(2000),
+        runtime=growing(10),
     params:
         name=lambda wildcards: STUDY.epigenomes[wildcards.epigenome].name,
         group=lambda wildcards: STUDY.epigenomes[wildcards.epigenome].group,
@@ -93,8 +93,8 @@ rule index:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=20,
+        mem_mb=growing(2000),
+        runtime=growing(20),
     params:
         epigenomes={
             epigenome.id: [epigenome.name, epigenome.group, epigenome.colour]
@@ -121,8 +121,8 @@ rule report:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=20,
+        mem_mb=growing(2000),
+        runtime=growing(20),
     params:
         config=CONFIG,
         snakefile=workflow.main_snakefile,

@@ -15,8 +15,8 @@ rule count:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=growing(2000),
+        runtime=growing(60),
     params:
         source=lambda wildcards: STUDY.signal(wildcards.epigenome, wildcards.mark),
         genome=CONFIG["genome"]["name"],
@@ -41,8 +41,8 @@ rule binned:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=20,
+        mem_mb=growing(2000),
+        runtime=growing(20),
     params:
         sources=lambda wildcards: STUDY.binned(wildcards.epigenome),
         marks=STUDY.marks,

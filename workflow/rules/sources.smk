@@ -12,8 +12,8 @@ rule download:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=500,
-        runtime=720,
+        mem_mb=growing(500),
+        runtime=growing(720),
     params:
         url=url_of,
         expect=lambda wildcards: STUDY.checksums.get(url_of(wildcards), (None, None)),

@@ -12,9 +12,10 @@ rule train:
         ENVIRONMENT
     threads: CONFIG["training"]["threads"]
     resources:
-        mem_mb=4000,
-        runtime=240,
-        gpu=lambda wildcards: CONFIG["training"]["gpus"] if trains_network(wildcards.model) else 0,
+        mem_mb=growing(4000),
+        runtime=growing(240),
+        gpu=gpus,
+        gpu_model=gpu_model,
     params:
         options=lambda wildcards: protocol_of(wildcards.model)[1],
         training=lambda wildcards: protocol_of(wildcards.model)[0],

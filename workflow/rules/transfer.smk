@@ -10,8 +10,8 @@ rule transfer_from:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=120,
+        mem_mb=growing(2000),
+        runtime=growing(120),
     params:
         epigenomes=list(STUDY.epigenomes),
         version=STAGE_VERSIONS["evaluate"],
@@ -41,8 +41,8 @@ rule plot_transfer:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         epigenomes=list(STUDY.epigenomes),
         groups={epigenome.id: [epigenome.group, epigenome.colour] for epigenome in STUDY.epigenomes.values()},

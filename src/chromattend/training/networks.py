@@ -4,8 +4,10 @@ import hashlib
 import logging
 import math
 import shutil
+import signal
 import sys
 import tempfile
+import threading
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +18,7 @@ import pandas as pd
 import pytorch_lightning as L
 import torch
 from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint
+from pytorch_lightning.plugins.environments import LightningEnvironment
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
@@ -241,6 +244,35 @@ class _Progress(Callback):
         self.rows, self.best = state_dict["rows"], state_dict["best"]
 
 
+class _Stop(Callback):
+    """Ends a training after the epoch in which a signal came, once that epoch's checkpoint is written.
+
+    Slurm sends SIGTERM before it kills a job whose time is over or that makes way for another, or SIGUSR1 if it is
+    asked to warn (`sbatch --signal`). A node that takes an epoch longer to kill it loses that epoch and no more.
+    """
+
+    def __init__(self) -> None:
+        self.received: signal.Signals | None = None
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Take note of the signals; not earlier, because the trainer then sets handlers that end a training at once.
+
+        It sets all handlers back when it is done. Only a main thread can set any.
+        """
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGTERM, signal.SIGUSR1):
+                signal.signal(number, self._receive)
+
+    def _receive(self, number: int, _: Any) -> None:
+        self.received = signal.Signals(number)
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """End the training if there was a signal."""
+        if self.received is not None:
+            logger.info("stopping after this epoch: %s", self.received.name)
+            trainer.should_stop = True
+
+
 def train_network(
     contract: Contract,
     train: Examples,
@@ -327,6 +359,7 @@ def _fit(module: NetworkTraining, progress: _Progress, data: EpigenomeDataModule
     ]
     if options.patience is not None:
         callbacks.append(EarlyStopping(progress.monitor, mode="max", patience=options.patience))
+    callbacks.append(_Stop())
     try:
         trainer = _trainer(options, callbacks, folder)
     except MisconfigurationException as error:
@@ -350,6 +383,9 @@ def _trainer(options: TrainingOptions, callbacks: list[Callback], folder: Path) 
         deterministic="warn",
         gradient_clip_val=options.gradient_clip or None,
         callbacks=callbacks,
+        # Within a job of Slurm, Lightning would take its tasks for its own and put jobs back into the queue by
+        # itself: both are Snakemake's.
+        plugins=[LightningEnvironment()],
         logger=False,
         num_sanity_val_steps=0,
         enable_progress_bar=sys.stderr.isatty(),

@@ -1,0 +1,42 @@
+"""The demo through Slurm gives what it gives without."""
+
+import re
+from pathlib import Path
+
+import pandas as pd
+from conftest import Checkout, copy_checkout
+from slurm import Slurm
+
+from chromattend.simulate import simulate_mirror
+
+# A kind of each model and of each stage; the tests of the demo itself run all of it.
+DEMO = ["--configfile", "config/demo/config.yaml", "--config", "models=[logistic_regression,deepchrome]"]
+DEMO += ["interpret={models: [deepchrome], genes: 20, methods: [saliency], named_genes: [SYNG0001]}"]
+
+
+def test_the_demo_through_slurm_has_the_same_tables(slurm: Slurm, tmp_path: Path, repository: Path) -> None:
+    runs = {}
+    for name, arguments in {"local": ["--cores", "2"], "slurm": ["--profile", "slurm"]}.items():
+        checkout = Checkout(tmp_path / name)
+        copy_checkout(repository, checkout.folder)
+        sizes = checkout / "config/demo/synthetic.chrom.sizes"
+        simulate_mirror(checkout / "resources/demo/mirror", chrom_sizes=sizes, genes=600, seed=1)
+        runs[name] = checkout, checkout.succeed(*arguments, *DEMO)
+    (local, _), (remote, output) = runs["local"], runs["slurm"]
+    submitted = len(re.findall("has been submitted with SLURM jobid", output))
+    jobs = int(re.search(r"^total +(\d+)$", output, re.MULTILINE)[1])  # type: ignore[index]
+    print(f"{jobs} jobs in {submitted} submissions to Slurm")
+    assert 5 <= submitted < jobs / 2
+
+    files = sorted(path.relative_to(local / "results") for path in (local / "results").rglob("*.tsv"))
+    assert len(files) > 20
+    same = [
+        path for path in files if (local / "results" / path).read_bytes() == (remote / "results" / path).read_bytes()
+    ]
+    print(f"{len(same)} of {len(files)} tables are the same byte for byte")
+    assert same == files
+    auc = pd.read_csv(remote / "results/demo/tables/auc.tsv", sep="\t")
+    assert len(auc) == 6
+    # Nothing is left to do, and a training's checkpoints are gone.
+    assert "Nothing to be done" in remote.succeed("--profile", "slurm", *DEMO)
+    assert list((remote / "results").rglob(".training")) == []

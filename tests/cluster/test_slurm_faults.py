@@ -1,0 +1,172 @@
+"""Trainings on a cluster that fails in every way that clusters fail in: they go on, and end with the same numbers."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+from conftest import Checkout, configure, copy_checkout, until
+from slurm import Slurm
+
+MODEL = "results/SYN1/deepchrome"
+TARGET = f"{MODEL}/metrics.json"
+KEPT = [f"{MODEL}/{name}" for name in ("model.ckpt", "history.csv", "predictions.tsv", "metrics.json")]
+# Many small steps, so that there is time for a fault within an epoch.
+TRAINING = {"max_epochs": 10, "patience": None, "batch_size": 1, "accelerator": "cpu"}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory, repository: Path, mirror: Path) -> Checkout:
+    """A study that nothing happened to, run without Slurm."""
+    checkout = Checkout(tmp_path_factory.mktemp("finished"))
+    copy_checkout(repository, checkout.folder)
+    configure(checkout, mirror, training=TRAINING)
+    checkout.succeed("--cores", "2", TARGET)
+    return checkout
+
+
+def untrained(finished: Checkout, folder: Path) -> Checkout:
+    """A copy of it, in which the network is still to be trained."""
+    shutil.copytree(finished.folder, folder, symlinks=True)
+    shutil.rmtree(folder / MODEL)
+    (folder / "logs/train/SYN1/deepchrome.log").unlink()
+    return Checkout(folder)
+
+
+@pytest.fixture
+def study(finished: Checkout, tmp_path: Path) -> Checkout:
+    return untrained(finished, tmp_path / "study")
+
+
+def epochs(study: Checkout) -> int:
+    log = study / "logs/train/SYN1/deepchrome.log"
+    return len(re.findall(r" epoch \d+ of ", log.read_text())) if log.is_file() else 0
+
+
+def started(study: Checkout, *arguments: str) -> subprocess.Popen[bytes]:
+    """Start the study through Slurm, and wait until its training has some epochs behind it."""
+    running = study.start("--profile", "slurm", TARGET, *arguments)
+
+    def trains() -> bool:
+        assert running.poll() is None, (study / "run.log").read_text()
+        return epochs(study) >= 2
+
+    until(trains, 120)
+    return running
+
+
+def training_process(study: Checkout) -> int:
+    """Process of the training's script."""
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            command = (folder / "cmdline").read_bytes()
+            if b"train.py" in command and os.readlink(folder / "cwd") == str(study.folder):
+                return int(folder.name)
+        except OSError:
+            continue  # it ended meanwhile
+    raise AssertionError("no training runs")
+
+
+def same_as(study: Checkout, finished: Checkout) -> None:
+    """Nothing is lost or wrong, and nothing is left over."""
+    assert [(study / path).read_bytes() for path in KEPT] == [(finished / path).read_bytes() for path in KEPT]
+    left = [path.name for path in (study / MODEL).iterdir() if path.name.startswith(".")]
+    assert left == []
+
+
+def went_on(study: Checkout, running: subprocess.Popen[bytes], finished: Checkout) -> None:
+    """Snakemake ends well by itself, and the training went on from its checkpoint."""
+    assert running.wait(timeout=240) == 0, (study / "run.log").read_text()
+    log = (study / "logs/train/SYN1/deepchrome.log").read_text()
+    print(re.findall("going on after epoch.*", log), f"{epochs(study)} epochs in the last try")
+    assert "going on after epoch" in log
+    assert epochs(study) <= TRAINING["max_epochs"] - 2  # type: ignore[operator]
+    same_as(study, finished)
+
+
+def train_job(slurm: Slurm) -> tuple[str, str]:
+    """Number and node of the training's job."""
+    jobs = [(number, node) for number, node, comment in slurm.jobs("RUNNING") if "rule_train" in comment]
+    assert len(jobs) == 1, jobs
+    return jobs[0]
+
+
+def test_a_training_that_is_cancelled(idle: Slurm, study: Checkout, finished: Checkout) -> None:
+    running = started(study)
+    assert idle.query("scancel", train_job(idle)[0]).returncode == 0
+    went_on(study, running, finished)
+
+
+def test_a_worker_that_is_killed(idle: Slurm, study: Checkout, finished: Checkout) -> None:
+    running = started(study)
+    os.kill(training_process(study), signal.SIGKILL)
+    went_on(study, running, finished)
+
+
+def test_a_node_that_dies(idle: Slurm, study: Checkout, finished: Checkout) -> None:
+    running = started(study)
+    number, node = train_job(idle)
+    idle.query("scontrol", "update", f"nodename={node}", "state=down", "reason=test")
+    until(lambda: any(job == number and on not in ("", node) for job, on, _ in idle.jobs("RUNNING")), 180)
+    print(f"job {number} went on from {node} to the other node")
+    went_on(study, running, finished)
+
+
+def test_a_job_that_makes_way_for_another(idle: Slurm, study: Checkout, finished: Checkout) -> None:
+    running = started(study)
+    number, _ = train_job(idle)
+    assert idle.query("scontrol", "requeue", number).returncode == 0
+    went_on(study, running, finished)
+
+
+def test_a_job_that_needs_more_memory(idle: Slurm, study: Checkout, finished: Checkout) -> None:
+    arguments = ["--set-resources", "train:mem_mb=attempt * 250"]
+    output = study.succeed("--profile", "slurm", TARGET, *arguments)
+    tries = re.findall(r"SLURM status is: '(\w+)'", output)
+    print("ended:", tries)
+    assert 1 <= len(tries) <= 3
+    same_as(study, finished)
+
+
+def test_snakemake_that_is_killed(idle: Slurm, study: Checkout, finished: Checkout) -> None:
+    running = started(study)
+    running.kill()
+    running.wait(timeout=30)
+    idle.query("scancel", "--user=root")
+    until(lambda: not idle.jobs(), 60)
+    code, output = study.run("--profile", "slurm", TARGET)
+    assert code != 0
+    assert "--unlock" in output
+    study.succeed("--profile", "slurm", "--unlock")
+    study.succeed("--profile", "slurm", TARGET)
+    assert "going on after epoch" in (study / "logs/train/SYN1/deepchrome.log").read_text()
+    same_as(study, finished)
+
+
+def test_a_time_limit_that_is_reached(idle: Slurm, finished: Checkout, tmp_path: Path, mirror: Path) -> None:
+    # Slurm knows whole minutes only: a training of more than one.
+    training = TRAINING | {"max_epochs": 400}
+    study = untrained(finished, tmp_path / "study")
+    configure(study, mirror, training=training)
+    output = study.succeed("--profile", "slurm", f"{MODEL}/model.ckpt", "--set-resources", "train:runtime=attempt * 1")
+    assert "'TIMEOUT'" in output
+    log = (study / "logs/train/SYN1/deepchrome.log").read_text()
+    print(re.findall("going on after epoch.*", log))
+    assert "going on after epoch" in log
+    assert len((study / MODEL / "history.csv").read_text().splitlines()) == 401
+
+
+@pytest.mark.parametrize("name", ["a b", 'it\'s; "odd" $HOME', "Zürich 染色质"])
+def test_a_folder_with_an_odd_name(idle: Slurm, finished: Checkout, tmp_path: Path, name: str) -> None:
+    study = untrained(finished, tmp_path / name)
+    study.succeed("--profile", "slurm", TARGET)
+    same_as(study, finished)
+
+
+def test_an_odd_name_in_the_sheet(idle: Slurm, study: Checkout, mirror: Path) -> None:
+    (study / "sheet.tsv").write_text("epigenome\tname\nSYN1\tß-cell; $(touch owned) 'x' \"y\" <b>\n")
+    study.succeed("--profile", "slurm", TARGET)
+    assert not list(study.folder.rglob("owned"))
