@@ -181,7 +181,9 @@ def gpu_model(wildcards):
 def protocol_of(model):
     """How a model is trained, and the model's own options: all of the configuration that its training depends on."""
     training = {
-        key: value for key, value in CONFIG["training"].items() if key not in ("threads", "gpus", "gpu_model", "accelerator")
+        key: value
+        for key, value in CONFIG["training"].items()
+        if key not in ("threads", "gpus", "gpu_model", "accelerator")
     }
     return resolve(model, training, CONFIG["model_options"].get(model, {}))
 
