@@ -597,20 +597,24 @@ def test_a_mark_without_reads_can_be_trained_on(dataset: xr.Dataset) -> None:
         assert np.isfinite(scores_of(quick(name, empty, max_epochs=1, inputs="depth")[0], empty)).all(), name
 
 
+# Keys of the section that are for the job, not for the training in it.
+OF_JOBS = ("gpus", "gpu_model")
+
+
 def configured(repository: Path) -> dict[str, Any]:
     """Return the defaults of the configuration's section `training`."""
     schema = yaml.safe_load((repository / "workflow/schemas/config.schema.yaml").read_text())
     parts = schema["properties"]["training"]["properties"].items()
-    return {key: part["default"] for key, part in parts if key not in ("gpus", "threads", "accelerator")}
+    return {key: part["default"] for key, part in parts if key not in (*OF_JOBS, "threads", "accelerator")}
 
 
 def test_the_defaults_of_the_configuration_are_those_of_the_options(repository: Path) -> None:
     schema = yaml.safe_load((repository / "workflow/schemas/config.schema.yaml").read_text())
     parts = schema["properties"]["training"]["properties"]
     options = vars(TrainingOptions())
-    assert parts.keys() - {"protocol", "gpus"} == options.keys() - {"initial_range"}
+    assert parts.keys() - {"protocol", *OF_JOBS} == options.keys() - {"initial_range"}
     for key, part in parts.items():
-        if key in ("protocol", "gpus"):
+        if key in ("protocol", *OF_JOBS):
             continue
         if part["default"] is not None:
             assert part["default"] == options[key], key

@@ -39,6 +39,8 @@ logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
 # Advice for image-sized data: batches here are look-ups in memory, which worker processes would only slow down.
 warnings.filterwarnings("ignore", ".*does not have many workers.*")
 warnings.filterwarnings("ignore", ".*LeafSpec.*")
+# On a cluster, Snakemake starts the jobs; advice to call srun would be in every log.
+warnings.filterwarnings("ignore", ".*`srun` command is available.*")
 # The checkpoint folder holds the state that the training goes on from.
 warnings.filterwarnings("ignore", ".*exists and is not empty.*")
 
