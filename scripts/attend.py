@@ -3,10 +3,10 @@ import torch
 
 from chromattend.files import read_netcdf, write_netcdf
 from chromattend.interpret.attention import attention_maps, select_genes
-from chromattend.logs import logged
 from chromattend.models import load_model
+from chromattend.records import recorded
 
-with logged(snakemake.log[0]):
+with recorded(snakemake):
     torch.set_num_threads(snakemake.threads)
     named = pd.read_csv(snakemake.input.named, sep="\t")["gene"]
     genes = select_genes(read_netcdf(snakemake.input.dataset), snakemake.params.genes, named)

@@ -1,9 +1,9 @@
 from chromattend.bins import Bins
 from chromattend.files import write_netcdf
-from chromattend.logs import logged
+from chromattend.records import recorded
 from chromattend.signal import import_binned
 
-with logged(snakemake.log[0]):
+with recorded(snakemake):
     dataset = import_binned(
         snakemake.input,
         Bins(**snakemake.params.bins),

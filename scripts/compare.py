@@ -2,10 +2,10 @@ import pandas as pd
 
 from chromattend.evaluate import calibration_table, scores_of_test
 from chromattend.files import write_table
-from chromattend.logs import logged
+from chromattend.records import recorded
 from chromattend.statistics import compare_aucs
 
-with logged(snakemake.log[0]):
+with recorded(snakemake):
     predictions = {
         model: pd.read_csv(path, sep="\t")
         for model, path in zip(snakemake.params.models, snakemake.input.predictions, strict=True)

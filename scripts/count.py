@@ -1,11 +1,11 @@
 from chromattend.bins import Bins
 from chromattend.files import write_netcdf
 from chromattend.genes import read_chrom_sizes, read_gene_table
-from chromattend.logs import logged
 from chromattend.reads import ReadOptions
+from chromattend.records import recorded
 from chromattend.signal import count_signal
 
-with logged(snakemake.log[0]):
+with recorded(snakemake):
     dataset = count_signal(
         snakemake.input.signal,
         read_gene_table(snakemake.input.genes),

@@ -4,11 +4,11 @@ from chromattend.dataset import build_dataset
 from chromattend.expression import read_rpkm
 from chromattend.files import read_netcdf, write_netcdf
 from chromattend.genes import read_gene_table
-from chromattend.logs import logged
+from chromattend.records import recorded
 from chromattend.signal import join_marks
 from chromattend.sources import file_sha256
 
-with logged(snakemake.log[0]):
+with recorded(snakemake):
     counts, labels, provenance = join_marks(
         [read_netcdf(path) for path in snakemake.input.signals], snakemake.params.marks
     )

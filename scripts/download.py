@@ -1,7 +1,7 @@
-from chromattend.logs import logged
+from chromattend.records import recorded
 from chromattend.sources import Expectation, download
 
-with logged(snakemake.log[0]):
+with recorded(snakemake):
     download(
         snakemake.params.url,
         snakemake.output.data,

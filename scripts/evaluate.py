@@ -1,9 +1,9 @@
 from chromattend.evaluate import metrics, predict
 from chromattend.files import read_netcdf, write_json, write_table
-from chromattend.logs import logged
 from chromattend.models import load_model
+from chromattend.records import recorded
 
-with logged(snakemake.log[0]):
+with recorded(snakemake):
     model = load_model(snakemake.input.model)
     predictions = predict(model, read_netcdf(snakemake.input.dataset))
     write_table(predictions, snakemake.output.predictions)

@@ -2,10 +2,10 @@ import torch
 
 from chromattend.files import read_netcdf, write_netcdf, write_table
 from chromattend.interpret.explain import ExplainOptions, explain
-from chromattend.logs import logged
 from chromattend.models import load_model
+from chromattend.records import recorded
 
-with logged(snakemake.log[0]):
+with recorded(snakemake):
     torch.set_num_threads(snakemake.threads)
     found = explain(
         load_model(snakemake.input.model),

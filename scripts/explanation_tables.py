@@ -4,9 +4,9 @@ import pandas as pd
 
 from chromattend.errors import UserError
 from chromattend.files import write_table
-from chromattend.logs import logged
+from chromattend.records import recorded
 
-with logged(snakemake.log[0]):
+with recorded(snakemake):
     if not snakemake.params.models:
         raise UserError("key 'interpret.models': has none of 'models', so there is nothing to tabulate; name a network")
     keys = list(itertools.product(snakemake.params.epigenomes, snakemake.params.models))

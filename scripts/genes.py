@@ -1,9 +1,9 @@
 from chromattend.expression import read_gene_ids
 from chromattend.files import write_table
 from chromattend.genes import build_gene_table, read_annotation, read_gene_list
-from chromattend.logs import logged
+from chromattend.records import recorded
 
-with logged(snakemake.log[0]):
+with recorded(snakemake):
     table = build_gene_table(
         read_annotation(snakemake.input.annotation),
         read_gene_ids(snakemake.input.expression),

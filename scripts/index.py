@@ -1,9 +1,9 @@
 import pandas as pd
 
 from chromattend.index import write_index
-from chromattend.logs import logged
+from chromattend.records import recorded
 
-with logged(snakemake.log[0]):
+with recorded(snakemake):
     table = {name: pd.read_csv(path, sep="\t", dtype={"epigenome": str}) for name, path in snakemake.input.items()}
     write_index(
         snakemake.output[0],

@@ -1,10 +1,10 @@
 import pandas as pd
 
 from chromattend.files import read_netcdf, write_table
-from chromattend.logs import logged
 from chromattend.pan import labels_elsewhere
+from chromattend.records import recorded
 
-with logged(snakemake.log[0]):
+with recorded(snakemake):
     labels = {}
     for epigenome, path in zip(snakemake.params.epigenomes, snakemake.input, strict=True):
         dataset = read_netcdf(path)

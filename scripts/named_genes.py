@@ -1,9 +1,9 @@
 from chromattend.errors import UserError
 from chromattend.files import write_table
 from chromattend.genes import find_genes, read_gene_table
-from chromattend.logs import logged
+from chromattend.records import recorded
 
-with logged(snakemake.log[0]):
+with recorded(snakemake):
     try:
         found = find_genes(read_gene_table(snakemake.input[0]), snakemake.params.names)
     except UserError as error:

@@ -3,10 +3,10 @@ from pathlib import Path
 import pandas as pd
 
 from chromattend.files import read_json, read_netcdf
-from chromattend.logs import logged
+from chromattend.records import recorded
 from chromattend.report import Validation, write_page
 
-with logged(snakemake.log[0]):
+with recorded(snakemake):
     models = snakemake.params.models
     signals = [*snakemake.input.signals, *snakemake.input.validation]
     validation = None

@@ -4,10 +4,10 @@ import pandas as pd
 
 from chromattend.differential import differential_table
 from chromattend.files import read_json, write_table
-from chromattend.logs import logged
 from chromattend.plots import plot_differential, save
+from chromattend.records import recorded
 
-with logged(snakemake.log[0]):
+with recorded(snakemake):
     keys = list(itertools.product(snakemake.params.pairs, snakemake.params.models))
     table = differential_table(dict(zip(keys, map(read_json, snakemake.input.metrics), strict=True)))
     predictions = [pd.read_csv(path, sep="\t") for path in snakemake.input.predictions]

@@ -1,10 +1,10 @@
 import pandas as pd
 
 from chromattend.interpret.plots import plot_importance, plot_interactions
-from chromattend.logs import logged
 from chromattend.plots import save
+from chromattend.records import recorded
 
-with logged(snakemake.log[0]):
+with recorded(snakemake):
     table, model = pd.read_csv(snakemake.input[0], sep="\t"), snakemake.wildcards.model
     save(plot_importance(table, model, snakemake.params.groups), snakemake.output.importance)
     save(plot_interactions(table, model), snakemake.output.interactions)

@@ -1,10 +1,10 @@
 import pandas as pd
 
 from chromattend.files import read_json
-from chromattend.logs import logged
 from chromattend.plots import plot_calibration, plot_roc, save
+from chromattend.records import recorded
 
-with logged(snakemake.log[0]):
+with recorded(snakemake):
     models, epigenome = snakemake.params.models, snakemake.wildcards.epigenome
     predictions = {
         model: pd.read_csv(path, sep="\t") for model, path in zip(models, snakemake.input.predictions, strict=True)

@@ -1,9 +1,9 @@
 import pandas as pd
 
-from chromattend.logs import logged
 from chromattend.plots import plot_auc, plot_comparisons, plot_published, save
+from chromattend.records import recorded
 
-with logged(snakemake.log[0]):
+with recorded(snakemake):
     table = {name: pd.read_csv(path, sep="\t") for name, path in snakemake.input.items()}
     save(plot_auc(table["auc"], table["summary"], snakemake.params.groups), snakemake.output.auc)
     save(plot_comparisons(table["wilcoxon"]), snakemake.output.comparisons)

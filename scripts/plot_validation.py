@@ -1,9 +1,9 @@
 import pandas as pd
 
 from chromattend.interpret.plots import plot_validation
-from chromattend.logs import logged
 from chromattend.plots import save
+from chromattend.records import recorded
 
-with logged(snakemake.log[0]):
+with recorded(snakemake):
     table = pd.read_csv(snakemake.input[0], sep="\t")
     save(plot_validation(table, snakemake.params.mark, snakemake.params.validation_mark), snakemake.output[0])

@@ -1,11 +1,11 @@
 from chromattend.dataset import build_unlabelled
 from chromattend.files import read_netcdf, write_table
 from chromattend.genes import read_gene_table
-from chromattend.logs import logged
 from chromattend.predict import load_models, score
+from chromattend.records import recorded
 from chromattend.signal import join_marks
 
-with logged(snakemake.log[0]):
+with recorded(snakemake):
     epigenome = snakemake.wildcards.epigenome
     models = load_models(snakemake.input.checkpoints)
     counts, _, provenance = join_marks([read_netcdf(path) for path in snakemake.input.signals], snakemake.params.marks)

@@ -1,10 +1,10 @@
 import pandas as pd
 
 from chromattend.files import read_netcdf, write_table
-from chromattend.logs import logged
 from chromattend.quality import quality_table, sources_table
+from chromattend.records import recorded
 
-with logged(snakemake.log[0]):
+with recorded(snakemake):
     dataset = read_netcdf(snakemake.input.dataset)
     signals = [read_netcdf(path) for path in snakemake.input.validation]
     overlaps = pd.read_csv(snakemake.input.overlaps, sep="\t")

@@ -5,9 +5,9 @@ import yaml
 
 from chromattend.errors import UserError
 from chromattend.files import atomic
-from chromattend.logs import logged
+from chromattend.records import recorded
 
-with logged(snakemake.log[0]):
+with recorded(snakemake):
     with atomic(snakemake.output.config) as temporary:
         temporary.write_text(yaml.safe_dump(snakemake.params.config, sort_keys=False, allow_unicode=True))
     # A profile of the environment could send this call to a cluster.

@@ -4,9 +4,9 @@ from chromattend.bins import Bins
 from chromattend.dataset import assign_split, overlaps_across_splits
 from chromattend.files import write_table
 from chromattend.genes import read_gene_table
-from chromattend.logs import logged
+from chromattend.records import recorded
 
-with logged(snakemake.log[0]):
+with recorded(snakemake):
     genes = read_gene_table(snakemake.input[0])
     split = assign_split(genes, **snakemake.params.split)
     overlaps = overlaps_across_splits(genes, split, Bins(**snakemake.params.bins))

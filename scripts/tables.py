@@ -4,10 +4,10 @@ import pandas as pd
 
 from chromattend.evaluate import auc_table, published_table, summary_table
 from chromattend.files import read_json, write_table
-from chromattend.logs import logged
+from chromattend.records import recorded
 from chromattend.statistics import compare_over_epigenomes
 
-with logged(snakemake.log[0]):
+with recorded(snakemake):
     epigenomes = snakemake.params.epigenomes
     keys = itertools.product(epigenomes, snakemake.params.models)
     results = {key: read_json(path) for key, path in zip(keys, snakemake.input.metrics, strict=True)}

@@ -1,10 +1,10 @@
 from pathlib import Path
 
 from chromattend.files import read_netcdf
-from chromattend.logs import logged
+from chromattend.records import recorded
 from chromattend.training import train_to_files
 
-with logged(snakemake.log[0]):
+with recorded(snakemake):
     train_to_files(
         snakemake.wildcards.model,
         read_netcdf(snakemake.input[0]),

@@ -2,10 +2,10 @@ from pathlib import Path
 
 from chromattend.differential import correlations, pair_dataset, predict_change
 from chromattend.files import read_netcdf, write_json, write_table
-from chromattend.logs import logged
+from chromattend.records import recorded
 from chromattend.training import train_to_files
 
-with logged(snakemake.log[0]):
+with recorded(snakemake):
     pair = pair_dataset(read_netcdf(snakemake.input.first), read_netcdf(snakemake.input.second))
     model = train_to_files(
         snakemake.wildcards.change_model,

@@ -1,11 +1,11 @@
 from pathlib import Path
 
 from chromattend.files import read_netcdf
-from chromattend.logs import logged
 from chromattend.pan import join_epigenomes
+from chromattend.records import recorded
 from chromattend.training import train_to_files
 
-with logged(snakemake.log[0]):
+with recorded(snakemake):
     datasets = zip(snakemake.params.epigenomes, map(read_netcdf, snakemake.input), strict=True)
     train_to_files(
         "pan_epigenome",

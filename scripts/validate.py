@@ -2,9 +2,9 @@ import pandas as pd
 
 from chromattend.files import read_netcdf, write_table
 from chromattend.interpret.validation import unvalidated, validate, validation_table
-from chromattend.logs import logged
+from chromattend.records import recorded
 
-with logged(snakemake.log[0]):
+with recorded(snakemake):
     epigenome, params = snakemake.wildcards.epigenome, snakemake.params
     if snakemake.input.signal:
         dataset, signal = read_netcdf(snakemake.input.dataset), read_netcdf(snakemake.input.signal[0])

@@ -6,15 +6,16 @@ The library under the chromattend Snakemake pipeline. It never imports Snakemake
 __version__ = "0.1.0"
 
 # Snakemake reruns a job when its script or its params change, but not when an imported module does.
-# Each rule therefore carries its stage's number as a param: raise it when that stage's results change.
+# Each rule therefore carries its stage's version as a param: raise the number when that stage's results change.
+# The version names the stage, so that the record of an output tells whether it is of this program.
 STAGE_VERSIONS = {
-    "sources": 1,
-    "genes": 1,
-    "signal": 2,
-    "dataset": 2,
-    "train": 2,
-    "evaluate": 2,
-    "interpret": 1,
-    "report": 3,
-    "predict": 1,
+    "sources": "sources 1",
+    "genes": "genes 1",
+    "signal": "signal 2",
+    "dataset": "dataset 2",
+    "train": "train 2",
+    "evaluate": "evaluate 2",
+    "interpret": "interpret 1",
+    "report": "report 3",
+    "predict": "predict 1",
 }

@@ -71,11 +71,20 @@ def _parser() -> argparse.ArgumentParser:
     )
     predict.add_argument("--epigenome", metavar="NAME", help="name of the sample, for models that know epigenomes")
     predict.add_argument("--output", type=Path, metavar="FILE", help="table of scores, tab-separated; standard output")
+
+    verify = commands.add_parser(
+        "verify", help="check results against the records of what made them", description=_VERIFY
+    )
+    verify.set_defaults(run=_verify)
+    verify.add_argument("paths", nargs="+", metavar="PATH", help="a folder of results, such as results/, or a file")
     return parser
 
 
 _PREDICT = """Count the signal of a sample in the bins, and with the options, that the checkpoints were trained on, and
 score every gene. The table has gene, symbol, chrom, tss, strand and a column of scores for each checkpoint."""
+_VERIFY = """Compare every file with its record, and with those of the files that it was made of. Each file that is
+damaged, missing or stale has a line: state, path and reason, tab-separated; so has one without a record, which is no
+error. The exit status is 0 if all files are as written."""
 
 
 def _simulate(options: argparse.Namespace) -> None:
@@ -101,3 +110,13 @@ def _predict(options: argparse.Namespace) -> None:
     else:
         table.to_csv(sys.stdout, sep="\t", index=False, lineterminator="\n")
         sys.stdout.flush()
+
+
+def _verify(options: argparse.Namespace) -> None:
+    from chromattend.records import verify
+
+    found = verify(options.paths)
+    for finding in found.findings:
+        print(finding.state, finding.path, finding.reason, sep="\t")
+    print(found.summary, flush=True)
+    found.check()

@@ -21,6 +21,7 @@ from chromattend.interpret import methods_of
 from chromattend.models import REGISTRY
 from chromattend.study import load_study
 from chromattend.protocols import resolve
+from chromattend.records import configuration_sha256
 
 try:
     STUDY = load_study(
@@ -37,6 +38,12 @@ except UserError as error:
 CONFIG = STUDY.config
 # The start page of the report sees the configuration and nothing else.
 config["about"] = about(STUDY)
+# What scripts need to record their outputs.
+config["records"] = {
+    "roots": [CONFIG["pathvars"][name] for name in ("results", "resources")],
+    "checkout": str(workflow.basedir),
+    "configuration": configuration_sha256(CONFIG),
+}
 ENVIRONMENT = "../../envs/cpu.yaml" if CONFIG["training"]["gpus"] == 0 else "../../envs/gpu.yaml"
 
 
