@@ -138,12 +138,10 @@ class Verification:
         """The counts in one line."""
         states = [finding.state for finding in self.findings]
         counts = {state: states.count(state) for state in (*WRONG, "unrecorded")}
-        parts = [
-            f"{self.as_written} files as written",
-            *(f"{count} {state}" for state, count in counts.items() if count),
-        ]
+        parts = [f"{_number(self.as_written, 'file')} as written"]
+        parts += [f"{count} {state}" for state, count in counts.items() if count]
         if self.absent:
-            parts.append(f"{len(self.absent)} inputs not here to compare")
+            parts.append(f"{_number(len(self.absent), 'input')} not here to compare")
         return "; ".join(parts)
 
     def check(self) -> None:
@@ -152,7 +150,7 @@ class Verification:
         if wrong:
             files = shlex.join(wrong)
             raise UserError(
-                f"{len(wrong)} files are to be made again, with the options of the run that made them: "
+                f"to make {_number(len(wrong), 'file')} again, with the options of the run that made them: "
                 f"rm -f {files}; snakemake --cores all {files}; then that run once more, for what depends on them"
             )
 
@@ -240,8 +238,15 @@ def _old_stage(version: Any) -> str:
 def _checked(path: str) -> str:
     """Return the SHA-256 of an input, which must be that of its record if it has one."""
     digest = _checksum(path)
-    if (record := find_record(path)) and read_record(record)["sha256"] != digest:
-        raise UserError(f"{path}: is not the file that was written (SHA-256 {digest[:12]}); delete it and run again")
+    if record := find_record(path):
+        try:
+            known = read_record(record)["sha256"]
+        except UserError:
+            raise UserError(f"{path}: its record {_shown(record)} is damaged; delete the file and run again") from None
+        if digest != known:
+            raise UserError(
+                f"{path}: is not the file that was written (SHA-256 {digest[:12]}); delete it and run again"
+            )
     return digest
 
 
@@ -284,6 +289,10 @@ def _portable(path: str, root: Path, checkout: str) -> str:
     absolute = _absolute(found + within)
     inside = not os.path.isabs(path) or absolute.is_relative_to(Path.cwd())
     return os.path.relpath(absolute, root) if inside else str(absolute)
+
+
+def _number(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def _shown(path: Path) -> str:
