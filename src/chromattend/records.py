@@ -126,7 +126,7 @@ class Verification:
     Attributes:
         as_written: number of files that are as their records say, and up to date.
         findings: the others, in order of their paths.
-        absent: inputs without a record that are not here, so that nothing was compared with them.
+        absent: inputs from outside of the places that are not here, so that nothing was compared with them.
     """
 
     as_written: int
@@ -158,8 +158,9 @@ class Verification:
 def verify(places: Iterable[str | Path]) -> Verification:
     """Compare files with their records, and with those of all that they were made of.
 
-    A file is damaged if its size or SHA-256 is not that of its record, missing if only the record is there, and
-    stale if an input is no longer the one that it was made of, or its stage has another version in this program.
+    A file is damaged if its size or SHA-256 is not that of its record, missing if it was written or read and is
+    gone from the places, and stale if an input is no longer the one that it was made of, or its stage has
+    another version in this program.
     What an input that has a record itself should be is what that record says: a damaged dataset makes no model
     stale, for the mend gives it the same bytes again. Every file is read once.
 
@@ -173,8 +174,9 @@ def verify(places: Iterable[str | Path]) -> Verification:
     record_of = functools.cache(find_record)
     waiting: list[Path] = []
     unrecorded: set[Path] = set()
-    absent: set[str] = set()
-    for place in map(_absolute, places):
+    gone: set[Path] = set()
+    places = [_absolute(place) for place in places]
+    for place in places:
         here, known = _files(place)
         if not known and not place.exists():
             raise UserError(f"{_shown(place)}: does not exist; give a folder or file of results")
@@ -210,12 +212,12 @@ def verify(places: Iterable[str | Path]) -> Verification:
             elif source.is_file():
                 now = checksum(source)
             else:
-                absent.add(_shown(source))
+                gone.add(source)
                 continue
             if now != known:
                 stale = stale or f"its input {_shown(source)} has changed since"
         if not path.is_file():
-            findings.append(Finding("missing", _shown(path), "was written, and is not here"))
+            gone.add(path)
         elif (size := path.stat().st_size) != record["size"]:
             findings.append(Finding("damaged", _shown(path), f"has {size} bytes of {record['size']}"))
         elif checksum(path) != record["sha256"]:
@@ -224,7 +226,11 @@ def verify(places: Iterable[str | Path]) -> Verification:
             findings.append(Finding("stale", _shown(path), stale))
         else:
             as_written += 1
-    return Verification(as_written, sorted(findings, key=lambda finding: finding.path), sorted(absent))
+    # Downloads may be deleted once they are counted; nothing that was asked for may.
+    missing = {path for path in gone if any(path.is_relative_to(place) for place in places)}
+    findings += [Finding("missing", _shown(path), "was written, and is not here") for path in missing]
+    absent = sorted(map(_shown, gone - missing))
+    return Verification(as_written, sorted(findings, key=lambda finding: finding.path), absent)
 
 
 def _old_stage(version: Any) -> str:

@@ -261,6 +261,20 @@ def test_an_input_that_is_not_here_is_counted(chain: object, study: Path) -> Non
     found.check()
 
 
+def test_an_input_that_a_failed_job_took_with_it_is_missing(chain: object) -> None:
+    Path("results/E003/dataset.nc").unlink()
+    Path("results/.records/E003/dataset.nc.json").unlink()
+    assert states("results") == {"results/E003/dataset.nc": "missing"}
+
+
+def test_a_download_that_was_deleted_after_its_use_is_missed_only_where_it_is_asked_for() -> None:
+    make("resources/roadmap/a.gz", "a", params={})
+    make("results/genes.tsv", "genes", ["resources/roadmap/a.gz"])
+    Path("resources/roadmap/a.gz").unlink()
+    assert verify(["results"]).summary == "1 file as written; 1 input not here to compare"
+    assert states("resources") == {"resources/roadmap/a.gz": "missing"}
+
+
 @pytest.mark.parametrize("damage", ["{", "[]", "{}", '{"sha256": "a", "size": 1, "params": {}, "inputs": {"b": 1}}'])
 def test_a_damaged_record_is_damage_of_its_file(chain: object, damage: str) -> None:
     stored = find_record("results/E003/dataset.nc")
@@ -269,7 +283,7 @@ def test_a_damaged_record_is_damage_of_its_file(chain: object, damage: str) -> N
     (found,) = verify(["results"]).findings
     assert (found.state, found.path) == ("damaged", "results/E003/dataset.nc")
     assert found.reason == "its record results/.records/E003/dataset.nc.json is not readable"
-    with pytest.raises(SystemExit, match="its record .* is damaged; delete the file and run again"):
+    with pytest.raises(SystemExit, match=r"its record .* is damaged; delete the file and run again"):
         make("results/E003/mlp/model.ckpt", "weights", ["results/E003/dataset.nc"])
 
 

@@ -93,7 +93,8 @@ def test_a_flipped_bit_in_a_dataset(study: Workspace, finished: Workspace) -> No
     assert "Traceback" not in stopped.output
     assert not (study / NETWORK).exists()
     found = verify(study)
-    assert "; 1 damaged" in found.output
+    assert f"missing\t{NETWORK}\t" in found.output
+    assert "; 1 damaged; 1 missing\n" in found.output
     mend(study, found)
     assert verify(study).code == 0
     for path in (DATASET, NETWORK, "results/SYN1/deepchrome/predictions.tsv", "results/tables/auc.tsv"):
