@@ -175,8 +175,8 @@ def verify(places: Iterable[str | Path]) -> Verification:
     waiting: list[Path] = []
     unrecorded: set[Path] = set()
     gone: set[Path] = set()
-    places = [_absolute(place) for place in places]
-    for place in places:
+    asked = [_absolute(place) for place in places]
+    for place in asked:
         here, known = _files(place)
         if not known and not place.exists():
             raise UserError(f"{_shown(place)}: does not exist; give a folder or file of results")
@@ -227,7 +227,7 @@ def verify(places: Iterable[str | Path]) -> Verification:
         else:
             as_written += 1
     # Downloads may be deleted once they are counted; nothing that was asked for may.
-    missing = {path for path in gone if any(path.is_relative_to(place) for place in places)}
+    missing = {path for path in gone if any(path.is_relative_to(place) for place in asked)}
     findings += [Finding("missing", _shown(path), "was written, and is not here") for path in missing]
     absent = sorted(map(_shown, gone - missing))
     return Verification(as_written, sorted(findings, key=lambda finding: finding.path), absent)
