@@ -99,6 +99,17 @@ def test_a_loaded_model_gives_the_same_scores_bit_for_bit(
     assert [path.name for path in tmp_path.iterdir()] == ["model.ckpt"]
 
 
+@pytest.mark.parametrize("name", [name for name in MODELS if name not in NETWORKS])
+def test_a_baseline_that_is_trained_again_has_the_same_bytes(name: str, dataset: xr.Dataset, tmp_path: Path) -> None:
+    # Both are kept, so that their parts have other addresses.
+    models = [quick(name, dataset)[0] for _ in range(2)]
+    for number, model in enumerate(models):
+        model.save(tmp_path / f"{number}.ckpt")
+    assert (tmp_path / "0.ckpt").read_bytes() == (tmp_path / "1.ckpt").read_bytes()
+    with zipfile.ZipFile(tmp_path / "0.ckpt") as archive:
+        assert {info.date_time[0] for info in archive.infolist()} == {1980}
+
+
 def test_scores_do_not_depend_on_which_genes_are_scored_together(trained: Trained, dataset: xr.Dataset) -> None:
     few = scores_of(trained[0], dataset.isel(gene=slice(7)))
     np.testing.assert_allclose(scores_of(trained[0], dataset)[:7], few, atol=1e-6)

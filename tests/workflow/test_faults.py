@@ -23,11 +23,12 @@ TARGET = "results/SYN1/logistic_regression/metrics.json"
 SIGNAL = "byFileType/alignments/consolidated/SYN1-H3K4me3.tagAlign.gz"
 DOWNLOADED = f"resources/roadmap/{SIGNAL}"
 COUNTS = "results/SYN1/signal/H3K4me3.nc"
-# What must be the same after the mend; a model of scikit-learn has the time of its making in it.
+# What must be the same after the mend.
 KEPT = (
     "results/genes.tsv",
     COUNTS,
     "results/SYN1/dataset.nc",
+    "results/SYN1/logistic_regression/model.ckpt",
     "results/SYN1/logistic_regression/predictions.tsv",
     TARGET,
 )

@@ -1,5 +1,8 @@
 """scikit-learn estimators as models: their features, their calibration and their files."""
 
+import io
+import re
+import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -154,20 +157,40 @@ class Baseline:
         return self.scores(signal, context).mean(axis=0)
 
     def save(self, path: str | Path) -> None:
-        """Write a file in the format of skops."""
+        """Write a file in the format of skops; the same model gives the same bytes."""
         content = {
             "contract": vars(self.contract),
             "estimators": self.estimators,
             "calibrators": self.calibrators,
         }
         with atomic(path) as temporary:
-            skops.io.dump(content, temporary)
+            temporary.write_bytes(_without_addresses(skops.io.dumps(content)))
 
     @classmethod
     def load(cls, path: str | Path) -> "Baseline":
         """Read what `save` wrote; any type that is not known to be safe is refused."""
         content = skops.io.load(path, trusted=TRUSTED_TYPES)
         return cls(Contract(**content["contract"]), content["estimators"], content["calibrators"])
+
+
+def _without_addresses(archive: bytes) -> bytes:
+    """Return an archive of skops with what differs from run to run made the same.
+
+    skops calls objects, and the files of their arrays, by their addresses in memory: here they are numbered in
+    their order. Its files have the time of their making: here they have none.
+    """
+    numbers: dict[str, int] = {}
+
+    def number(address: re.Match[str]) -> str:
+        return str(numbers.setdefault(address[0], len(numbers) + 1))
+
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(archive)) as old, zipfile.ZipFile(buffer, "w") as new:
+        schema = re.sub(r'(?<="__id__": )\d+|(?<=": ")\d+(?=\.npy")', number, old.read("schema.json").decode())
+        for name in old.namelist():
+            content = schema.encode() if name == "schema.json" else old.read(name)
+            new.writestr(zipfile.ZipInfo(re.sub(r"^\d+(?=\.npy$)", number, name)), content)
+    return buffer.getvalue()
 
 
 def raw_scores(estimator: Any, features: np.ndarray) -> np.ndarray:
