@@ -97,11 +97,12 @@ def read_record(record: Path) -> dict[str, Any]:
     """
     content = read_json(record)
     try:
-        if set(map(type, (content["sha256"], *content["inputs"].values()))) != {str}:
+        texts = [content["sha256"], *content["inputs"].values(), *content["params"].keys()]
+        if not all(isinstance(text, str) for text in texts) or not isinstance(content["size"], int):
             raise TypeError
-        return {"size": int(content["size"]), "version": content["params"].get("version"), **content}
-    except (KeyError, TypeError, ValueError, AttributeError):
+    except (KeyError, TypeError, AttributeError):
         raise UserError(f"{record}: is damaged; delete its file and run again") from None
+    return content
 
 
 @dataclass(frozen=True)
@@ -200,7 +201,7 @@ def verify(places: Iterable[str | Path]) -> Verification:
         except UserError:
             findings.append(Finding("damaged", _shown(path), f"its record {_shown(record_file)} is not readable"))
             continue
-        stale = _old_stage(record["version"])
+        stale = _old_stage(record["params"].get("version"))
         for name, known in record["inputs"].items():
             source = Path(os.path.normpath(_root(record_file) / name))
             if source_record := record_of(source):
