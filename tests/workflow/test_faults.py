@@ -6,6 +6,7 @@ import gzip
 import http.server
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -237,6 +238,35 @@ def test_two_runs_in_one_folder(copy: Workspace, unbroken: Workspace) -> None:
         if first.poll() is None:
             first.kill()
             first.wait(timeout=30)
+    same(copy, unbroken)
+
+
+def test_a_whole_run_that_is_killed_goes_on(copy: Workspace, unbroken: Workspace) -> None:
+    shutil.rmtree(copy / "results")
+    planned = sum(copy.snakemake("--dry-run", "--", TARGET).jobs.values())
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(copy.snakefile), "--cores", "1"]
+    command += ["--configfile", "config.yaml", "--", TARGET]
+    log = copy / "killed.log"
+    with log.open("w") as file:
+        # With its jobs, as when a machine goes down.
+        running = subprocess.Popen(command, cwd=copy.folder, stdout=file, stderr=file, start_new_session=True)
+    try:
+        limit = time.monotonic() + 120
+        while log.read_text().count("Finished jobid") < 4:
+            assert running.poll() is None, log.read_text()
+            assert time.monotonic() < limit
+            time.sleep(0.05)
+    finally:
+        os.killpg(running.pid, signal.SIGKILL)
+        running.wait(timeout=30)
+    done = log.read_text().count("Finished jobid")
+    assert copy.snakemake("--unlock").code == 0
+    again = copy.snakemake("--rerun-incomplete", "--", TARGET)
+    assert again.code == 0, again.output
+    rest = sum(again.jobs.values())
+    print(f"{done} of {planned} jobs were done before the kill, {rest} after it")
+    assert 4 <= done < planned
+    assert rest == planned - done
     same(copy, unbroken)
 
 
