@@ -54,6 +54,23 @@ class Cluster:
         return cls(**content)
 
 
+def check_folder(folder: str | Path) -> None:
+    """Refuse a working directory whose name Snakemake cannot write into a job's script.
+
+    It writes names in quotes of one kind, as Python shows a text: double ones around a name with a single quote, within
+    which a shell replaces what begins with some signs.
+
+    Raises:
+        UserError: the name has such a sign beside a single quote, or a backslash.
+    """
+    name = str(folder)
+    if "\\" in name or ("'" in name and set(name) & set('"$`')):
+        raise UserError(
+            f"{name}: no job on a cluster can be given a folder whose name has a backslash, or a single quote beside "
+            'one of " $ `; rename it'
+        )
+
+
 def keeps_accounts() -> bool:
     """Tell whether the Slurm that answers here has accounting.
 

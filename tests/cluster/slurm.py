@@ -14,7 +14,8 @@ MUNGE_KEY = Path("/etc/munge/munge.key")
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "scontrol")
 
 # The nodes share the memory and the cores of one machine. Memory is enforced by sampling, because a control group
-# needs a systemd that a container does not have. A job that is put back waits as long as a credential is valid.
+# needs a systemd that a container does not have. A job that is put back waits as long as a credential is valid. A node
+# that is set down stays down, although its daemon still answers.
 CONFIGURATION = """\
 ClusterName=tests
 SlurmctldHost={host}(127.0.0.1)
@@ -27,7 +28,7 @@ ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
 SelectType=select/cons_tres
 SelectTypeParameters=CR_Core_Memory
-ReturnToService=2
+ReturnToService=0
 SlurmdParameters=config_overrides
 MpiDefault=none
 AccountingStorageType=accounting_storage/none

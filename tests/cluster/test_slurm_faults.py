@@ -148,7 +148,7 @@ def test_snakemake_that_is_killed(idle: Slurm, study: Checkout, finished: Checko
 
 def test_a_time_limit_that_is_reached(idle: Slurm, finished: Checkout, tmp_path: Path, mirror: Path) -> None:
     # Slurm knows whole minutes only: a training of more than one.
-    training = TRAINING | {"max_epochs": 400}
+    training = TRAINING | {"max_epochs": 2000}
     study = untrained(finished, tmp_path / "study")
     configure(study, mirror, training=training)
     output = study.succeed("--profile", "slurm", f"{MODEL}/model.ckpt", "--set-resources", "train:runtime=attempt * 1")
@@ -156,14 +156,23 @@ def test_a_time_limit_that_is_reached(idle: Slurm, finished: Checkout, tmp_path:
     log = (study / "logs/train/SYN1/deepchrome.log").read_text()
     print(re.findall("going on after epoch.*", log))
     assert "going on after epoch" in log
-    assert len((study / MODEL / "history.csv").read_text().splitlines()) == 401
+    assert len((study / MODEL / "history.csv").read_text().splitlines()) == 2001
 
 
-@pytest.mark.parametrize("name", ["a b", 'it\'s; "odd" $HOME', "Zürich 染色质"])
+@pytest.mark.parametrize("name", ["it's a b; Zürich 染色质", '"odd"; $(touch owned) $HOME'])
 def test_a_folder_with_an_odd_name(idle: Slurm, finished: Checkout, tmp_path: Path, name: str) -> None:
     study = untrained(finished, tmp_path / name)
     study.succeed("--profile", "slurm", TARGET)
     same_as(study, finished)
+    assert not list(study.folder.rglob("owned"))
+
+
+def test_a_folder_whose_name_no_job_can_be_given(idle: Slurm, finished: Checkout, tmp_path: Path) -> None:
+    study = untrained(finished, tmp_path / "it's $HOME")
+    code, output = study.run("--profile", "slurm", TARGET)
+    assert code != 0
+    assert output.splitlines()[-1].startswith(f"Error: {study.folder}: no job on a cluster can be given a folder")
+    assert not (study / TARGET).exists()
 
 
 def test_an_odd_name_in_the_sheet(idle: Slurm, study: Checkout, mirror: Path) -> None:

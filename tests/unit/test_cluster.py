@@ -1,10 +1,11 @@
 """A cluster's own facts."""
 
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from chromattend.cluster import Cluster
+from chromattend.cluster import Cluster, check_folder
 from chromattend.errors import UserError
 
 
@@ -36,6 +37,20 @@ def test_a_mistake_is_one_line(tmp_path: Path, text: str, words: str) -> None:
     assert words in str(error.value)
     assert str(path) in str(error.value)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["/a b", "/it's; Zürich", '/"odd"; $HOME `x`'])
+def test_folders_that_jobs_can_be_given(name: str) -> None:
+    check_folder(name)
+    # As Snakemake writes it, and a shell reads it.
+    shown = subprocess.run(["sh", "-c", f"printf %s {name!r}"], capture_output=True, text=True, check=True)
+    assert shown.stdout == name
+
+
+@pytest.mark.parametrize("name", ["/it's $HOME", "/it's `x`", "/it's \"odd\"", "/a\\b"])
+def test_folders_that_no_job_can_be_given(name: str) -> None:
+    with pytest.raises(UserError, match="rename it"):
+        check_folder(name)
 
 
 def test_a_missing_file_is_one_line(tmp_path: Path) -> None:
