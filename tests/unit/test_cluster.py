@@ -47,7 +47,7 @@ def test_folders_that_jobs_can_be_given(name: str) -> None:
     assert shown.stdout == name
 
 
-@pytest.mark.parametrize("name", ["/it's $HOME", "/it's `x`", "/it's \"odd\"", "/a\\b"])
+@pytest.mark.parametrize("name", ["/it's $HOME", "/it's `x`", '/it\'s "odd"', "/a\\b"])
 def test_folders_that_no_job_can_be_given(name: str) -> None:
     with pytest.raises(UserError, match="rename it"):
         check_folder(name)
