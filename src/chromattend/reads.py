@@ -1,38 +1,43 @@
-"""Readers of aligned reads: tagAlign or BED (.gz) and BAM, each a stream of arrays per chromosome."""
+"""Readers of aligned reads: tagAlign or BED (.gz) and BAM, each a stream of arrays."""
 
-import codecs
 import gzip
-import itertools
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import BinaryIO
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.csv
 import pysam
 from isal import igzip
 
+from chromattend.alignments import read_alignments, skip_header
+from chromattend.bedtext import MARGIN, NEWLINE, IntervalParser, NotIntervals
 from chromattend.errors import UserError
 from chromattend.files import GZIP_ERRORS
 
-BLOCK_BYTES = 16 << 20
-BAM_BLOCK_READS = 500_000
+# A block and the arrays made of it stay in a core's cache.
+BLOCK_BYTES = 1 << 20
+BAM_BLOCK_BYTES = 1 << 20
+# What reading a damaged BAM file can raise.
+BAM_ERRORS: tuple[type[Exception], ...] = (*GZIP_ERRORS, ValueError)
 # Lines that the BED format allows before the first interval (UCSC, "BED format").
 COMMENTS = ("#", "track", "browser")
+_BEFORE_READS = re.compile(rb"(?:\xef\xbb\xbf)?(?:(?:%s)[^\r\n]*[\r\n]|[\r\n])*" % "|".join(COMMENTS).encode())
 
 
 @dataclass(frozen=True)
 class Reads:
-    """Some reads of one chromosome.
+    """Some reads of a file.
 
     Attributes:
-        chrom: chromosome name.
+        chroms: names of chromosomes; within a file later blocks may name more after these.
+        codes: chromosome of each read as an index into `chroms`, shape (read,), or () where all are on one.
         starts, ends: half-open intervals in bp from 0, int64, shape (read,), in no particular order.
     """
 
-    chrom: str
+    chroms: Sequence[str]
+    codes: np.ndarray
     starts: np.ndarray
     ends: np.ndarray
 
@@ -73,17 +78,16 @@ class ReadOptions:
         return flags
 
     def move(
-        self, starts: np.ndarray, ends: np.ndarray, minus: np.ndarray, length: int | None
+        self, starts: np.ndarray, ends: np.ndarray, minus: np.ndarray, lengths: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Shift and extend reads in their own direction, within the chromosome of `length` bp."""
+        """Shift and extend reads in their own direction, within their chromosomes of `lengths` bp."""
         direction = np.where(minus, -1, 1)
         starts, ends = starts + self.shift * direction, ends + self.shift * direction
         if self.extend_to:
             starts = np.where(minus, ends - self.extend_to, starts)
             ends = np.where(minus, ends, starts + self.extend_to)
         # A read that is moved out of the chromosome altogether stays as its first or last base.
-        last = np.iinfo(np.int64).max if length is None else length
-        return np.clip(starts, 0, last - 1), np.clip(ends, 1, last)
+        return np.clip(starts, 0, lengths - 1), np.clip(ends, 1, lengths)
 
 
 def read_intervals(
@@ -103,55 +107,56 @@ def read_intervals(
         UserError: an empty or damaged file, or a line that is no read, with its number.
     """
     options = options or ReadOptions()
-    sizes = chrom_sizes or {}
-    columns = ["f0", "f1", "f2"] + (["f5"] if options.needs_strand else [])
+    parser = IntervalParser(strand=options.needs_strand)
     try:
-        with _open_bytes(path) as stream:
-            reader = pa.csv.open_csv(
-                stream,
-                read_options=pa.csv.ReadOptions(
-                    block_size=BLOCK_BYTES, skip_rows=_comment_lines(path), autogenerate_column_names=True
-                ),
-                parse_options=pa.csv.ParseOptions(delimiter="\t", quote_char=False),
-                convert_options=pa.csv.ConvertOptions(
-                    include_columns=columns,
-                    column_types={
-                        "f0": pa.dictionary(pa.int32(), pa.string()),
-                        "f1": pa.int64(),
-                        "f2": pa.int64(),
-                        "f5": pa.string(),
-                    },
-                    null_values=[],
-                ),
-            )
-            for batch in reader:
-                yield from _split(path, batch, options, sizes)
+        with igzip.open(path, "rb") if str(path).lower().endswith(".gz") else open(path, "rb") as stream:
+            for buffer, first, stop in _line_blocks(stream):
+                for found in parser.parse(buffer, first, stop):
+                    starts, ends = found.starts, found.ends
+                    if found.minus is not None:
+                        limits = _limits(parser.chroms, chrom_sizes)[found.codes]
+                        starts, ends = options.move(starts, ends, found.minus, limits)
+                    yield Reads(parser.chroms, found.codes, starts, ends)
     except GZIP_ERRORS as error:
         raise _damaged(path, error) from None
-    except (pa.ArrowInvalid, pa.ArrowKeyError, StopIteration) as error:
+    except NotIntervals as error:
         raise _bad_line(path, options) or UserError(f"{path}: cannot be read as BED ({error}); repair it") from None
+    if parser.columns is None:
+        raise _bad_line(path, options) or AssertionError("a file without a read is empty")
 
 
-def _split(path: str | Path, batch: pa.RecordBatch, options: ReadOptions, sizes: dict[str, int]) -> Iterator[Reads]:
-    """Check a batch of rows and cut it into chromosomes."""
-    codes = batch.column(0).indices.to_numpy()
-    names = batch.column(0).dictionary.to_pylist()
-    starts = batch.column(1).to_numpy()
-    ends = batch.column(2).to_numpy()
-    if (starts < 0).any() or (starts >= ends).any():
-        raise _bad_line(path, options) or AssertionError("a bad row is on some line")
-    minus = None
-    if options.needs_strand:
-        strand = batch.column(3).to_numpy(zero_copy_only=False)
-        minus = strand == "-"
-        if not (minus | (strand == "+")).all():
-            raise _bad_line(path, options) or AssertionError("a bad strand is on some line")
-    for code, name in enumerate(names):
-        chosen = slice(None) if len(names) == 1 else codes == code
-        first, last = starts[chosen], ends[chosen]
-        if minus is not None:
-            first, last = options.move(first, last, minus[chosen], sizes.get(name))
-        yield Reads(name, first, last)
+def _line_blocks(stream: BinaryIO) -> Iterator[tuple[bytearray, int, int]]:
+    """Yield blocks of whole lines, from the first read on, as a buffer and where in it the block begins and stops.
+
+    The buffer is used again for the next block.
+    """
+    buffer = bytearray(MARGIN + BLOCK_BYTES + 1 + MARGIN)
+    kept, at_reads, at_end = 0, False, False
+    while not at_end:
+        stop = MARGIN + kept
+        with memoryview(buffer) as view:
+            got = stream.readinto(view[stop : MARGIN + BLOCK_BYTES])  # type: ignore[attr-defined]
+        if not stop + got - MARGIN:
+            return
+        stop += got
+        at_end = not got and kept < BLOCK_BYTES
+        if at_end:  # the last line may lack its line end
+            buffer[stop] = NEWLINE
+            stop += 1
+        after = max(buffer.rfind(b"\n", MARGIN, stop), MARGIN - 1) + 1
+        if after == MARGIN:
+            after = max(buffer.rfind(b"\r", MARGIN, stop), MARGIN - 1) + 1
+        if after == MARGIN and kept == BLOCK_BYTES:
+            raise NotIntervals(f"a line is longer than {BLOCK_BYTES} bytes")
+        first = MARGIN
+        if not at_reads:
+            found = _BEFORE_READS.match(buffer, first, after)
+            first = found.end() if found else first
+            at_reads = first < after
+        if first < after:
+            yield buffer, first, after
+        kept = stop - after
+        buffer[MARGIN : MARGIN + kept] = buffer[after:stop]
 
 
 def read_bam(
@@ -166,41 +171,34 @@ def read_bam(
         UserError: the file is no BAM, or is truncated.
     """
     options = options or ReadOptions()
-    sizes = chrom_sizes or {}
-    excluded = options.excluded_flags()
     try:
+        # pysam tells what is no BAM, or lacks the block that ends one. Its reads are Python objects, which are slow.
         with pysam.AlignmentFile(str(path), "rb", check_sq=False) as file:
-            names = file.references
-            rows = (
-                (read.reference_id, read.reference_start, read.reference_end, read.is_reverse)
-                for read in file.fetch(until_eof=True)
-                if not read.flag & excluded
-                and read.mapping_quality >= options.min_mapq
-                and read.reference_end is not None
-            )
-            while block := list(itertools.islice(rows, BAM_BLOCK_READS)):
-                table = np.array(block, dtype=np.int64)
-                for code in np.unique(table[:, 0]):
-                    _, starts, ends, minus = table[table[:, 0] == code].T
-                    name = names[code]
-                    if options.needs_strand:
-                        starts, ends = options.move(starts, ends, minus.astype(bool), sizes.get(name))
-                    yield Reads(name, starts, ends)
-    except (OSError, ValueError) as error:
+            if not file.is_bam:
+                raise ValueError("it is in another format")
+            chroms = file.references
+        limits = _limits(chroms, chrom_sizes)
+        with igzip.open(path, "rb") as stream:
+            skip_header(stream)
+            for found in read_alignments(stream, BAM_BLOCK_BYTES, len(chroms)):
+                chosen = np.flatnonzero(
+                    (found.flags & options.excluded_flags() == 0) & (found.mapq >= options.min_mapq) & found.placed
+                )
+                if not len(chosen):
+                    continue
+                codes, starts, ends = found.codes[chosen], found.starts[chosen], found.ends[chosen]
+                if options.needs_strand:
+                    minus = found.flags[chosen] & pysam.FREVERSE != 0
+                    starts, ends = options.move(starts, ends, minus, limits[codes])
+                yield Reads(chroms, codes, starts, ends)
+    except BAM_ERRORS as error:
         raise UserError(f"{path}: is not a readable BAM file or is truncated ({error}); make it again") from None
 
 
-def _open_bytes(path: str | Path) -> IO[bytes] | Any:
-    return igzip.open(path, "rb") if str(path).lower().endswith(".gz") else open(path, "rb")
-
-
-def _comment_lines(path: str | Path) -> int:
-    """Number of lines before the first that is neither blank nor comment nor `track` nor `browser` line."""
-    marks = tuple(comment.encode() for comment in COMMENTS)
-    with _open_bytes(path) as stream:
-        lines = (line.removeprefix(codecs.BOM_UTF8) for line in stream)
-        before = itertools.takewhile(lambda line: line.startswith(marks) or not line.strip(b"\r\n"), lines)
-        return sum(1 for _ in before)
+def _limits(chroms: Sequence[str], chrom_sizes: dict[str, int] | None) -> np.ndarray:
+    """Lengths of chromosomes (bp), int64, shape (chromosome,); the largest number where it is not known."""
+    sizes = chrom_sizes or {}
+    return np.array([sizes.get(chrom, np.iinfo(np.int64).max) for chrom in chroms], dtype=np.int64)
 
 
 def _bad_line(path: str | Path, options: ReadOptions) -> UserError | None:

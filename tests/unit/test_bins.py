@@ -234,7 +234,7 @@ def test_blocks_of_bam_reads_add_up(
     path = write_bam("r.bam", rows, SIZES)
     table = genes(("chr1", 400, "+"), ("chr2", 500, "-"))
     whole = count(path, table)
-    monkeypatch.setattr(reads_module, "BAM_BLOCK_READS", 7)
+    monkeypatch.setattr(reads_module, "BAM_BLOCK_BYTES", 300)
     assert len(list(read_bam(path))) > 20
     assert np.array_equal(count(path, table), whole)
     assert whole.min() > 0

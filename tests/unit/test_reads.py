@@ -4,6 +4,7 @@ import gzip
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from chromattend.errors import UserError
@@ -16,9 +17,11 @@ SPANS = [("chr1", 10, 46), ("chr1", 100, 136), ("chr2", 50, 86)]
 
 def spans(path: Path) -> list[tuple[str, int, int]]:
     return sorted(
-        (block.chrom, int(start), int(end))
+        (block.chroms[code], int(start), int(end))
         for block in read_intervals(path)
-        for start, end in zip(block.starts, block.ends, strict=True)
+        for code, start, end in zip(
+            np.broadcast_to(block.codes, len(block.starts)), block.starts, block.ends, strict=True
+        )
     )
 
 

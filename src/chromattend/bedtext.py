@@ -1,0 +1,284 @@
+"""Intervals out of blocks of BED text, a block at a time with numpy: no Python code runs per line.
+
+A block is some whole lines as bytes. Where its lines all have one layout, as long stretches of a sorted tagAlign have,
+a column stands at regular distances, and is a strided view of the block; elsewhere the places of all tabs and newlines
+are searched. Numbers are read eight digits at once, as one 64-bit word each.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+# Words reach so far before the first and after the last byte of a block.
+MARGIN = 16
+# Fewer lines of one layout are not worth being treated apart from the lines that follow.
+LEAST_RUN = 500
+# int64 holds every number of so many digits.
+MOST_DIGITS = 18
+TAB, NEWLINE = 9, 10
+_LARGEST = 13  # of the control characters that separate lines or columns
+
+At = slice | np.ndarray  # one place in a block for each of its lines: at regular distances, or anywhere
+
+_ALL = (1 << 64) - 1
+# Masks of the first n and of the last n of a word's eight bytes in the order of the text, by n.
+_FIRST = np.array([(1 << 8 * n) - 1 for n in range(9)], dtype=np.uint64)
+_LAST = np.array([_ALL << 8 * (8 - n) & _ALL for n in range(9)], dtype=np.uint64)
+_ZEROS = np.uint64(0x3030303030303030)
+_BEYOND_NINE = np.uint64(0x7676767676767676)  # carries a byte above 9 into its highest bit
+_HIGH_BITS = 0x8080808080808080
+
+
+class NotIntervals(ValueError):
+    """A block has a line that is no interval, or not of as many columns as those before."""
+
+
+@dataclass(frozen=True)
+class Intervals:
+    """Intervals of some lines.
+
+    Attributes:
+        codes: chromosome of each line as an index into the names that the parser knows, shape (line,), or () where
+            all are on one.
+        starts, ends: as they are written, int64, shape (line,).
+        minus: whether the strand is -, shape (line,); None where it was not asked for.
+    """
+
+    codes: np.ndarray
+    starts: np.ndarray
+    ends: np.ndarray
+    minus: np.ndarray | None
+
+
+@dataclass(frozen=True)
+class _Lines:
+    """Where lines and their columns stand in a block.
+
+    Attributes:
+        firsts: the first byte of each line.
+        stops: for each column the byte after it: a tab, or the newline.
+        lengths: for each column its number of bytes, one for all lines or shape (line,).
+    """
+
+    firsts: At
+    stops: Sequence[At]
+    lengths: Sequence[np.ndarray | int]
+
+
+class IntervalParser:
+    """Parser of the blocks of one file, which keeps the number of columns and the names of chromosomes.
+
+    Attributes:
+        columns: number of columns of every line; None before the first block.
+        chroms: names of the chromosomes in the order of their first lines; it only grows.
+    """
+
+    def __init__(self, strand: bool = False) -> None:
+        """Read columns 1 to 3, and column 6 where the strand is asked for."""
+        self.strand = strand
+        self.columns: int | None = None
+        self.chroms: list[str] = []
+        self._codes: dict[bytes, int] = {}
+
+    def parse(self, buffer: bytearray, first: int, stop: int) -> list[Intervals]:
+        """Parse the whole lines at `buffer[first:stop]`, which ends in a line end.
+
+        Blank lines are passed over, and lines may end in LF, CRLF or CR.
+
+        Args:
+            buffer: bytes with at least `MARGIN` more before `first` and after `stop`.
+            first, stop: the block.
+
+        Raises:
+            NotIntervals: a line is no interval.
+        """
+        try:
+            return self._parse(np.frombuffer(buffer, dtype=np.uint8), first, stop, exact=False)
+        except NotIntervals:
+            # Other line ends, blank lines and control characters are rare, and looked for only here.
+            text = re.sub(rb"[\r\n]+", b"\n", buffer[first:stop]).lstrip(b"\n")
+            if not text:
+                return []
+            margin = bytes(MARGIN)
+            again = np.frombuffer(margin + text + margin, dtype=np.uint8)
+            return self._parse(again, MARGIN, MARGIN + len(text), exact=True)
+
+    def _parse(self, data: np.ndarray, first: int, stop: int, exact: bool) -> list[Intervals]:
+        words = np.ndarray((len(data) - 7,), dtype="<u8", buffer=data, strides=(1,))
+        columns = self.columns
+        if columns is None:
+            line = data[first : first + np.argmax(data[first:stop] == NEWLINE)]
+            columns = int(np.count_nonzero(line == TAB)) + 1
+        needed = 6 if self.strand else 3
+        if columns < needed:
+            raise NotIntervals
+        found = []
+        while first < stop:
+            lines, after = _run(data, words, columns, first, stop)
+            if lines is None:
+                separators = _separators(data[first:stop], exact)
+                lines, after = _scattered(data, separators, columns, needed, first), stop
+            found.append(self._intervals(data, words, lines))
+            first = after
+        self.columns = columns
+        return found
+
+    def _intervals(self, data: np.ndarray, words: np.ndarray, lines: _Lines) -> Intervals:
+        starts = _numbers(data, words, lines.stops[1], lines.lengths[1])
+        ends = _numbers(data, words, lines.stops[2], lines.lengths[2])
+        if not (starts < ends).all():
+            raise NotIntervals
+        minus = None
+        if self.strand:
+            strand = data[_moved(lines.stops[5], -1)]
+            minus = strand == ord("-")
+            if not (minus | (strand == ord("+"))).all() or np.any(np.not_equal(lines.lengths[5], 1)):
+                raise NotIntervals
+        return Intervals(self._chromosomes(data, words, lines), starts, ends, minus)
+
+    def _chromosomes(self, data: np.ndarray, words: np.ndarray, lines: _Lines) -> np.ndarray:
+        firsts, lengths = lines.firsts, lines.lengths[0]
+        # The tab goes with the name: without it, chr1 would have the same word as chr1 and a byte 0.
+        keys = words[firsts] & _FIRST[np.minimum(lengths + 1, 8)]
+        for byte in range(8, int(np.max(lengths)) + 1, 8):
+            following = _moved(firsts, byte)
+            if isinstance(following, np.ndarray):
+                following = np.minimum(following, len(words) - 1)
+            part = words[following] & _FIRST[np.clip(lengths + 1 - byte, 0, 8)]
+            ids, (others, unique) = pd.factorize(keys)[0], pd.factorize(part)
+            keys = ids * len(unique) + others
+        if (keys == keys[0]).all():
+            ids, some = np.zeros((), dtype=np.intp), np.zeros(1, dtype=np.intp)
+        else:
+            ids, unique = pd.factorize(keys)
+            some = np.empty(len(unique), dtype=np.intp)
+            some[ids] = np.arange(len(ids))
+        firsts = np.arange(firsts.start, firsts.stop, firsts.step) if isinstance(firsts, slice) else firsts
+        sizes = np.broadcast_to(lengths, len(keys))
+        names = [data[firsts[row] : firsts[row] + sizes[row]].tobytes() for row in some]
+        return np.array([self._code(name) for name in names], dtype=np.intp)[ids]
+
+    def _code(self, name: bytes) -> int:
+        if name not in self._codes:
+            try:
+                self.chroms.append(name.decode())
+            except UnicodeDecodeError:
+                raise NotIntervals from None
+            self._codes[name] = len(self._codes)
+        return self._codes[name]
+
+
+def _run(data: np.ndarray, words: np.ndarray, columns: int, first: int, stop: int) -> tuple[_Lines | None, int]:
+    """Find the lines from `first` on whose columns are as long as the first line's; None if they are few.
+
+    Digits are left to whoever reads the numbers. Every other byte is looked at here.
+    """
+    places = np.flatnonzero(_separators(data[first : min(first + 4096, stop)], exact=True))[:columns]
+    if len(places) < columns:
+        return None, first
+    width = int(places[-1]) + 1
+    rows = (stop - first) // width
+    ends = data[first + width - 1 : first + rows * width : width] == NEWLINE
+    if not ends.all():
+        rows = int(np.argmin(ends))
+    if rows < LEAST_RUN:
+        return None, first
+    after = first + rows * width
+    stops = [slice(first + int(place), after, width) for place in places]
+    lengths = [int(length) for length in np.diff(places, prepend=-1) - 1]
+    lines = _Lines(slice(first, after, width), stops, lengths)
+    if not _same_but_numbers(data, words, stops, lengths, first):
+        if np.count_nonzero(_separators(data[first:after])) != rows * columns:
+            return None, first
+        if not all((data[tabs] == TAB).all() for tabs in stops[:-1]):
+            return None, first
+    return lines, after
+
+
+def _same_but_numbers(data: np.ndarray, words: np.ndarray, stops: list[slice], lengths: list[int], first: int) -> bool:
+    """Whether lines of one layout have equal text around their numbers, but for a last column of one character.
+
+    So it is in tagAlign files with the strand last, and quicker to tell than that there are no other tabs.
+    """
+    name, end, last = lengths[0], stops[2], stops[-1]
+    between = last.start - 1 - end.start
+    if name > 7 or lengths[-1] != 1 or between < 8:
+        return False
+    names = words[first : last.stop : last.step] & _FIRST[name + 1]
+    if not (names == names[0]).all() or not (data[stops[1]] == TAB).all():
+        return False
+    # The last of the words overlaps with the one before.
+    for byte in [*range(0, between - 8, 8), between - 8]:
+        text = words[_moved(end, byte)]
+        if not (text == text[0]).all():
+            return False
+    return bool((data[_moved(last, -1)] > _LARGEST).all())
+
+
+def _scattered(data: np.ndarray, separators: np.ndarray, columns: int, needed: int, first: int) -> _Lines:
+    """Find the columns of lines of any lengths, by all tabs and newlines."""
+    places = np.flatnonzero(separators)
+    places += first
+    rows = len(places) // columns
+    if len(places) % columns or not np.array_equal(data[places], np.tile(_line_of(columns), rows)):
+        raise NotIntervals
+    table = places.reshape(rows, columns)
+    firsts = np.concatenate([[first], table[:-1, -1] + 1])
+    stops = [np.ascontiguousarray(table[:, column]) for column in range(needed)]
+    begins = [firsts, *(stop + 1 for stop in stops[:-1])]
+    return _Lines(firsts, stops, [stop - begin for stop, begin in zip(stops, begins, strict=True)])
+
+
+def _line_of(columns: int) -> np.ndarray:
+    return np.array([TAB] * (columns - 1) + [NEWLINE], dtype=np.uint8)
+
+
+def _separators(block: np.ndarray, exact: bool = False) -> np.ndarray:
+    """Mark tabs and newlines; other control characters too unless it is to be exact, which is slower."""
+    return (block == TAB) | (block == NEWLINE) if exact else block <= _LARGEST
+
+
+def _moved(at: At, by: int) -> At:
+    return slice(at.start + by, at.stop + by, at.step) if isinstance(at, slice) else at + by
+
+
+def _numbers(data: np.ndarray, words: np.ndarray, stops: At, lengths: np.ndarray | int) -> np.ndarray:
+    """Read the whole number before each stop, int64.
+
+    The last eight digits are one word, whose lowest byte is the first digit. Neighbours are joined to numbers of two,
+    then four, then eight digits; each step is one multiplication for all pairs of the word.
+    """
+    shortest, longest = int(np.min(lengths)), int(np.max(lengths))
+    if shortest < 1:
+        raise NotIntervals
+    if longest > MOST_DIGITS:
+        places = np.arange(stops.start, stops.stop, stops.step) if isinstance(stops, slice) else stops
+        stop = int(places[np.argmax(np.broadcast_to(lengths, len(places)))])
+        raise NotIntervals(f"{data[stop - longest : stop].tobytes().decode(errors='replace')} is no position")
+    digits = words[_moved(stops, -8)] ^ _ZEROS
+    if shortest < 8:
+        digits &= _LAST[np.minimum(lengths, 8)]
+    wrong = digits + _BEYOND_NINE
+    wrong |= digits
+    if int(np.bitwise_or.reduce(wrong)) & _HIGH_BITS:
+        raise NotIntervals
+    digits *= np.uint64(1 + (10 << 8))
+    digits >>= np.uint64(8)
+    digits &= np.uint64(0x00FF00FF00FF00FF)
+    digits *= np.uint64(1 + (100 << 16))
+    digits >>= np.uint64(16)
+    digits &= np.uint64(0x0000FFFF0000FFFF)
+    digits *= np.uint64(1 + (10_000 << 32))
+    digits >>= np.uint64(32)
+    numbers = digits.view(np.int64)
+    for place in range(8, longest):
+        digit = data[_moved(stops, -1 - place)] - np.uint8(ord("0"))
+        if shortest <= place:
+            digit *= np.greater(lengths, place)
+        if digit.max() > 9:
+            raise NotIntervals
+        numbers += np.multiply(digit, 10**place, dtype=np.int64)
+    return numbers
