@@ -11,14 +11,13 @@ import numpy as np
 import pysam
 from isal import igzip
 
-from chromattend.alignments import read_alignments, skip_header
+from chromattend.alignments import read_alignments
 from chromattend.bedtext import MARGIN, NEWLINE, IntervalParser, NotIntervals
 from chromattend.errors import UserError
 from chromattend.files import GZIP_ERRORS
 
 # A block and the arrays made of it stay in a core's cache.
 BLOCK_BYTES = 1 << 20
-BAM_BLOCK_BYTES = 1 << 20
 # What reading a damaged BAM file can raise.
 BAM_ERRORS: tuple[type[Exception], ...] = (*GZIP_ERRORS, ValueError)
 # Lines that the BED format allows before the first interval (UCSC, "BED format").
@@ -178,19 +177,16 @@ def read_bam(
                 raise ValueError("it is in another format")
             chroms = file.references
         limits = _limits(chroms, chrom_sizes)
-        with igzip.open(path, "rb") as stream:
-            skip_header(stream)
-            for found in read_alignments(stream, BAM_BLOCK_BYTES, len(chroms)):
-                chosen = np.flatnonzero(
-                    (found.flags & options.excluded_flags() == 0) & (found.mapq >= options.min_mapq) & found.placed
-                )
-                if not len(chosen):
-                    continue
-                codes, starts, ends = found.codes[chosen], found.starts[chosen], found.ends[chosen]
-                if options.needs_strand:
-                    minus = found.flags[chosen] & pysam.FREVERSE != 0
-                    starts, ends = options.move(starts, ends, minus, limits[codes])
-                yield Reads(chroms, codes, starts, ends)
+        excluded = options.excluded_flags()
+        for found in read_alignments(path, len(chroms)):
+            chosen = (found.flags & excluded == 0) & (found.mapq >= options.min_mapq) & found.placed
+            codes, starts, ends = (values[chosen] for values in (found.codes, found.starts, found.ends))
+            if not len(codes):
+                continue
+            if options.needs_strand:
+                minus = found.flags[chosen] & pysam.FREVERSE != 0
+                starts, ends = options.move(starts, ends, minus, limits[codes])
+            yield Reads(chroms, codes, starts, ends)
     except BAM_ERRORS as error:
         raise UserError(f"{path}: is not a readable BAM file or is truncated ({error}); make it again") from None
 

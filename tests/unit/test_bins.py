@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from chromattend import alignments
 from chromattend import reads as reads_module
 from chromattend.bins import Bins, bin_bigwig, count_reads
 from chromattend.errors import UserError
@@ -234,7 +235,7 @@ def test_blocks_of_bam_reads_add_up(
     path = write_bam("r.bam", rows, SIZES)
     table = genes(("chr1", 400, "+"), ("chr2", 500, "-"))
     whole = count(path, table)
-    monkeypatch.setattr(reads_module, "BAM_BLOCK_BYTES", 300)
+    monkeypatch.setattr(alignments, "RECORDS_AT_ONCE", 7)
     assert len(list(read_bam(path))) > 20
     assert np.array_equal(count(path, table), whole)
     assert whole.min() > 0
