@@ -117,7 +117,7 @@ class IntervalParser:
             raise NotIntervals
         found = []
         while first < stop:
-            lines, after = _run(data, words, columns, first, stop)
+            lines, after = _run(data, columns, first, stop)
             if lines is None:
                 separators = _separators(data[first:stop], exact)
                 lines, after = _scattered(data, separators, columns, needed, first), stop
@@ -171,13 +171,14 @@ class IntervalParser:
         return self._codes[name]
 
 
-def _run(data: np.ndarray, words: np.ndarray, columns: int, first: int, stop: int) -> tuple[_Lines | None, int]:
+def _run(data: np.ndarray, columns: int, first: int, stop: int) -> tuple[_Lines | None, int]:
     """Find the lines from `first` on whose columns are as long as the first line's; None if they are few.
 
     Digits are left to whoever reads the numbers. Every other byte is looked at here.
     """
-    places = np.flatnonzero(_separators(data[first : min(first + 4096, stop)], exact=True))[:columns]
-    if len(places) < columns:
+    head = data[first : min(first + 4096, stop)]
+    places = np.flatnonzero(_separators(head))[:columns]
+    if not np.array_equal(head[places], _line_of(columns)):
         return None, first
     width = int(places[-1]) + 1
     rows = (stop - first) // width
@@ -187,35 +188,14 @@ def _run(data: np.ndarray, words: np.ndarray, columns: int, first: int, stop: in
     if rows < LEAST_RUN:
         return None, first
     after = first + rows * width
+    block = data[first:after]
+    # Separators as they are and 0 for other bytes: one line's as the next one's.
+    marks = block * _separators(block)
+    if not np.array_equal(marks[width:], marks[:-width]):
+        return None, first
     stops = [slice(first + int(place), after, width) for place in places]
     lengths = [int(length) for length in np.diff(places, prepend=-1) - 1]
-    lines = _Lines(slice(first, after, width), stops, lengths)
-    if not _same_but_numbers(data, words, stops, lengths, first):
-        if np.count_nonzero(_separators(data[first:after])) != rows * columns:
-            return None, first
-        if not all((data[tabs] == TAB).all() for tabs in stops[:-1]):
-            return None, first
-    return lines, after
-
-
-def _same_but_numbers(data: np.ndarray, words: np.ndarray, stops: list[slice], lengths: list[int], first: int) -> bool:
-    """Whether lines of one layout have equal text around their numbers, but for a last column of one character.
-
-    So it is in tagAlign files with the strand last, and quicker to tell than that there are no other tabs.
-    """
-    name, end, last = lengths[0], stops[2], stops[-1]
-    between = last.start - 1 - end.start
-    if name > 7 or lengths[-1] != 1 or between < 8:
-        return False
-    names = words[first : last.stop : last.step] & _FIRST[name + 1]
-    if not (names == names[0]).all() or not (data[stops[1]] == TAB).all():
-        return False
-    # The last of the words overlaps with the one before.
-    for byte in [*range(0, between - 8, 8), between - 8]:
-        text = words[_moved(end, byte)]
-        if not (text == text[0]).all():
-            return False
-    return bool((data[_moved(last, -1)] > _LARGEST).all())
+    return _Lines(slice(first, after, width), stops, lengths), after
 
 
 def _scattered(data: np.ndarray, separators: np.ndarray, columns: int, needed: int, first: int) -> _Lines:

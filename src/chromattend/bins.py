@@ -64,7 +64,7 @@ class Bins:
 READS_AT_ONCE = 4_000_000
 GENES_AT_ONCE = 1000
 # Genes' neighbourhoods are looked up in steps of 2 ** CELL bp.
-CELL = 11
+CELL = 13
 
 
 class _Windows:
