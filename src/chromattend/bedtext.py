@@ -232,12 +232,8 @@ def _numbers(data: np.ndarray, words: np.ndarray, stops: At, lengths: np.ndarray
     then four, then eight digits; each step is one multiplication for all pairs of the word.
     """
     shortest, longest = int(np.min(lengths)), int(np.max(lengths))
-    if shortest < 1:
+    if shortest < 1 or longest > MOST_DIGITS:
         raise NotIntervals
-    if longest > MOST_DIGITS:
-        places = np.arange(stops.start, stops.stop, stops.step) if isinstance(stops, slice) else stops
-        stop = int(places[np.argmax(np.broadcast_to(lengths, len(places)))])
-        raise NotIntervals(f"{data[stop - longest : stop].tobytes().decode(errors='replace')} is no position")
     digits = words[_moved(stops, -8)] ^ _ZEROS
     if shortest < 8:
         digits &= _LAST[np.minimum(lengths, 8)]

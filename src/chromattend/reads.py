@@ -12,7 +12,7 @@ import pysam
 from isal import igzip
 
 from chromattend.alignments import read_alignments
-from chromattend.bedtext import MARGIN, NEWLINE, IntervalParser, NotIntervals
+from chromattend.bedtext import MARGIN, MOST_DIGITS, NEWLINE, IntervalParser, NotIntervals
 from chromattend.errors import UserError
 from chromattend.files import GZIP_ERRORS
 
@@ -231,10 +231,14 @@ def _problem(cells: list[str], columns: int | None, options: ReadOptions) -> str
         return f"has {len(cells)} tab-separated columns where BED needs 3; separate by tabs"
     if columns not in (None, len(cells)):
         return f"has {len(cells)} columns and the lines before it {columns}; the file is damaged or two were joined"
+    if "\ufffd" in cells[0]:
+        return "the chromosome's name is no UTF-8 text; repair it"
     if not (cells[1].isdecimal() and cells[2].isdecimal()):
         if columns is None:
             return f"start and end {cells[1]!r}, {cells[2]!r} are no numbers; if this is a header line, remove it"
         return f"start and end {cells[1]!r}, {cells[2]!r} are no whole numbers from 0; repair it"
+    if max(len(cells[1]), len(cells[2])) > MOST_DIGITS:
+        return f"start {cells[1]} or end {cells[2]} is beyond any chromosome; repair it"
     if int(cells[1]) >= int(cells[2]):
         return f"start {cells[1]} is not before end {cells[2]}; repair it"
     if options.needs_strand and (len(cells) < 6 or cells[5] not in ("+", "-")):
