@@ -1,5 +1,6 @@
 """Counting in bins: against the published counts, bedtools, and per-base computation."""
 
+import gzip
 import shutil
 import struct
 import subprocess
@@ -9,11 +10,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyBigWig
+import pysam
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from chromattend import alignments
+from chromattend import alignments, bedtext
+from chromattend import bins as bins_module
 from chromattend import reads as reads_module
 from chromattend.bins import Bins, bin_bigwig, count_reads
 from chromattend.errors import UserError
@@ -134,6 +137,65 @@ def test_bedtools_multicov_agrees(
         expected[tuple(zip(*inside, strict=True))] = bedtools_counts(bam, intervals, tmp_path)
     assert np.array_equal(count(tags, table, bins), expected)
     assert np.array_equal(count(bam, table, bins), expected)
+
+
+# Text around the numbers in lines of many layouts; of one layout in most files.
+layouts = st.tuples(st.sampled_from(["chr1", "chr2", "chrUn_a_longer_name"]), st.sampled_from(["N", "", "read 12"]))
+lines = st.lists(
+    st.tuples(layouts, st.integers(0, 899), st.integers(1, 120), st.integers(1, 9)), min_size=1, max_size=25
+).map(
+    # The same layout several times, with other numbers of as many digits where there are some.
+    lambda some: [
+        (chrom, start + step if chrom != "chr2" else start, length, name)
+        for (chrom, name), start, length, times in some
+        for step in range(times)
+    ]
+)
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(lines=lines, starts=starts, end=st.sampled_from(["\n", "\r\n", "\r"]), last=st.booleans())
+def test_a_count_read_by_read_agrees(
+    write: Callable[..., Path],
+    write_bam: Callable[..., Path],
+    genes: Callable[..., pd.DataFrame],
+    lines: list[tuple[str, int, int, str]],
+    starts: list[tuple[str, int, str]],
+    end: str,
+    last: bool,
+) -> None:
+    """Blocks, stretches of one layout and lots of reads are so small here that each example has many."""
+    sizes = {"chr1": 2000, "chr2": 1100, "chrUn_a_longer_name": 1100}
+    table = genes(*starts)
+    text = end.join(f"{chrom}\t{start}\t{start + length}\t{name}" for chrom, start, length, name in lines)
+    tags = write("r.bed.gz", text + (end if last else ""))
+    bam = write_bam("r.bam", [(chrom, start, start + length, 0) for chrom, start, length, _ in lines], sizes)
+    unaligned = bam.with_name("unaligned.bam")
+    with gzip.open(bam) as file, pysam.BGZFile(str(unaligned), "wb") as other:
+        for piece in iter(lambda: file.read(333), b""):  # so that records go over from block to block
+            other.write(piece)
+            other.flush()
+
+    expected = np.zeros((len(table), SMALL.number), dtype=int)
+    for row, (chrom, first) in enumerate(zip(table["chrom"], SMALL.starts(table), strict=True)):
+        for column in range(SMALL.number):
+            low, high = first + column * SMALL.size, first + (column + 1) * SMALL.size
+            expected[row, column] = sum(
+                where == chrom and start < high and start + length > low for where, start, length, _ in lines
+            )
+    small = {
+        reads_module: {"BLOCK_BYTES": 200},
+        bedtext: {"LEAST_RUN": 2},
+        alignments: {"BLOCKS_AT_ONCE": 2, "RECORDS_AT_ONCE": 7},
+        bins_module: {"READS_AT_ONCE": 11, "GENES_AT_ONCE": 2},
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        for module, values in small.items():
+            for key, value in values.items():
+                patch.setattr(module, key, value)
+        for path in (tags, bam, unaligned):
+            reader = read_intervals if path is tags else read_bam
+            assert np.array_equal(count_reads(reader(path), table, SMALL, sizes, path)[0], expected), path
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,7 @@ def spans(path: Path) -> list[tuple[str, int, int]]:
         ("a.bed", "\ufeff" + LINES),
         ("a.bed", "\ufefftrack name=x\r\n" + LINES.replace("\n", "\r\n")),
         ("a.BED.GZ", LINES),
+        ("a.bed", LINES.replace("\n", "\r")),
         ("a.bed", LINES + "\n\n"),
         ("a.bed", LINES.replace("\tN\t", '\t"quoted\t')),
         ("a.bed", LINES.replace("+", ".")),
@@ -51,6 +52,18 @@ def test_joined_gzip_files_are_read_to_the_end(tmp_path: Path) -> None:
     path = tmp_path / "joined.bed.gz"
     path.write_bytes(gzip.compress(LINES.encode()) + gzip.compress(LINES.encode()))
     assert spans(path) == sorted(SPANS * 2)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r", "\r\t\n", "\r+\n"])
+def test_line_ends_between_lines_of_one_layout_are_not_passed_over(write: Callable[..., Path], end: str) -> None:
+    """Each pair of lines looks like one longer line where only newlines are looked for."""
+    pairs = f"chr1\t100\t136\tN\t0\t+{end}chr1\t200\t236\tN\t0\t+\n" * 600
+    path = write("a.bed", pairs)
+    if end in ("\n", "\r\n", "\r"):
+        assert spans(path) == sorted([("chr1", 100, 136), ("chr1", 200, 236)] * 600)
+    else:
+        with pytest.raises(UserError, match="line 2: "):
+            spans(path)
 
 
 @pytest.mark.parametrize(
@@ -76,11 +89,13 @@ def test_joined_gzip_files_are_read_to_the_end(tmp_path: Path) -> None:
         (LINES + "chr1\t²\t41\tN\t1000\t+\n", 4, ["'²'", "whole numbers"]),
         ("#c\n\n" + LINES + "\nchr1\t5\n", 7, ["2 tab-separated columns"]),
         (LINES + f"chr1\t5\t{10**20}\tN\t1000\t+\n", 4, [str(10**20), "beyond any chromosome", "repair it"]),
+        (LINES.encode() + b"chr\xff\t5\t41\tN\t1000\t+\n", 4, ["name is no UTF-8 text"]),
+        ("chr1\t5\t41\t" + "N" * 2_000_000 + "\n", None, ["cannot be read as BED", "a line is longer than"]),
     ],
 )
 @pytest.mark.parametrize("name", ["a.bed", "a.tagAlign.gz"])
 def test_a_bad_line_is_named(
-    write: Callable[..., Path], name: str, content: str, line: int | None, words: list[str]
+    write: Callable[..., Path], name: str, content: str | bytes, line: int | None, words: list[str]
 ) -> None:
     path = write(name, content)
     with pytest.raises(UserError) as caught:
