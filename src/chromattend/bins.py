@@ -14,6 +14,12 @@ from chromattend.reads import Reads
 
 logger = logging.getLogger(__name__)
 
+# The reads near genes that are kept until they are counted together, 16 bytes each.
+READS_AT_ONCE = 4_000_000
+GENES_AT_ONCE = 1000
+# Genes' neighbourhoods are looked up in steps of 2 ** CELL bp.
+CELL = 13
+
 
 @dataclass(frozen=True)
 class Bins:
@@ -60,13 +66,6 @@ class Bins:
         return values
 
 
-# The reads near genes that are kept until they are counted together, 16 bytes each.
-READS_AT_ONCE = 4_000_000
-GENES_AT_ONCE = 1000
-# Genes' neighbourhoods are looked up in steps of 2 ** CELL bp.
-CELL = 13
-
-
 class _Windows:
     """All windows on one axis, on which the chromosomes follow each other, and the reads near them.
 
@@ -77,7 +76,7 @@ class _Windows:
         starts, width = bins.starts(genes), bins.number * bins.size
         extremes = pd.DataFrame({"chrom": genes["chrom"].to_numpy(), "start": starts}).groupby("chrom")["start"]
         low, high = extremes.min().to_dict(), extremes.max().to_dict()
-        self.sizes, self.offsets, axis = chrom_sizes, dict[str, int](), 0
+        self.offsets, axis = dict[str, int](), 0
         for chrom, size in chrom_sizes.items():
             before = max(0, -low.get(chrom, 0))
             self.offsets[chrom] = axis + before
