@@ -190,8 +190,8 @@ def _run(data: np.ndarray, columns: int, first: int, stop: int) -> tuple[_Lines 
     after = first + rows * width
     block = data[first:after]
     # Separators as they are and 0 for other bytes: one line's as the next one's.
-    marks = block * _separators(block)
-    if not np.array_equal(marks[width:], marks[:-width]):
+    marks = block * _separators(block).view(np.uint8)
+    if not (marks[width:] == marks[:-width]).all():
         return None, first
     stops = [slice(first + int(place), after, width) for place in places]
     lengths = [int(length) for length in np.diff(places, prepend=-1) - 1]
