@@ -107,8 +107,10 @@ class _Windows:
         """Count the reads: those that start before a bin's end, less those whose last base is before its start."""
         if self.kept:
             starts, lasts = (_sorted(np.concatenate(part)) for part in zip(*self.kept, strict=True))
-            for row in range(0, len(self.firsts), GENES_AT_ONCE):
-                some = slice(row, row + GENES_AT_ONCE)
+            # In the order of the genome, neighbouring windows are looked up in neighbouring memory.
+            order = np.argsort(self.firsts)
+            for row in range(0, len(order), GENES_AT_ONCE):
+                some = order[row : row + GENES_AT_ONCE]
                 started, ended = (_before(places, self.firsts[some], self.bins) for places in (starts, lasts))
                 self.counts[some] += (started[:, 1:] - ended[:, :-1]).astype(np.int32)
             self.kept, self.number = [], 0
