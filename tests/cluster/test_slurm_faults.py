@@ -15,7 +15,7 @@ MODEL = "results/SYN1/deepchrome"
 TARGET = f"{MODEL}/metrics.json"
 KEPT = [f"{MODEL}/{name}" for name in ("model.ckpt", "history.csv", "predictions.tsv", "metrics.json")]
 # Many small steps, so that there is time for a fault within an epoch.
-TRAINING = {"max_epochs": 10, "patience": None, "batch_size": 1, "accelerator": "cpu"}
+TRAINING = {"max_epochs": 10, "patience": 10, "batch_size": 1, "accelerator": "cpu"}
 
 
 @pytest.fixture(scope="module")
@@ -148,7 +148,7 @@ def test_snakemake_that_is_killed(idle: Slurm, study: Checkout, finished: Checko
 
 def test_a_time_limit_that_is_reached(idle: Slurm, finished: Checkout, tmp_path: Path, mirror: Path) -> None:
     # Slurm knows whole minutes only: a training of more than one.
-    training = TRAINING | {"max_epochs": 2000}
+    training = TRAINING | {"max_epochs": 250, "patience": 250}
     study = untrained(finished, tmp_path / "study")
     configure(study, mirror, training=training)
     output = study.succeed("--profile", "slurm", f"{MODEL}/model.ckpt", "--set-resources", "train:runtime=attempt * 1")
@@ -156,7 +156,7 @@ def test_a_time_limit_that_is_reached(idle: Slurm, finished: Checkout, tmp_path:
     log = (study / "logs/train/SYN1/deepchrome.log").read_text()
     print(re.findall("going on after epoch.*", log))
     assert "going on after epoch" in log
-    assert len((study / MODEL / "history.csv").read_text().splitlines()) == 2001
+    assert len((study / MODEL / "history.csv").read_text().splitlines()) == 251
 
 
 @pytest.mark.parametrize("name", ["it's a b; Zürich 染色质", '"odd"; $(touch owned) $HOME'])
