@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 SNAKEMAKE := $(BIN)/snakemake
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo screenshots test test-unit test-cluster lint format
+.PHONY: help install demo screenshots test test-unit test-cluster bench lint format
 
 help: ## show what make can do
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -42,6 +42,10 @@ test: $(STAMP) ## run every test but those that need a Slurm
 
 test-cluster: $(STAMP) ## run the study on a Slurm of this machine (as root, with slurm-wlm and munge installed)
 	@$(BIN)/python -m pytest -s tests/cluster
+
+bench: $(STAMP) ## measure planning and counting beside other programs (bedtools, samtools), some minutes
+	@$(BIN)/python benchmarks/planning.py
+	@$(BIN)/python benchmarks/counting.py --reads 5 --read-curve 1 5 15 --output build/counting.json
 
 test-unit: $(STAMP) ## run the fast tests only
 	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 tests/unit

@@ -262,6 +262,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         rows = measure_all(options, Path(folder))
     if options.output:
+        options.output.parent.mkdir(parents=True, exist_ok=True)
         options.output.write_text(json.dumps(rows, indent=1) + "\n")
 
 
