@@ -1,6 +1,8 @@
 """Time and memory that Snakemake takes to plan the study: 56 epigenomes, every model, every stage.
 
     .venv/bin/python benchmarks/planning.py
+
+Nothing is run or downloaded.
 """
 
 import re
