@@ -9,6 +9,11 @@ configfile: "config/config.yaml"
 report: "workflow/report/workflow.rst"
 
 
+# The other defaults are Snakemake's own.
+pathvars:
+    benchmarks="logs/benchmarks",
+
+
 include: "workflow/rules/common.smk"
 include: "workflow/rules/sources.smk"
 include: "workflow/rules/signal.smk"

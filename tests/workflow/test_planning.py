@@ -33,11 +33,12 @@ def test_the_study_plans_56_epigenomes(checkout: Path) -> None:
 
 
 def test_one_epigenome_of_the_study_is_a_target(checkout: Path) -> None:
-    command = [sys.executable, "-m", "snakemake", "--cores", "1", "--dry-run", "--quiet", "rules"]
+    command = [sys.executable, "-m", "snakemake", "--cores", "1", "--dry-run"]
     result = run([*command, "--", "results/E116/report.html"], checkout)
     assert result.code == 0, result.output
     assert result.jobs["train"] == 15
     assert result.jobs["dataset"] == 1
+    assert "    benchmark: logs/benchmarks/train/E116/deepchrome.tsv\n" in result.output
 
 
 def test_the_slurm_profile_is_found_by_its_name(checkout: Path) -> None:
