@@ -3,7 +3,7 @@ import itertools
 import pandas as pd
 
 from chromattend.files import read_netcdf, write_table
-from chromattend.interpret.attention import beta_table
+from chromattend.interpret.maps import beta_table
 from chromattend.interpret.plots import plot_named_genes
 from chromattend.plots import save
 from chromattend.records import recorded

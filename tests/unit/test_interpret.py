@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from chromattend.errors import UserError
 from chromattend.genes import find_genes
 from chromattend.interpret import METHODS, methods_of
-from chromattend.interpret.attention import attention_maps, beta_table, mean_maps, select_genes
+from chromattend.interpret.attention import attention_maps, select_genes
 from chromattend.interpret.attribution import Explained, attribute, integrated_gradients, randomised
 from chromattend.interpret.class_optimization import class_optima, influential_marks, optimise_input
 from chromattend.interpret.explain import WEIGHTS, ExplainOptions, explain, sample_genes
@@ -27,6 +27,7 @@ from chromattend.interpret.faithfulness import (
     similarity,
 )
 from chromattend.interpret.importance import importance_table, mark_effects
+from chromattend.interpret.maps import beta_table, mean_maps
 from chromattend.interpret.validation import correlate_maps, unvalidated, validate, validation_table
 from chromattend.models import REGISTRY
 from chromattend.models.base import Contract

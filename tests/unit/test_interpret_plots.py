@@ -1,5 +1,7 @@
 """Figures of explanations, for common and for odd results."""
 
+import subprocess
+import sys
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -166,3 +168,8 @@ def test_a_figure_is_the_same_bytes_each_time(explanation: Explanation, tmp_path
     for name in ("a", "b"):
         save(plot_explanation(explanation.maps), tmp_path / name)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_figures_are_drawn_without_importing_torch() -> None:
+    code = "import sys, chromattend.interpret.plots; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=120).returncode == 0

@@ -55,6 +55,8 @@ METHODS = {
 }
 # Of the class and not of a gene, and so not among the methods above.
 CLASS_OPTIMIZATION = "class_optimization"
+# The order that faithfulness is compared with.
+RANDOM = "random"
 TITLES = {name: method.title for name, method in METHODS.items()} | {CLASS_OPTIMIZATION: "Class optimisation"}
 
 

@@ -1,10 +1,8 @@
 """Attention of trained networks: how much each bin and each mark of a gene weighs."""
 
-import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
-import pandas as pd
 import torch
 import xarray as xr
 
@@ -13,9 +11,6 @@ from chromattend.models import REGISTRY
 from chromattend.models.attention import Attention
 from chromattend.models.base import TrainedModel
 from chromattend.models.network import SCORING_BATCH, Network
-from chromattend.signal import first_rows
-
-logger = logging.getLogger(__name__)
 
 
 def network_of(model: TrainedModel, needs_attention: bool = False) -> Network:
@@ -99,63 +94,3 @@ def select_genes(dataset: xr.Dataset, part: str, named: Sequence[str] = ()) -> x
     chosen = np.isin(dataset["gene"].values, list(named))
     chosen |= (dataset["split"].values == part) if part != "all" else True
     return dataset.isel(gene=np.flatnonzero(chosen))
-
-
-def mean_maps(alpha: xr.DataArray, score: xr.DataArray) -> xr.DataArray:
-    """Average maps over the genes predicted ON and over those predicted OFF (AttentiveChrome, figure 2).
-
-    Args:
-        alpha: dims gene, mark, bin.
-        score: P(ON) by gene.
-
-    Returns:
-        dims state (ON, OFF), mark, bin; NaN where no gene is predicted so.
-    """
-    on = score.values > 0.5
-    parts = [alpha.isel(gene=np.flatnonzero(chosen)).mean("gene") for chosen in (on, ~on)]
-    return xr.concat(parts, "state").assign_coords(state=["ON", "OFF"])
-
-
-def beta_table(
-    attention: Mapping[tuple[str, str], xr.Dataset], datasets: Mapping[str, xr.Dataset], genes: pd.DataFrame
-) -> pd.DataFrame:
-    """Tabulate the attention to the marks of named genes.
-
-    Args:
-        attention: (epigenome, model) -> see `attention_maps`; those without beta are passed over.
-        datasets: epigenome -> see `chromattend.dataset.build_dataset`.
-        genes: gene table of the named genes.
-
-    Returns:
-        One row an epigenome, model, gene and mark: epigenome, model, gene, symbol, split, label, rpkm, score (P(ON)),
-        mark, beta. A gene without counts in an epigenome has no row there.
-    """
-    rows = []
-    for (epigenome, model), maps in attention.items():
-        if "beta" not in maps:
-            continue
-        dataset = datasets[epigenome]
-        for gene, symbol in zip(genes["gene"], genes["symbol"], strict=True):
-            if gene not in maps["gene"].values:
-                continue
-            found = maps.isel(gene=first_rows(maps, [gene])[0])
-            rpkm = dataset["rpkm"].values[first_rows(dataset, [gene])[0]]
-            for mark in maps["mark"].values:
-                rows.append(
-                    {
-                        "epigenome": epigenome,
-                        "model": model,
-                        "gene": gene,
-                        "symbol": symbol,
-                        "split": str(found["split"].item()),
-                        "label": int(found["label"]),
-                        "rpkm": float(rpkm),
-                        "score": float(found["score"]),
-                        "mark": str(mark),
-                        "beta": float(found["beta"].sel(mark=mark)),
-                    }
-                )
-    return pd.DataFrame(rows, columns=NAMED_GENES)
-
-
-NAMED_GENES = ["epigenome", "model", "gene", "symbol", "split", "label", "rpkm", "score", "mark", "beta"]

@@ -8,13 +8,12 @@ import torch
 from scipy import stats
 from torch import Tensor
 
-from chromattend.interpret import METHODS
+from chromattend.interpret import METHODS, RANDOM
 from chromattend.models.network import in_batches
 from chromattend.statistics import mean_interval
 
 # Shares of all bins of all marks that are removed or brought back.
 SHARES = np.array([0, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0])
-RANDOM = "random"
 # More than this rank correlation with an untrained model's map, and a map shows the network's shape, not its learning.
 SIMILAR = 0.5
 

@@ -13,9 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from scipy.cluster.hierarchy import dendrogram, linkage
 
-from chromattend.interpret import METHODS, TITLES
-from chromattend.interpret.attention import mean_maps
-from chromattend.interpret.faithfulness import RANDOM
+from chromattend.interpret import METHODS, RANDOM, TITLES
+from chromattend.interpret.maps import mean_maps
 from chromattend.plots import STATE_COLOURS, sentence, title
 
 POSITION = "Position relative to the TSS (bp)"
@@ -223,7 +222,7 @@ def plot_named_genes(table: pd.DataFrame) -> Figure:
     """Draw the attention to the marks of named genes, one panel a model and epigenome.
 
     Args:
-        table: see `chromattend.interpret.attention.beta_table`.
+        table: see `chromattend.interpret.maps.beta_table`.
     """
     if table.empty:
         return sentence("No gene is named in interpret.named_genes, or no model attends to marks.")
