@@ -115,7 +115,7 @@ def _record_places(data: bytearray, size: int, first: int, marks: np.ndarray) ->
     Returns:
         Where each whole record begins, before its length, in bytes, shape (record,); and where the last ends.
     """
-    lengths = np.ndarray((len(data) - 3,), dtype="<i4", buffer=data, strides=(1,))
+    lengths = _anywhere(data, "<i4")
     marks = np.unique(marks[(marks > first) & (marks < size)])
     at = np.append(first, marks)
     # Each walk ends where the next begins, the last where no whole length follows.
@@ -152,8 +152,7 @@ def _one_by_one(data: bytearray, size: int, first: int) -> tuple[np.ndarray, int
 
 def _alignments(data: bytearray, places: np.ndarray, references: int) -> Alignments:
     def field(kind: str, places: np.ndarray) -> np.ndarray:
-        size = np.dtype(kind).itemsize
-        return np.ndarray((len(data) - size + 1,), dtype=kind, buffer=data, strides=(1,))[places]
+        return _anywhere(data, kind)[places]
 
     # Neighbouring fields come as one word, which is a third of the time.
     head = field("<u8", places).view("<i4").reshape(-1, 2)
@@ -188,5 +187,10 @@ def _spans(data: bytearray, cigars: np.ndarray, operations: np.ndarray) -> np.nd
     operations = operations.astype(np.int64)
     first = np.cumsum(operations) - operations
     each = np.repeat(cigars - 4 * first, operations) + 4 * np.arange(operations.sum())
-    cigar = np.ndarray((len(data) - 3,), dtype="<u4", buffer=data, strides=(1,))[each]
+    cigar = _anywhere(data, "<u4")[each]
     return np.add.reduceat((cigar >> 4) * _CONSUMES[cigar & 15], first)
+
+
+def _anywhere(data: bytearray, kind: str) -> np.ndarray:
+    """View data as numbers of a kind, one that begins at each byte."""
+    return np.ndarray((len(data) - np.dtype(kind).itemsize + 1,), dtype=kind, buffer=data, strides=(1,))

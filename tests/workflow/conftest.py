@@ -53,10 +53,19 @@ class Workspace:
         (self.folder / "config.yaml").write_text(yaml.safe_dump(base | config))
         (self.folder / "sheet.tsv").write_text(sheet)
 
+    def command(self, cores: int, *arguments: str) -> list[str]:
+        command = [sys.executable, "-m", "snakemake", "--snakefile", str(self.snakefile), "--cores", str(cores)]
+        return [*command, "--configfile", "config.yaml", "--show-failed-logs", *arguments]
+
     def snakemake(self, *arguments: str) -> Run:
-        command = [sys.executable, "-m", "snakemake", "--snakefile", str(self.snakefile), "--cores", "2"]
-        command += ["--configfile", "config.yaml", "--show-failed-logs", *arguments]
-        return run(command, self.folder)
+        return run(self.command(2, *arguments), self.folder)
+
+    def start(self, log: str, *arguments: str) -> subprocess.Popen[bytes]:
+        """Start Snakemake on one core, its output in a file, as the leader of a process group that its jobs are in."""
+        with (self.folder / log).open("w") as file:
+            return subprocess.Popen(
+                self.command(1, *arguments), cwd=self.folder, stdout=file, stderr=file, start_new_session=True
+            )
 
     def succeed(self, *arguments: str) -> Run:
         result = self.snakemake(*arguments)

@@ -8,7 +8,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -220,10 +219,7 @@ def test_a_checkpoint_that_is_cut_in_half(copy: Workspace, unbroken: Workspace) 
 
 def test_two_runs_in_one_folder(copy: Workspace, unbroken: Workspace) -> None:
     shutil.rmtree(copy / "results")
-    command = [sys.executable, "-m", "snakemake", "--snakefile", str(copy.snakefile), "--cores", "1"]
-    command += ["--configfile", "config.yaml", "--", TARGET]
-    with (copy / "first.log").open("w") as log:
-        first = subprocess.Popen(command, cwd=copy.folder, stdout=log, stderr=log)
+    first = copy.start("first.log", "--", TARGET)
     try:
         limit = time.monotonic() + 60
         while "Job stats:" not in (copy / "first.log").read_text():
@@ -245,12 +241,8 @@ def test_two_runs_in_one_folder(copy: Workspace, unbroken: Workspace) -> None:
 def test_a_whole_run_that_is_killed_goes_on(copy: Workspace, unbroken: Workspace) -> None:
     shutil.rmtree(copy / "results")
     planned = sum(copy.snakemake("--dry-run", "--", TARGET).jobs.values())
-    command = [sys.executable, "-m", "snakemake", "--snakefile", str(copy.snakefile), "--cores", "1"]
-    command += ["--configfile", "config.yaml", "--", TARGET]
     log = copy / "killed.log"
-    with log.open("w") as file:
-        # With its jobs, as when a machine goes down.
-        running = subprocess.Popen(command, cwd=copy.folder, stdout=file, stderr=file, start_new_session=True)
+    running = copy.start(log.name, "--", TARGET)
     try:
         limit = time.monotonic() + 120
         while log.read_text().count("Finished jobid") < 4:
@@ -258,6 +250,7 @@ def test_a_whole_run_that_is_killed_goes_on(copy: Workspace, unbroken: Workspace
             assert time.monotonic() < limit
             time.sleep(0.05)
     finally:
+        # With its jobs, as when a machine goes down.
         os.killpg(running.pid, signal.SIGKILL)
         running.wait(timeout=30)
     done = log.read_text().count("Finished jobid")
@@ -294,10 +287,7 @@ def test_an_input_that_is_deleted_in_mid_run(copy: Workspace, unbroken: Workspac
     source = copy / "data" / SIGNAL
     whole = source.read_bytes()
     shutil.rmtree(copy / "results")
-    command = [sys.executable, "-m", "snakemake", "--snakefile", str(copy.snakefile), "--cores", "1"]
-    command += ["--configfile", "config.yaml", "--show-failed-logs", "--", TARGET]
-    with (copy / "run.log").open("w") as log:
-        running = subprocess.Popen(command, cwd=copy.folder, stdout=log, stderr=log)
+    running = copy.start("run.log", "--", TARGET)
     try:
         limit = time.monotonic() + 60
         while "rule genes:" not in (copy / "run.log").read_text():

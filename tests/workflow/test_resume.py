@@ -3,8 +3,6 @@
 import os
 import re
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -46,10 +44,7 @@ def training_process(workspace: Workspace) -> int | None:
 
 def kill_in_epoch(workspace: Workspace, number: int) -> None:
     """Run Snakemake, and end the training script with SIGKILL after so many epochs."""
-    command = [sys.executable, "-m", "snakemake", "--snakefile", str(workspace.snakefile), "--cores", "1"]
-    command += ["--configfile", "config.yaml", "--", *TARGETS]
-    with (workspace / "killed.log").open("w") as log:
-        running = subprocess.Popen(command, cwd=workspace.folder, stdout=log, stderr=log)
+    running = workspace.start("killed.log", "--", *TARGETS)
     try:
         limit = time.monotonic() + 300
         while epochs(workspace) < number:
