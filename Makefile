@@ -43,9 +43,11 @@ test: $(STAMP) ## run every test but those that need a Slurm
 test-cluster: $(STAMP) ## run the study on a Slurm of this machine (as root, with slurm-wlm and munge installed)
 	@$(BIN)/python -m pytest -s tests/cluster
 
-bench: $(STAMP) ## measure planning and counting beside other programs (bedtools, samtools), some minutes
+bench: $(STAMP) ## measure planning, counting (beside bedtools, samtools) and training (beside torch's LSTM), some minutes
 	@$(BIN)/python benchmarks/planning.py
 	@$(BIN)/python benchmarks/counting.py --reads 5 --read-curve 1 5 15 --output build/counting.json
+	@$(BIN)/python benchmarks/training.py --threads 1 --output build/training.json
+	@$(BIN)/python benchmarks/training.py --threads 2 --output build/training-2.json
 
 test-unit: $(STAMP) ## run the fast tests only
 	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 tests/unit

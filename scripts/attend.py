@@ -1,13 +1,13 @@
 import pandas as pd
-import torch
 
 from chromattend.files import read_netcdf, write_netcdf
 from chromattend.interpret.attention import attention_maps, select_genes
 from chromattend.models import load_model
+from chromattend.models.recurrence import use_threads
 from chromattend.records import recorded
 
 with recorded(snakemake):
-    torch.set_num_threads(snakemake.threads)
+    use_threads(snakemake.threads)
     named = pd.read_csv(snakemake.input.named, sep="\t")["gene"]
     genes = select_genes(read_netcdf(snakemake.input.dataset), snakemake.params.genes, named)
     write_netcdf(attention_maps(load_model(snakemake.input.model), genes), snakemake.output[0])

@@ -1,12 +1,11 @@
-import torch
-
 from chromattend.files import read_netcdf, write_netcdf, write_table
 from chromattend.interpret.explain import ExplainOptions, explain
 from chromattend.models import load_model
+from chromattend.models.recurrence import use_threads
 from chromattend.records import recorded
 
 with recorded(snakemake):
-    torch.set_num_threads(snakemake.threads)
+    use_threads(snakemake.threads)
     found = explain(
         load_model(snakemake.input.model),
         read_netcdf(snakemake.input.dataset),

@@ -48,10 +48,10 @@ def softmax(x: np.ndarray) -> np.ndarray:
     return np.exp(x) / np.exp(x).sum()
 
 
-def lstm(x: np.ndarray, w: Weights, name: str, suffix: str = "") -> np.ndarray:
+def lstm(x: np.ndarray, w: Weights, name: str, group: int, direction: int) -> np.ndarray:
     """Run one direction of an LSTM over x, shape (step, feature): states, shape (step, unit)."""
     input_weight, state_weight, input_bias, state_bias = (
-        w[f"{name}.{part}_l0{suffix}"] for part in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+        w[f"{name}.{part}"][group, direction] for part in ("input_weight", "state_weight", "input_bias", "state_bias")
     )
     state = cell = np.zeros(state_weight.shape[1])
     states = []
@@ -64,16 +64,16 @@ def lstm(x: np.ndarray, w: Weights, name: str, suffix: str = "") -> np.ndarray:
     return np.array(states)
 
 
-def bidirectional(x: np.ndarray, w: Weights, name: str) -> np.ndarray:
-    return np.hstack([lstm(x, w, name), lstm(x[::-1], w, name, "_reverse")[::-1]])
+def bidirectional(x: np.ndarray, w: Weights, name: str, group: int = 0) -> np.ndarray:
+    return np.hstack([lstm(x, w, name, group, 0), lstm(x[::-1], w, name, group, 1)[::-1]])
 
 
 def attentivechrome(x: np.ndarray, w: Weights) -> tuple[float, np.ndarray, np.ndarray]:
     """Logit, alpha (mark, bin) and beta (mark) of one gene, shape (bin, mark)."""
     alphas, embeddings = [], []
     for mark in range(x.shape[1]):
-        h = bidirectional(x[:, [mark]], w, f"bin_lstms.{mark}")
-        alpha = softmax(h @ w[f"bin_attention.{mark}.context.weight"][0])
+        h = bidirectional(x[:, [mark]], w, "bin_lstms", mark)
+        alpha = softmax(h @ w["bin_attention.context"][mark])
         alphas.append(alpha)
         embeddings.append(sum(a * state for a, state in zip(alpha, h, strict=True)))
     s = bidirectional(np.array(embeddings), w, "mark_lstm")
@@ -203,8 +203,8 @@ def test_lstm_alpha_concatenates_the_attended_marks() -> None:
     for gene in range(2):
         embeddings = []
         for mark in range(3):
-            h = bidirectional(x[gene, :, [mark]].double().numpy(), w, f"bin_lstms.{mark}")
-            alpha = softmax(h @ w[f"bin_attention.{mark}.context.weight"][0])
+            h = bidirectional(x[gene, :, [mark]].double().numpy(), w, "bin_lstms", mark)
+            alpha = softmax(h @ w["bin_attention.context"][mark])
             np.testing.assert_allclose(found.alpha[gene, mark], alpha, atol=1e-5)
             embeddings.append(alpha @ h)
         logit = w["output.weight"][0] @ np.concatenate(embeddings) + w["output.bias"][0]
@@ -232,7 +232,7 @@ def test_options_change_the_layers() -> None:
         (2, 5),
     ]
     assert network.dropout.p == 0.25
-    assert AttentiveChrome(2, 30, bin_units=6, mark_units=3).mark_lstm.weight_ih_l0.shape == (12, 12)
+    assert AttentiveChrome(2, 30, bin_units=6, mark_units=3).mark_lstm.input_weight.shape == (1, 2, 12, 12)
 
 
 @pytest.mark.parametrize("name", NETWORKS)

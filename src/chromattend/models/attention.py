@@ -35,5 +35,31 @@ class SoftAttention(nn.Module):
         Args:
             states: shape (gene, position, units).
         """
-        weights = torch.softmax(self.context(states).squeeze(-1), dim=1)
-        return weights, torch.einsum("gp,gpu->gu", weights, states)
+        return _attend(states, self.context.weight[0])
+
+
+class MarkwiseAttention(nn.Module):
+    """The same for many marks at once, each with a context vector of its own (AttentiveChrome, equation 3)."""
+
+    def __init__(self, marks: int, units: int) -> None:
+        """Start with random context vectors, shape (mark, units), from the distribution of `SoftAttention`."""
+        super().__init__()
+        self.context = nn.Parameter(torch.empty(marks, units).uniform_(-(units**-0.5), units**-0.5))
+
+    def forward(self, states: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the weights, shape (gene, mark, position), and the weighted sums, shape (gene, mark, units).
+
+        Args:
+            states: shape (mark, gene, position, units).
+        """
+        weights, embeddings = _attend(states, self.context[:, None, None])
+        return weights.transpose(0, 1), embeddings.transpose(0, 1)
+
+
+def _attend(states: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
+    """Return weights, shape (..., position), and weighted sums, shape (..., units), of states (..., position, units).
+
+    Products and sums, not products of matrices: a matrix with one column or row is slow, and its gradient more so.
+    """
+    weights = torch.softmax((states * context).sum(dim=-1), dim=-1)
+    return weights, (weights.unsqueeze(-1) * states).sum(dim=-2)

@@ -1,9 +1,9 @@
 """AttentiveChrome, LSTM-alpha,beta: attention over bins and over marks (Singh et al., NIPS 2017)."""
 
-import torch
 from torch import Tensor, nn
 
-from chromattend.models.attention import Attention, SoftAttention
+from chromattend.models.attention import Attention, MarkwiseAttention, SoftAttention
+from chromattend.models.recurrence import BidirectionalLSTM
 
 
 class AttentiveChrome(nn.Module):
@@ -32,11 +32,9 @@ class AttentiveChrome(nn.Module):
             dropout: share of the embeddings m and v dropped in training.
         """
         super().__init__()
-        self.bin_lstms = nn.ModuleList(
-            nn.LSTM(1, bin_units, batch_first=True, bidirectional=True) for _ in range(marks)
-        )
-        self.bin_attention = nn.ModuleList(SoftAttention(2 * bin_units) for _ in range(marks))
-        self.mark_lstm = nn.LSTM(2 * bin_units, mark_units, batch_first=True, bidirectional=True)
+        self.bin_lstms = BidirectionalLSTM(marks, 1, bin_units)
+        self.bin_attention = MarkwiseAttention(marks, 2 * bin_units)
+        self.mark_lstm = BidirectionalLSTM(1, 2 * bin_units, mark_units)
         self.mark_attention = SoftAttention(2 * mark_units)
         self.dropout = nn.Dropout(dropout)
         self.output = nn.Linear(2 * mark_units, 1)
@@ -44,19 +42,13 @@ class AttentiveChrome(nn.Module):
     def attend(self, signal: Tensor) -> Attention:
         """Return logits and both levels of attention of signal with shape (gene, bin, mark)."""
         alpha, embeddings = self.embed(signal)
-        states, _ = self.mark_lstm(self.dropout(embeddings))
+        states = self.mark_lstm(self.dropout(embeddings)[None])[0]
         beta, gene = self.mark_attention(states)
         return Attention(self.output(self.dropout(gene)).squeeze(-1), alpha, beta)
 
     def embed(self, signal: Tensor) -> tuple[Tensor, Tensor]:
         """Return alpha, shape (gene, mark, bin), and the marks' embeddings m, shape (gene, mark, 2 * bin_units)."""
-        alphas, embeddings = [], []
-        for mark, (lstm, attention) in enumerate(zip(self.bin_lstms, self.bin_attention, strict=True)):
-            states, _ = lstm(signal[:, :, mark : mark + 1])
-            alpha, embedding = attention(states)
-            alphas.append(alpha)
-            embeddings.append(embedding)
-        return torch.stack(alphas, dim=1), torch.stack(embeddings, dim=1)
+        return self.bin_attention(self.bin_lstms(signal.permute(2, 0, 1).unsqueeze(-1)))
 
     def forward(self, signal: Tensor) -> Tensor:
         """Return the logit of ON, shape (gene,), of signal with shape (gene, bin, mark)."""

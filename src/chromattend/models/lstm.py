@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from chromattend.models.recurrence import BidirectionalLSTM
+
 
 class LSTM(nn.Module):
     """A bidirectional LSTM that reads all marks of a bin at once; the last state of each direction is classified.
@@ -21,11 +23,11 @@ class LSTM(nn.Module):
             dropout: share of the last states dropped in training.
         """
         super().__init__()
-        self.lstm = nn.LSTM(marks, units, batch_first=True, bidirectional=True)
+        self.lstm = BidirectionalLSTM(1, marks, units)
         self.dropout = nn.Dropout(dropout)
         self.output = nn.Linear(2 * units, 1)
 
     def forward(self, signal: Tensor) -> Tensor:
         """Return the logit of ON, shape (gene,), of signal with shape (gene, bin, mark)."""
-        _, (last, _) = self.lstm(signal)
-        return self.output(self.dropout(torch.cat([last[0], last[1]], dim=1))).squeeze(-1)
+        forward, backward = self.lstm(signal[None])[0].chunk(2, dim=2)
+        return self.output(self.dropout(torch.cat([forward[:, -1], backward[:, 0]], dim=1))).squeeze(-1)

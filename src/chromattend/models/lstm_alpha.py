@@ -1,9 +1,9 @@
 """LSTM-alpha: attention over the bins of each mark, none over marks (Singh et al., NIPS 2017)."""
 
-import torch
 from torch import Tensor, nn
 
-from chromattend.models.attention import Attention, SoftAttention
+from chromattend.models.attention import Attention, MarkwiseAttention
+from chromattend.models.recurrence import BidirectionalLSTM
 
 
 class LSTMAlpha(nn.Module):
@@ -25,23 +25,15 @@ class LSTMAlpha(nn.Module):
             dropout: share of the embeddings dropped in training.
         """
         super().__init__()
-        self.bin_lstms = nn.ModuleList(
-            nn.LSTM(1, bin_units, batch_first=True, bidirectional=True) for _ in range(marks)
-        )
-        self.bin_attention = nn.ModuleList(SoftAttention(2 * bin_units) for _ in range(marks))
+        self.bin_lstms = BidirectionalLSTM(marks, 1, bin_units)
+        self.bin_attention = MarkwiseAttention(marks, 2 * bin_units)
         self.dropout = nn.Dropout(dropout)
         self.output = nn.Linear(marks * 2 * bin_units, 1)
 
     def attend(self, signal: Tensor) -> Attention:
         """Return logits and the weights of the bins of signal with shape (gene, bin, mark)."""
-        alphas, embeddings = [], []
-        for mark, (lstm, attention) in enumerate(zip(self.bin_lstms, self.bin_attention, strict=True)):
-            states, _ = lstm(signal[:, :, mark : mark + 1])
-            alpha, embedding = attention(states)
-            alphas.append(alpha)
-            embeddings.append(embedding)
-        logit = self.output(self.dropout(torch.cat(embeddings, dim=1))).squeeze(-1)
-        return Attention(logit, torch.stack(alphas, dim=1), None)
+        alpha, embeddings = self.bin_attention(self.bin_lstms(signal.permute(2, 0, 1).unsqueeze(-1)))
+        return Attention(self.output(self.dropout(embeddings.flatten(1))).squeeze(-1), alpha, None)
 
     def forward(self, signal: Tensor) -> Tensor:
         """Return the logit of ON, shape (gene,), of signal with shape (gene, bin, mark)."""

@@ -3,6 +3,7 @@
 from torch import Tensor, nn
 
 from chromattend.models.attention import Attention, SoftAttention
+from chromattend.models.recurrence import BidirectionalLSTM
 
 
 class LSTMAttn(nn.Module):
@@ -22,14 +23,14 @@ class LSTMAttn(nn.Module):
             dropout: share of the attended state dropped in training.
         """
         super().__init__()
-        self.lstm = nn.LSTM(marks, units, batch_first=True, bidirectional=True)
+        self.lstm = BidirectionalLSTM(1, marks, units)
         self.attention = SoftAttention(2 * units)
         self.dropout = nn.Dropout(dropout)
         self.output = nn.Linear(2 * units, 1)
 
     def attend(self, signal: Tensor) -> Attention:
         """Return logits and the weights of the bins, shared by all marks, of signal with shape (gene, bin, mark)."""
-        states, _ = self.lstm(signal)
+        states = self.lstm(signal[None])[0]
         alpha, gene = self.attention(states)
         return Attention(self.output(self.dropout(gene)).squeeze(-1), alpha.unsqueeze(1), None)
 

@@ -13,7 +13,8 @@ from chromattend.files import atomic
 from chromattend.models import REGISTRY
 from chromattend.models.base import Contract
 
-SCORING_BATCH = 512
+# Genes scored at once: so many keep a processor busy, and more do not fit its caches.
+SCORING_BATCH = 128
 
 
 def in_batches(score: Callable[[Tensor], Tensor], inputs: Tensor) -> Tensor:
@@ -146,4 +147,5 @@ class Network(nn.Module):
         content = torch.load(path, map_location="cpu", weights_only=True)
         network = cls(Contract(**content["contract"]), content["options"], content["replicates"])
         network.load_state_dict(content["state_dict"])
-        return network.eval()
+        # Explanations take gradients of the inputs; those of the weights would cost as much again.
+        return network.eval().requires_grad_(False)

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from chromattend.models.attention import Attention
 from chromattend.models.attentivechrome import AttentiveChrome
+from chromattend.models.recurrence import BidirectionalLSTM
 
 
 class PanEpigenome(nn.Module):
@@ -43,9 +44,7 @@ class PanEpigenome(nn.Module):
         self.unknown = unknown
         self.epigenomes = nn.Embedding(epigenomes + 1, context_units)
         self.network = AttentiveChrome(marks, bins, bin_units=bin_units, mark_units=mark_units, dropout=dropout)
-        self.network.mark_lstm = nn.LSTM(
-            2 * bin_units + context_units, mark_units, batch_first=True, bidirectional=True
-        )
+        self.network.mark_lstm = BidirectionalLSTM(1, 2 * bin_units + context_units, mark_units)
 
     def attend(self, signal: Tensor, epigenome: Tensor) -> Attention:
         """Return logits and both levels of attention.
@@ -59,7 +58,7 @@ class PanEpigenome(nn.Module):
         network = self.network
         alpha, embeddings = network.embed(signal)
         context = self.epigenomes(epigenome).unsqueeze(1).expand(-1, embeddings.shape[1], -1)
-        states, _ = network.mark_lstm(torch.cat([network.dropout(embeddings), context], dim=2))
+        states = network.mark_lstm(torch.cat([network.dropout(embeddings), context], dim=2)[None])[0]
         beta, gene = network.mark_attention(states)
         return Attention(network.output(network.dropout(gene)).squeeze(-1), alpha, beta)
 

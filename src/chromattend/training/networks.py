@@ -29,6 +29,7 @@ from torchmetrics.regression import PearsonCorrCoef
 from chromattend.errors import UserError
 from chromattend.models.base import Contract
 from chromattend.models.network import SCORING_BATCH, Network
+from chromattend.models.recurrence import use_threads
 from chromattend.protocols import TrainingOptions
 from chromattend.training.examples import Examples
 
@@ -163,7 +164,7 @@ class NetworkTraining(L.LightningModule):
         """Return the optimiser and, where there is a warm-up, the schedule of its learning rate."""
         options = self.options
         arguments = {"weight_decay": options.weight_decay} if options.optimizer == "adamw" else {}
-        optimizer = OPTIMIZERS[options.optimizer](self.parameters(), lr=options.learning_rate, **arguments)
+        optimizer = OPTIMIZERS[options.optimizer](self.parameters(), lr=options.learning_rate, fused=True, **arguments)
         if options.warmup == 0:
             return optimizer
         schedule = torch.optim.lr_scheduler.OneCycleLR(
@@ -299,7 +300,7 @@ def train_network(
     Returns:
         The network, on the CPU, and one row a seed and epoch.
     """
-    torch.set_num_threads(options.threads)
+    use_threads(options.threads)
     seeds = range(options.seed, options.seed + options.seeds)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(work_folder or temporary) / _fingerprint(contract, train, valid, model_options, options)

@@ -1,0 +1,122 @@
+"""Many independent bidirectional LSTMs that are run as one.
+
+A network of five marks has ten recurrences of a hundred steps, each of them on matrices so small that what a step
+costs is mostly not arithmetic. Here all recurrences, of every mark and of both directions, are one operation with a
+gradient of its own: on a CPU in C (`compiled`), elsewhere in torch's operators (`operators`).
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+
+from chromattend.models.recurrence import compiled, operators
+from chromattend.models.recurrence.compiled import use_threads
+
+__all__ = ["BidirectionalLSTM", "bidirectional_lstm", "use_threads"]
+
+
+class BidirectionalLSTM(nn.Module):
+    """Independent bidirectional LSTMs, each with an input of its own (Hochreiter and Schmidhuber, 1997).
+
+    The equations, the parameters (both biases among them) and the distribution that they start from are those of
+    `torch.nn.LSTM`; only the arrangement differs: a parameter holds the weights of all groups and directions.
+    """
+
+    def __init__(self, groups: int, features: int, units: int) -> None:
+        """Start with weights uniform within plus and minus 1 / sqrt(units).
+
+        Args:
+            groups: number of LSTMs.
+            features: inputs of a step.
+            units: units per direction.
+        """
+        super().__init__()
+        self.units = units
+        # Rows are those of the input, forget, candidate and output gate.
+        self.input_weight = nn.Parameter(torch.empty(groups, 2, 4 * units, features))
+        self.state_weight = nn.Parameter(torch.empty(groups, 2, 4 * units, units))
+        self.input_bias = nn.Parameter(torch.empty(groups, 2, 4 * units))
+        self.state_bias = nn.Parameter(torch.empty(groups, 2, 4 * units))
+        for parameter in self.parameters():
+            nn.init.uniform_(parameter, -(units**-0.5), units**-0.5)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Return the states of both directions side by side, shape (group, gene, step, 2 * units).
+
+        Args:
+            inputs: shape (group, gene, step, features).
+        """
+        return bidirectional_lstm(inputs, self.input_weight, self.state_weight, self.input_bias + self.state_bias)
+
+
+def bidirectional_lstm(inputs: Tensor, input_weight: Tensor, state_weight: Tensor, bias: Tensor) -> Tensor:
+    """Run independent bidirectional LSTMs from states of zero.
+
+    First derivatives with respect to all arguments are to be had, second ones are not; `torch.vmap` takes further
+    models for further groups.
+
+    Args:
+        inputs: shape (group, gene, step, features).
+        input_weight: shape (group, 2, 4 * units, features), of the forward and the backward direction.
+        state_weight: shape (group, 2, 4 * units, units).
+        bias: shape (group, 2, 4 * units).
+
+    Returns:
+        States, shape (group, gene, step, 2 * units): those of the forward direction before those of the backward one.
+    """
+    # The recurrence is in the weights' precision, also where Lightning lets other operations be in a lower one.
+    arrays = (inputs.to(state_weight.dtype), input_weight, state_weight, bias)
+    keep = torch.is_grad_enabled() and any(array.requires_grad for array in arrays)
+    with torch.autocast(inputs.device.type, enabled=False):
+        return _Recurrence.apply(keep, *arrays)[0]
+
+
+def _implementation(inputs: Tensor) -> Any:
+    in_c = inputs.device.type == "cpu" and inputs.dtype == torch.float32 and compiled.library() is not None
+    return compiled if in_c else operators
+
+
+class _Recurrence(torch.autograd.Function):
+    """The recurrence with its gradient written out (backpropagation through time).
+
+    Left to autograd, every step would cost a dozen nodes of the graph and the gradient's matrix products as many
+    allocations.
+    """
+
+    @staticmethod
+    def forward(keep: bool, *arrays: Tensor) -> tuple[Tensor, ...]:
+        """Return the states and what their gradient needs."""
+        arrays = tuple(array.contiguous() for array in arrays)
+        return _implementation(arrays[0]).forward(*arrays, keep=keep)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
+        """Keep what the gradient needs."""
+        ctx.mark_non_differentiable(*output[1:])
+        ctx.set_materialize_grads(False)
+        if inputs[0]:
+            ctx.save_for_backward(*inputs[1:], *output)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor, *_: Any) -> tuple[Tensor | None, ...]:
+        """Return the gradients of the arguments from that of the states."""
+        if gradient is None:
+            return None, None, None, None, None
+        kept = [array.contiguous() for array in ctx.saved_tensors[:4]] + list(ctx.saved_tensors[4:])
+        of_inputs, *of_weights = ctx.needs_input_grad[1:]
+        found = _implementation(gradient).backward(
+            gradient.contiguous(), *kept, of_inputs=of_inputs, of_weights=any(of_weights)
+        )
+        return None, *found
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[int | None, ...], keep: bool, *arrays: Tensor) -> tuple[Any, Any]:
+        """Run the groups of all models as one."""
+        merged = [
+            (array.expand(info.batch_size, *array.shape) if dim is None else array.movedim(dim, 0)).flatten(0, 1)
+            for array, dim in zip(arrays, in_dims[1:], strict=True)
+        ]
+        return (bidirectional_lstm(*merged).unflatten(0, (info.batch_size, -1)),), (0,)

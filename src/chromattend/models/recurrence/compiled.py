@@ -1,0 +1,154 @@
+"""The recurrence in C, compiled for this machine's CPU when it is first needed."""
+
+import ctypes
+import functools
+import hashlib
+import logging
+import os
+import platform
+import shutil
+import subprocess
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from chromattend.files import atomic
+
+logger = logging.getLogger(__name__)
+
+SOURCE = Path(__file__).with_name("lstm.c")
+FLAGS = ("-O3", "-shared", "-fPIC", "-mcpu=native" if platform.machine() == "arm64" else "-march=native")
+
+
+@functools.cache
+def library() -> ctypes.CDLL | None:
+    """Return the compiled functions, or None, with a warning, where they cannot be compiled.
+
+    Compiling takes a second and is done once for a kind of CPU: the result lies in the user's cache folder.
+    """
+    compiler = os.environ.get("CC") or shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
+    if compiler is None:
+        logger.warning("no C compiler was found, without which LSTMs on a CPU take twice as long; install gcc")
+        return None
+    key = hashlib.sha256(repr((SOURCE.read_text(), FLAGS, compiler, _cpu())).encode()).hexdigest()[:16]
+    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "chromattend"
+    path = folder / f"lstm-{key}.so"
+    try:
+        if not path.exists():
+            with atomic(path) as temporary:
+                command = [*compiler.split(), *FLAGS, "-o", str(temporary), str(SOURCE)]
+                subprocess.run(command, check=True, capture_output=True, text=True)
+        found = ctypes.CDLL(str(path))
+    except (OSError, subprocess.CalledProcessError) as error:
+        reason = (getattr(error, "stderr", None) or str(error)).strip().splitlines()[-1]
+        logger.warning("LSTMs on a CPU take twice as long: %s could not be compiled to %s: %s", SOURCE, path, reason)
+        return None
+    found.lstm_kept.restype = ctypes.c_long
+    found.lstm_kept.argtypes = [ctypes.c_long]
+    found.lstm_forward.argtypes = [ctypes.c_long] * 7 + [ctypes.c_void_p] * 6
+    found.lstm_backward.argtypes = [ctypes.c_long] * 7 + [ctypes.c_void_p] * 10
+    return found
+
+
+def _cpu() -> str:
+    """Name what the compiler's `native` depends on."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line for line in lines if line.startswith(("flags", "Features"))), platform.machine())
+
+
+def forward(
+    inputs: Tensor, input_weight: Tensor, state_weight: Tensor, bias: Tensor, *, keep: bool
+) -> tuple[Tensor, ...]:
+    """Return the states of `bidirectional_lstm` and, with `keep`, what `backward` needs beside them.
+
+    Args:
+        inputs, input_weight, state_weight, bias: as there, contiguous, float32.
+        keep: whether `backward` will be called.
+    """
+    found, shape = _library(), _shape(inputs, state_weight)
+    groups, genes, steps, _, units = shape
+    states = inputs.new_empty(groups, genes, steps, 2 * units)
+    kept = [inputs.new_empty(2 * groups, steps, genes, found.lstm_kept(units))] if keep else []
+    arrays = [inputs, input_weight, state_weight, bias, states, *(kept or [None])]
+    _call(found.lstm_forward, shape, arrays)
+    return states, *kept
+
+
+def backward(
+    gradient: Tensor,
+    inputs: Tensor,
+    input_weight: Tensor,
+    state_weight: Tensor,
+    bias: Tensor,
+    states: Tensor,
+    kept: Tensor,
+    *,
+    of_inputs: bool,
+    of_weights: bool,
+) -> tuple[Tensor | None, ...]:
+    """Return the gradients of inputs, input_weight, state_weight and bias from that of the states.
+
+    Args:
+        gradient: of the states.
+        inputs, input_weight, state_weight, bias: arguments of `forward`.
+        states, kept: what it returned.
+        of_inputs, of_weights: whether these gradients are wanted; the others are None.
+    """
+    d_inputs = inputs.new_empty(2, *inputs.shape) if of_inputs else None  # of each direction
+    d_weights = [torch.empty_like(array) if of_weights else None for array in (input_weight, state_weight, bias)]
+    arrays = [inputs, input_weight, state_weight, states, kept, gradient, d_inputs, *d_weights]
+    _call(_library().lstm_backward, _shape(inputs, state_weight), arrays)
+    return None if d_inputs is None else d_inputs.sum(dim=0), *d_weights
+
+
+def _library() -> ctypes.CDLL:
+    found = library()
+    assert found is not None
+    return found
+
+
+def _shape(inputs: Tensor, state_weight: Tensor) -> tuple[int, ...]:
+    return *inputs.shape, state_weight.shape[-1]
+
+
+class _Threads:
+    """Threads that take the runs of a recurrence in parallel."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self.pool = ThreadPoolExecutor(count) if count > 1 else None
+
+
+_threads = _Threads(1)
+
+
+def use_threads(count: int) -> None:
+    """Set on how many threads networks run in this process.
+
+    They are of the recurrences: torch's own threads wait for work by spinning, and so take the processors from
+    whoever has some.
+    """
+    global _threads
+    _threads = _Threads(count)
+    torch.set_num_threads(1)
+
+
+def _call(function: Callable[..., int], shape: tuple[int, ...], arrays: list[Tensor | None]) -> None:
+    """Call a function of the library, and have each thread do some of the runs."""
+    pointers = [None if array is None else array.data_ptr() for array in arrays]
+    runs, threads = 2 * shape[0], min(_threads.count, 2 * shape[0])
+    bounds = [runs * thread // threads for thread in range(threads + 1)]
+    first, *others = (
+        functools.partial(function, begin, end, *shape, *pointers)
+        for begin, end in zip(bounds[:-1], bounds[1:], strict=True)
+    )
+    waiting = [_threads.pool.submit(part) for part in others]  # type: ignore[union-attr]
+    failed = max([first(), *(each.result() for each in waiting)])
+    if failed:
+        raise MemoryError("not enough memory for the states of an LSTM")

@@ -1,0 +1,155 @@
+"""The batched recurrence is torch's LSTM: values and gradients, in C and in torch's operators."""
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from chromattend.models.recurrence import BidirectionalLSTM, compiled, use_threads
+
+PARTS = {"input_weight": "weight_ih", "state_weight": "weight_hh", "input_bias": "bias_ih", "state_bias": "bias_hh"}
+
+
+@pytest.fixture(autouse=True, params=["C", "operators"])
+def implementation(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    if request.param == "C":
+        assert compiled.library() is not None, "the tests need a C compiler"
+    else:
+        monkeypatch.setattr(compiled, "library", lambda: None)
+    return request.param
+
+
+@pytest.fixture
+def two_threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    use_threads(2)
+    yield
+    use_threads(1)
+    torch.set_num_threads(before)
+
+
+def separate(batched: BidirectionalLSTM) -> list[nn.LSTM]:
+    """One LSTM of torch for each group, with the same weights."""
+    groups, _, _, features = batched.input_weight.shape
+    found = [nn.LSTM(features, batched.units, batch_first=True, bidirectional=True) for _ in range(groups)]
+    for group, lstm in enumerate(found):
+        lstm.to(batched.input_weight.dtype).load_state_dict(
+            {
+                f"{theirs}_l0{suffix}": getattr(batched, ours)[group, direction].detach()
+                for ours, theirs in PARTS.items()
+                for direction, suffix in enumerate(("", "_reverse"))
+            }
+        )
+    return found
+
+
+def gradient_of(lstms: list[nn.LSTM], part: str) -> Tensor:
+    """Gradients of torch's LSTMs in the shape of ours."""
+    return torch.stack(
+        [
+            torch.stack([getattr(lstm, f"{PARTS[part]}_l0{suffix}").grad for suffix in ("", "_reverse")])
+            for lstm in lstms
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    ("groups", "genes", "steps", "features", "units"),
+    [(5, 16, 100, 1, 32), (1, 16, 5, 64, 16), (3, 7, 20, 4, 5), (2, 1, 1, 1, 1), (2, 41, 9, 19, 40), (1, 3, 4, 16, 16)],
+)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+def test_values_and_gradients_are_those_of_torch(
+    groups: int, genes: int, steps: int, features: int, units: int, dtype: torch.dtype
+) -> None:
+    torch.manual_seed(4)
+    ours = BidirectionalLSTM(groups, features, units).to(dtype)
+    theirs = separate(ours)
+    inputs = torch.randn(groups, genes, steps, features, dtype=dtype, requires_grad=True)
+    same = inputs.detach().clone().requires_grad_()
+    found = ours(inputs)
+    expected = torch.stack([lstm(each)[0] for lstm, each in zip(theirs, same, strict=True)])
+    tolerance = {"rtol": 1e-5, "atol": 1e-5 if dtype == torch.float32 else 1e-12}
+    torch.testing.assert_close(found, expected, **tolerance)
+    weight = torch.randn_like(found) / genes
+    (found * weight).sum().backward()
+    (expected * weight).sum().backward()
+    torch.testing.assert_close(inputs.grad, same.grad, **tolerance)
+    for part in PARTS:
+        torch.testing.assert_close(getattr(ours, part).grad, gradient_of(theirs, part), **tolerance)
+
+
+def test_any_number_of_threads_gives_the_same_bits(two_threads: None) -> None:
+    torch.manual_seed(4)
+    lstm, inputs = BidirectionalLSTM(3, 2, 8), torch.randn(3, 37, 30, 2, requires_grad=True)
+    found = []
+    for threads in (2, 1, 7):
+        use_threads(threads)
+        states = lstm(inputs)
+        found.append([states, *torch.autograd.grad(states.square().sum(), [inputs, *lstm.parameters()])])
+    for others in found[1:]:
+        assert all(torch.equal(one, other) for one, other in zip(found[0], others, strict=True))
+
+
+def test_models_together_give_what_each_gives() -> None:
+    torch.manual_seed(4)
+    lstms, inputs = [BidirectionalLSTM(2, 3, 8) for _ in range(3)], torch.randn(3, 2, 5, 7, 3)
+    parameters, _ = torch.func.stack_module_state(lstms)
+    expected = torch.stack([lstm(each) for lstm, each in zip(lstms, inputs, strict=True)])
+    found = torch.vmap(lambda weights, each: torch.func.functional_call(lstms[0], weights, each))(parameters, inputs)
+    torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-6)
+    weight = torch.randn_like(found)
+    (found * weight).sum().backward()
+    (expected * weight).sum().backward()
+    for name, parameter in parameters.items():
+        of_each = torch.stack([lstm.get_parameter(name).grad for lstm in lstms])
+        torch.testing.assert_close(parameter.grad, of_each, rtol=1e-5, atol=1e-6)
+
+
+def test_a_diverged_weight_is_seen_in_all_that_follows() -> None:
+    lstm = BidirectionalLSTM(1, 1, 4)
+    with torch.no_grad():
+        lstm.state_weight[0, 0, 2, 1] = torch.nan
+    assert lstm(torch.randn(1, 1, 6, 1))[0, 0, 2:, :4].isnan().all()
+
+
+def test_without_a_compiler_there_is_a_warning_and_torch(
+    implementation: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    if implementation != "C":
+        return
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    for compiler in ("no-such-compiler", "false"):
+        caplog.clear()
+        compiled.library.cache_clear()
+        monkeypatch.setenv("CC", compiler)
+        with caplog.at_level(logging.WARNING):
+            assert compiled.library() is None
+            assert BidirectionalLSTM(1, 1, 4)(torch.randn(1, 2, 3, 1)).shape == (1, 2, 3, 8)
+        assert "lstm.c could not be compiled" in caplog.text
+        assert not list(tmp_path.rglob("*.so"))
+    compiled.library.cache_clear()
+
+
+def test_without_gradients_the_values_are_the_same_bits() -> None:
+    torch.manual_seed(4)
+    lstm, inputs = BidirectionalLSTM(3, 2, 8), torch.randn(3, 5, 30, 2)
+    with torch.inference_mode():
+        found = lstm(inputs)
+    assert torch.equal(found, lstm(inputs))
+
+
+def test_gradients_of_the_inputs_need_none_of_the_weights() -> None:
+    torch.manual_seed(4)
+    lstm = BidirectionalLSTM(2, 3, 4).requires_grad_(False)
+    inputs = torch.randn(2, 5, 6, 3, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(lstm.double(), inputs)
+
+
+def test_weights_start_as_those_of_torch_do() -> None:
+    lstm = BidirectionalLSTM(40, 10, 25)
+    for parameter in lstm.parameters():
+        assert 0.19 < parameter.abs().max().item() <= 0.2  # 1 / sqrt(units)
+        assert abs(parameter.mean().item()) < 0.01
