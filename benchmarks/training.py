@@ -1,6 +1,6 @@
 """Times of AttentiveChrome's steps beside those of one `nn.LSTM` a mark, measured in turn.
 
-    .venv/bin/python benchmarks/training.py --threads 1 --output training.json
+.venv/bin/python benchmarks/training.py --threads 1 --output training.json
 """
 
 import argparse

@@ -3,6 +3,7 @@
 import ctypes
 import functools
 import hashlib
+import itertools
 import logging
 import os
 import platform
@@ -74,10 +75,9 @@ def forward(
     found, shape = _library(), _shape(inputs, state_weight)
     groups, genes, steps, _, units = shape
     states = inputs.new_empty(groups, genes, steps, 2 * units)
-    kept = [inputs.new_empty(2 * groups, steps, genes, found.lstm_kept(units))] if keep else []
-    arrays = [inputs, input_weight, state_weight, bias, states, *(kept or [None])]
-    _call(found.lstm_forward, shape, arrays)
-    return states, *kept
+    kept = inputs.new_empty(2 * groups, steps, genes, found.lstm_kept(units)) if keep else None
+    _call(found.lstm_forward, shape, [inputs, input_weight, state_weight, bias, states, kept])
+    return (states,) if kept is None else (states, kept)
 
 
 def backward(
@@ -145,8 +145,7 @@ def _call(function: Callable[..., int], shape: tuple[int, ...], arrays: list[Ten
     runs, threads = 2 * shape[0], min(_threads.count, 2 * shape[0])
     bounds = [runs * thread // threads for thread in range(threads + 1)]
     first, *others = (
-        functools.partial(function, begin, end, *shape, *pointers)
-        for begin, end in zip(bounds[:-1], bounds[1:], strict=True)
+        functools.partial(function, begin, end, *shape, *pointers) for begin, end in itertools.pairwise(bounds)
     )
     waiting = [_threads.pool.submit(part) for part in others]  # type: ignore[union-attr]
     failed = max([first(), *(each.result() for each in waiting)])

@@ -33,7 +33,7 @@ def _run(inputs: Tensor, weight: Tensor, *, keep: bool) -> tuple[Tensor, ...]:
         shape (step, run, 4 * units, gene), the doubled cells and the hyperbolic tangents of the cells, both of shape
         (step, run, units, gene).
     """
-    groups, genes, steps, features = inputs.shape
+    groups, genes, steps, _ = inputs.shape
     units, width = weight.shape[2] // 4, weight.shape[3]
     runs = 2 * groups
     rows = weight.new_ones(4, 1, 1)
@@ -97,7 +97,7 @@ def backward(
     input_weight: Tensor,
     state_weight: Tensor,
     bias: Tensor,
-    _: Tensor,
+    states: Tensor,
     columns: Tensor,
     gates: Tensor,
     cells: Tensor,
@@ -111,7 +111,7 @@ def backward(
     Args:
         gradient: of the states.
         inputs, input_weight, state_weight, bias: arguments of `forward`.
-        _, columns, gates, cells, squashed: what it returned.
+        states, columns, gates, cells, squashed: what it returned.
         of_inputs, of_weights: whether these gradients are wanted; the others are None.
     """
     weight = _joined(input_weight, state_weight, bias)
