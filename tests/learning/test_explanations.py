@@ -35,12 +35,16 @@ def stretch(mark: str, start: int) -> tuple[xr.Dataset, Network]:
     """Such genes, and an AttentiveChrome trained on them."""
     dataset = stretch_dataset(mark, start)
     # From the paper's small initial weights attention stays more often on the bins themselves: an LSTM can also carry
-    # what it has seen to another bin, and attend there.
-    options = TrainingOptions(max_epochs=30, learning_rate=0.01, patience=10, initial_range=0.1, accelerator="cpu")
-    model, _ = train("attentivechrome", dataset, {}, options)
-    assert isinstance(model, Network)
-    assert auc(model, dataset, "test") > 0.99
-    return dataset, model
+    # what it has seen to another bin, and attend there. Not every start finds all there is to learn within 30 epochs.
+    for seed in range(1, 4):
+        options = TrainingOptions(
+            max_epochs=30, learning_rate=0.01, patience=10, initial_range=0.1, accelerator="cpu", seed=seed
+        )
+        model, _ = train("attentivechrome", dataset, {}, options)
+        assert isinstance(model, Network)
+        if auc(model, dataset, "test") > 0.99:
+            return dataset, model
+    raise AssertionError("no training learned what decides")
 
 
 def on_genes(dataset: xr.Dataset) -> xr.Dataset:

@@ -163,8 +163,10 @@ class NetworkTraining(L.LightningModule):
     def configure_optimizers(self) -> Any:
         """Return the optimiser and, where there is a warm-up, the schedule of its learning rate."""
         options = self.options
-        arguments = {"weight_decay": options.weight_decay} if options.optimizer == "adamw" else {}
-        optimizer = OPTIMIZERS[options.optimizer](self.parameters(), lr=options.learning_rate, fused=True, **arguments)
+        arguments: dict[str, Any] = {"weight_decay": options.weight_decay} if options.optimizer == "adamw" else {}
+        # A fused step divides by the scale of 16-bit losses by itself, which has to come before the clipping.
+        arguments["fused"] = options.precision != "16-mixed"
+        optimizer = OPTIMIZERS[options.optimizer](self.parameters(), lr=options.learning_rate, **arguments)
         if options.warmup == 0:
             return optimizer
         schedule = torch.optim.lr_scheduler.OneCycleLR(
