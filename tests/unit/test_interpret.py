@@ -119,10 +119,10 @@ COMPLETE = [(name, method) for name in NETWORKS for method in methods_of(name) i
 
 @pytest.mark.parametrize(("name", "method"), COMPLETE)
 def test_weights_add_up_to_the_change_of_the_logit(name: str, method: str, dataset: xr.Dataset) -> None:
-    explained, inputs, baseline = prepared(network(name, dataset), dataset)
+    explained, inputs, baseline = prepared(network(name, dataset, seed=1), dataset)
     with torch.no_grad():
         change = explained(inputs) - explained(baseline)
-    assert change.abs().max() > 0.02
+    assert change.abs().max() > 0.05
     found = attribute(explained, inputs, baseline, method)
     assert found.sum(dim=(1, 2)).numpy() == pytest.approx(change.numpy(), abs=1e-3)
 
