@@ -117,15 +117,9 @@ def _shape(inputs: Tensor, state_weight: Tensor) -> tuple[int, ...]:
     return *inputs.shape, state_weight.shape[-1]
 
 
-class _Threads:
-    """Threads that take the runs of a recurrence in parallel."""
-
-    def __init__(self, count: int) -> None:
-        self.count = count
-        self.pool = ThreadPoolExecutor(count) if count > 1 else None
-
-
-_threads = _Threads(1)
+# Threads that take the runs of a recurrence in parallel; a pool starts none before it is needed.
+_thread_count = 1
+_pool = functools.cache(ThreadPoolExecutor)
 
 
 def use_threads(count: int) -> None:
@@ -134,20 +128,21 @@ def use_threads(count: int) -> None:
     They are of the recurrences: torch's own threads wait for work by spinning, and so take the processors from
     whoever has some.
     """
-    global _threads
-    _threads = _Threads(count)
+    global _thread_count
+    _thread_count = count
     torch.set_num_threads(1)
 
 
 def _call(function: Callable[..., int], shape: tuple[int, ...], arrays: list[Tensor | None]) -> None:
     """Call a function of the library, and have each thread do some of the runs."""
     pointers = [None if array is None else array.data_ptr() for array in arrays]
-    runs, threads = 2 * shape[0], min(_threads.count, 2 * shape[0])
+    runs = 2 * shape[0]
+    threads = min(_thread_count, runs)
     bounds = [runs * thread // threads for thread in range(threads + 1)]
     first, *others = (
         functools.partial(function, begin, end, *shape, *pointers) for begin, end in itertools.pairwise(bounds)
     )
-    waiting = [_threads.pool.submit(part) for part in others]  # type: ignore[union-attr]
+    waiting = [_pool(_thread_count).submit(part) for part in others]
     failed = max([first(), *(each.result() for each in waiting)])
     if failed:
         raise MemoryError("not enough memory for the states of an LSTM")

@@ -120,25 +120,26 @@ INLINE void store_some(float *to, vector values, long count)
     memcpy(to, lanes, count * sizeof(float));
 }
 
+/* Where the order of the vectors (vector of units, gate, lane) has a gate's row of a unit. */
+INLINE long row_of(long gate, long unit) { return (unit / LANES * GATES + gate) * LANES + unit % LANES; }
+
 /* Put a matrix of gate rows into the order of the vectors: (column, vector of units, gate, lane). */
 static void arrange(float *to, const float *weight, long columns, long units)
 {
-    long vectors = vectors_of(units);
-    memset(to, 0, columns * vectors * GATE_LANES * sizeof(float));
+    long rows = vectors_of(units) * GATE_LANES;
+    memset(to, 0, columns * rows * sizeof(float));
     for (long gate = 0; gate < GATES; gate++)
         for (long unit = 0; unit < units; unit++)
             for (long column = 0; column < columns; column++)
-                to[((column * vectors + unit / LANES) * GATES + gate) * LANES + unit % LANES] =
-                    weight[(gate * units + unit) * columns + column];
+                to[column * rows + row_of(gate, unit)] = weight[(gate * units + unit) * columns + column];
 }
 static void arrange_back(float *to, const float *arranged, long columns, long units)
 {
-    long vectors = vectors_of(units);
+    long rows = vectors_of(units) * GATE_LANES;
     for (long gate = 0; gate < GATES; gate++)
         for (long unit = 0; unit < units; unit++)
             for (long column = 0; column < columns; column++)
-                to[(gate * units + unit) * columns + column] =
-                    arranged[((column * vectors + unit / LANES) * GATES + gate) * LANES + unit % LANES];
+                to[(gate * units + unit) * columns + column] = arranged[column * rows + row_of(gate, unit)];
 }
 
 /* One step of `tile` genes; all pointers but the weights' are those of the first gene. */
@@ -188,8 +189,8 @@ INLINE void step_forward(int tile, const shape *is, const float *weight, const f
 
 /* Take all steps of the runs from `first` to before `last`. `kept` may be NULL. Returns 1 if memory is short. */
 int lstm_forward(long first, long last, long groups, long genes, long steps, long features, long units,
-                       const float *inputs, const float *input_weight, const float *state_weight, const float *biases,
-                       float *states, float *kept)
+                 const float *inputs, const float *input_weight, const float *state_weight, const float *biases,
+                 float *states, float *kept)
 {
     const shape is = {groups, genes, steps, features, units};
     long vectors = vectors_of(units), padded = vectors * LANES, rows = vectors * GATE_LANES, width = features + units;
@@ -271,9 +272,9 @@ INLINE void add_gradient_of_weight(long count, long columns, long rows, const fl
 /* Gradients of the runs from `first` to before `last`. `d_inputs`, shape (2, group, gene, step, features), holds those
    of each direction by itself and may be NULL, and so may the three of the weights. Returns 1 if memory is short. */
 int lstm_backward(long first, long last, long groups, long genes, long steps, long features, long units,
-                        const float *inputs, const float *input_weight, const float *state_weight, const float *states,
-                        const float *kept, const float *d_states, float *d_inputs, float *d_input_weight,
-                        float *d_state_weight, float *d_bias)
+                  const float *inputs, const float *input_weight, const float *state_weight, const float *states,
+                  const float *kept, const float *d_states, float *d_inputs, float *d_input_weight,
+                  float *d_state_weight, float *d_bias)
 {
     long vectors = vectors_of(units), padded = vectors * LANES, rows = vectors * GATE_LANES;
     /* Columns of a step: states, inputs, and a 1 for the bias, in fours. */
@@ -289,7 +290,7 @@ int lstm_backward(long first, long last, long groups, long genes, long steps, lo
         memset(weight, 0, rows * width * sizeof(float));
         for (long gate = 0; gate < GATES; gate++)
             for (long unit = 0; unit < units; unit++) {
-                float *to = weight + ((unit / LANES * GATES + gate) * LANES + unit % LANES) * width;
+                float *to = weight + row_of(gate, unit) * width;
                 long from = matrix + gate * units + unit;
                 memcpy(to, state_weight + from * units, units * sizeof(float));
                 if (d_inputs)
