@@ -7,11 +7,11 @@ from chromattend.training import train_to_files
 with recorded(snakemake):
     train_to_files(
         snakemake.wildcards.model,
-        read_netcdf(snakemake.input[0]),
+        [read_netcdf(path) for path in snakemake.input],
         snakemake.params.options,
         snakemake.params.training | {"threads": snakemake.threads},
-        Path(snakemake.output.model),
-        Path(snakemake.output.history),
+        [Path(path) for path in snakemake.output[::2]],
+        [Path(path) for path in snakemake.output[1::2]],
         # No param of the rule: another device must not train everything again.
         accelerator=snakemake.config.get("training", {}).get("accelerator", "auto"),
     )

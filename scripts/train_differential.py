@@ -7,13 +7,13 @@ from chromattend.training import train_to_files
 
 with recorded(snakemake):
     pair = pair_dataset(read_netcdf(snakemake.input.first), read_netcdf(snakemake.input.second))
-    model = train_to_files(
+    (model,) = train_to_files(
         snakemake.wildcards.change_model,
-        pair,
+        [pair],
         snakemake.params.options,
         snakemake.params.training | {"threads": snakemake.threads},
-        Path(snakemake.output.model),
-        Path(snakemake.output.history),
+        [Path(snakemake.output.model)],
+        [Path(snakemake.output.history)],
         accelerator=snakemake.config.get("training", {}).get("accelerator", "auto"),
     )
     predictions = predict_change(model, pair)

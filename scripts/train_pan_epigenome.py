@@ -9,10 +9,10 @@ with recorded(snakemake):
     datasets = zip(snakemake.params.epigenomes, map(read_netcdf, snakemake.input), strict=True)
     train_to_files(
         "pan_epigenome",
-        join_epigenomes(datasets),
+        [join_epigenomes(datasets)],
         snakemake.params.options,
         snakemake.params.training | {"threads": snakemake.threads},
-        Path(snakemake.output.model),
-        Path(snakemake.output.history),
+        [Path(snakemake.output.model)],
+        [Path(snakemake.output.history)],
         accelerator=snakemake.config.get("training", {}).get("accelerator", "auto"),
     )

@@ -143,7 +143,7 @@ def test_models_learn_the_change_of_expression(name: str, tmp_path: Path) -> Non
     options = vars(QUICK) | {"max_epochs": 12}
     options.pop("accelerator")
     checkpoint, history = tmp_path / "model.ckpt", tmp_path / "history.csv"
-    model = train_to_files(name, pair, {}, options, checkpoint, history, accelerator="cpu")
+    (model,) = train_to_files(name, [pair], {}, options, [checkpoint], [history], accelerator="cpu")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["history.csv", "model.ckpt"]
     assert pd.read_csv(history)["valid_r"].max() > 0.6
     table = predict_change(load_model(checkpoint), pair)

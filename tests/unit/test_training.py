@@ -3,7 +3,6 @@
 import os
 import pickle
 import signal
-import warnings
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -25,7 +24,9 @@ from chromattend.evaluate import predict
 from chromattend.models import REGISTRY, load_model
 from chromattend.models.base import Contract, TrainedModel
 from chromattend.models.network import Network
+from chromattend.pan import join_epigenomes
 from chromattend.protocols import TrainingOptions, resolve
+from chromattend.training import train, train_together
 from chromattend.training.examples import Examples
 from chromattend.training.networks import EpigenomeDataModule, NetworkTraining
 
@@ -301,15 +302,13 @@ def test_valid_measures_compare_logits_across_batches() -> None:
         def forward(self, signal: torch.Tensor, context: torch.Tensor | None = None) -> torch.Tensor:
             return signal[:, 0, 0]
 
-    module = NetworkTraining(Given(Contract("attentivechrome", ["m"], [0]), {}), QUICK)
+    module = NetworkTraining([Given(Contract("attentivechrome", ["m"], [0]), {})], QUICK, [1.0])
     logits = [torch.tensor([0.1, 0.9, 0.4]), torch.tensor([0.5, -0.2, 3.0]), torch.tensor([-30.0, 40.0, 41.0])]
     labels = [torch.tensor([0.0, 1, 0]), torch.tensor([1.0, 0, 1]), torch.tensor([0.0, 0, 1])]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # there is no trainer to log to
-        for batch, truth in zip(logits, labels, strict=True):
-            module.validation_step((batch.reshape(-1, 1, 1), truth), 0)
+    for batch, truth in zip(logits, labels, strict=True):
+        module.validation_step((batch.reshape(1, -1, 1, 1), truth[None]), 0)
     expected = roc_auc_score(torch.cat(labels), torch.cat(logits))
-    assert module.metrics.compute()["valid_auc"].item() == pytest.approx(expected, abs=1e-6)
+    assert module.take_measures()[0]["valid_auc"] == pytest.approx(expected, abs=1e-6)
 
 
 def test_training_ends_when_it_no_longer_gets_better() -> None:
@@ -324,13 +323,13 @@ def test_batches_hold_every_training_gene_once() -> None:
     signal = np.arange(70, dtype=np.float32).reshape(70, 1, 1)
     genes = Examples(signal, (signal[:, 0, 0] % 2).astype(np.float32))
     seeds = iter([1, 2, 1])
-    data = EpigenomeDataModule(genes, Examples(signal[:5], genes.target[:5]), 16, lambda: next(seeds))
+    data = EpigenomeDataModule([genes], [Examples(signal[:5], genes.target[:5])], 16, lambda: next(seeds))
     orders = []
     for _ in range(3):
         batches = list(data.train_dataloader())
-        assert [len(labels) for _, labels in batches] == [16, 16, 16, 16, 6]
+        assert [labels.shape[1] for _, labels in batches] == [16, 16, 16, 16, 6]
         found = torch.cat([batch.flatten() for batch, _ in batches])
-        labels = torch.cat([labels for _, labels in batches])
+        labels = torch.cat([labels.flatten() for _, labels in batches])
         assert torch.equal(labels, found % 2)
         assert sorted(found.tolist()) == list(range(70))
         orders.append(found.tolist())
@@ -339,7 +338,7 @@ def test_batches_hold_every_training_gene_once() -> None:
     assert orders[0] != sorted(orders[0])
     (batch, labels), *rest = data.val_dataloader()
     assert batch.flatten().tolist() == [0, 1, 2, 3, 4]
-    assert labels.tolist() == [0, 1, 0, 1, 0]
+    assert labels.tolist() == [[0, 1, 0, 1, 0]]
     assert rest == []
 
 
@@ -683,3 +682,51 @@ def test_the_learning_rate_rises_and_falls(dataset: xr.Dataset) -> None:
     assert rates[-1] < 1e-5
     constant = quick("mlp", dataset, warmup=0, max_epochs=3)[1]["learning_rate"]
     assert constant.unique().tolist() == [0.01]
+
+
+SIDE_BY_SIDE: dict[str, Any] = {"max_epochs": 9, "patience": 1, "learning_rate": 0.003, "gradient_clip": 0.05}
+
+
+def epigenomes() -> list[xr.Dataset]:
+    """Datasets of unlike difficulty, so that their trainings end after unlike numbers of epochs."""
+    return [
+        synthetic_dataset(epigenome=name, effect=effect, seed=seed)
+        for name, effect, seed in (("A", 0.3, 2), ("B", 0.0, 4), ("C", 1.0, 6))
+    ]
+
+
+@pytest.mark.parametrize("name", [*NETWORKS, "pan_epigenome"])
+def test_networks_side_by_side_learn_what_each_learns_alone(name: str) -> None:
+    datasets = epigenomes()
+    if name == "pan_epigenome":
+        datasets = [join_epigenomes([("X", dataset), ("Y", dataset)]) for dataset in datasets]
+    options = TrainingOptions(**SIDE_BY_SIDE, accelerator="cpu", class_weights="balanced")
+    together = train_together(name, datasets, {}, options)
+    lengths = set()
+    for dataset, (model, history) in zip(datasets, together, strict=True):
+        alone, alone_history = train(name, dataset, {}, options)
+        pd.testing.assert_frame_equal(history, alone_history, rtol=1e-3, atol=1e-4)
+        signal, context = alone.contract.signal(dataset), alone.contract.context(dataset)
+        assert model.score(signal, context) == pytest.approx(alone.score(signal, context), abs=1e-4)
+        lengths.add(len(history))
+    assert len(lengths) > 1, "early stopping has nothing to show"
+
+
+def test_trainings_side_by_side_go_on_after_a_kill(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    options = TrainingOptions(**RESUMED, accelerator="cpu")
+    unbroken = train_together("deepchrome", epigenomes(), {}, options)
+    with monkeypatch.context() as patch:
+        kill_at(patch, "training_step", 47)
+        with pytest.raises(Killed):
+            train_together("deepchrome", epigenomes(), {}, options, tmp_path)
+    again = train_together("deepchrome", epigenomes(), {}, options, tmp_path)
+    for (model, history), (again_model, again_history) in zip(unbroken, again, strict=True):
+        pd.testing.assert_frame_equal(again_history, history, check_exact=True)
+        for name, tensor in model.state_dict().items():  # type: ignore[attr-defined]
+            assert torch.equal(again_model.state_dict()[name], tensor), name  # type: ignore[attr-defined]
+
+
+def test_networks_of_unlike_numbers_of_genes_do_not_train_side_by_side() -> None:
+    datasets = [synthetic_dataset(epigenome="A"), synthetic_dataset(epigenome="B").isel(gene=slice(None, -1, 2))]
+    with pytest.raises(UserError, match=r"^A, deepchrome has \d+ genes in the train part and B, .*per_job"):
+        train_together("deepchrome", datasets, {}, QUICK)

@@ -53,7 +53,8 @@ class MarkwiseAttention(nn.Module):
             states: shape (mark, gene, position, units).
         """
         weights, embeddings = _attend(states, self.context[:, None, None])
-        return weights.transpose(0, 1), embeddings.transpose(0, 1)
+        # Dropout draws its numbers in the order of memory, which is to be the same for one network and for many.
+        return weights.transpose(0, 1).contiguous(), embeddings.transpose(0, 1).contiguous()
 
 
 def _attend(states: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:

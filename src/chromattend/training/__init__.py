@@ -2,6 +2,7 @@
 
 import logging
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,46 +44,70 @@ def train(
     Raises:
         UserError: the data do not fit, or the training diverges.
     """
+    return train_together(model, [dataset], model_options, options, work_folder)[0]
+
+
+def train_together(
+    model: str,
+    datasets: Sequence[xr.Dataset],
+    model_options: dict[str, Any] | None = None,
+    options: TrainingOptions | None = None,
+    work_folder: str | Path | None = None,
+) -> list[tuple[TrainedModel, pd.DataFrame]]:
+    """Train a model on each of several datasets as `train` does: networks side by side, baselines one after the other.
+
+    Raises:
+        UserError: as `train`; or networks have datasets of unlike numbers of genes.
+    """
     options, model_options = options or TrainingOptions(), model_options or {}
-    contract = Contract.of(model, dataset, options.inputs)
-    learn, valid = Examples.of(contract, dataset)
-    logger.info("%s: training on %d genes, choosing on %d", model, len(learn.target), len(valid.target))
+    contracts = [Contract.of(model, dataset, options.inputs) for dataset in datasets]
+    parts = [Examples.of(contract, dataset) for contract, dataset in zip(contracts, datasets, strict=True)]
+    names = [model]
+    if len(datasets) > 1:
+        names = [f"{dataset.attrs.get('epigenome', number)}, {model}" for number, dataset in enumerate(datasets)]
+    for name, (learn, valid) in zip(names, parts, strict=True):
+        logger.info("%s: training on %d genes, choosing on %d", name, len(learn.target), len(valid.target))
     if REGISTRY[model].kind == "network":
         # Lightning takes seconds to import, which baselines need not wait for.
-        from chromattend.training.networks import train_network
+        from chromattend.training.networks import train_networks
 
-        return train_network(contract, learn, valid, model_options, options, work_folder)
-    return _train_baseline(contract, learn, valid, model_options, options)
+        learn_parts, valid_parts = zip(*parts, strict=True)
+        return train_networks(names, contracts, learn_parts, valid_parts, model_options, options, work_folder)
+    return [
+        _train_baseline(contract, learn, valid, model_options, options)
+        for contract, (learn, valid) in zip(contracts, parts, strict=True)
+    ]
 
 
 def train_to_files(
     model: str,
-    dataset: xr.Dataset,
+    datasets: Sequence[xr.Dataset],
     model_options: dict[str, Any],
     training: dict[str, Any],
-    checkpoint: Path,
-    history: Path,
+    checkpoints: Sequence[Path],
+    histories: Sequence[Path],
     accelerator: str = "auto",
-) -> TrainedModel:
-    """Train a model as `train` does, write it and its history, and return it.
+) -> list[TrainedModel]:
+    """Train a model as `train_together` does, write it and its history for each dataset, and return them.
 
-    Until both are written, checkpoints lie in the folder `.training` beside them, from which a later call goes on.
+    Until all are written, checkpoints lie in the folder `.training` beside the first, from which a later call goes on.
     They are no outputs of a rule: those are deleted when a job fails.
 
     Args:
-        model, dataset, model_options: see `train`.
+        model, datasets, model_options: see `train_together`.
         training: arguments of `TrainingOptions`.
-        checkpoint: the trained model.
-        history: the table of its epochs.
+        checkpoints: the trained models.
+        histories: the tables of their epochs.
         accelerator: of `TrainingOptions`.
     """
-    work_folder = checkpoint.parent / ".training"
+    work_folder = checkpoints[0].parent / ".training"
     options = TrainingOptions(**training, accelerator=accelerator)
-    trained, rows = train(model, dataset, model_options, options, work_folder)
-    write_table(rows, history)
-    trained.save(checkpoint)
+    found = train_together(model, datasets, model_options, options, work_folder)
+    for (trained, rows), checkpoint, history in zip(found, checkpoints, histories, strict=True):
+        write_table(rows, history)
+        trained.save(checkpoint)
     shutil.rmtree(work_folder, ignore_errors=True)
-    return trained
+    return [trained for trained, _ in found]
 
 
 def _train_baseline(

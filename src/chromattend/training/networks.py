@@ -9,7 +9,7 @@ import sys
 import tempfile
 import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +17,13 @@ import numpy as np
 import pandas as pd
 import pytorch_lightning as L
 import torch
-from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint
+from pytorch_lightning.callbacks import Callback, ModelCheckpoint
 from pytorch_lightning.plugins.environments import LightningEnvironment
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
-from torchmetrics import Metric, MetricCollection
-from torchmetrics.classification import BinaryAUROC, BinaryAveragePrecision
-from torchmetrics.regression import PearsonCorrCoef
+from torchmetrics.functional import pearson_corrcoef
+from torchmetrics.functional.classification import binary_auroc, binary_average_precision
 
 from chromattend.errors import UserError
 from chromattend.models.base import Contract
@@ -32,6 +31,7 @@ from chromattend.models.network import SCORING_BATCH, Network
 from chromattend.models.recurrence import use_threads
 from chromattend.protocols import TrainingOptions
 from chromattend.training.examples import Examples
+from chromattend.training.stack import Stack
 
 logger = logging.getLogger(__name__)
 
@@ -51,17 +51,19 @@ LAST = "last.ckpt"
 
 
 class _InMemory(Dataset[Batch]):
-    """Examples as tensors; indexed with the list of a whole batch, so no gene is handled in Python."""
+    """Examples of every network, shape (network, gene, ...); indexed with a whole batch: no gene is handled in Python."""
 
-    def __init__(self, examples: Examples) -> None:
-        known = (examples.signal, examples.target, examples.context)
-        self.tensors = tuple(torch.from_numpy(values) for values in known if values is not None)
+    def __init__(self, examples: Sequence[Examples]) -> None:
+        known = [(one.signal, one.target, one.context) for one in examples]
+        self.tensors = tuple(
+            torch.from_numpy(np.stack(values)) for values in zip(*known, strict=True) if values[0] is not None
+        )
 
     def __len__(self) -> int:
-        return len(self.tensors[0])
+        return self.tensors[0].shape[1]
 
     def __getitem__(self, index: Any) -> Batch:
-        return tuple(tensor[index] for tensor in self.tensors)
+        return tuple(tensor[:, index] for tensor in self.tensors)
 
 
 class _Batches(Sampler[Tensor]):
@@ -81,14 +83,16 @@ class _Batches(Sampler[Tensor]):
 
 
 class EpigenomeDataModule(L.LightningDataModule):
-    """The train and valid genes, held in memory as tensors."""
+    """The train and valid genes of every network, held in memory as tensors."""
 
-    def __init__(self, train: Examples, valid: Examples, batch_size: int, seed: Callable[[], int]) -> None:
+    def __init__(
+        self, train: Sequence[Examples], valid: Sequence[Examples], batch_size: int, seed: Callable[[], int]
+    ) -> None:
         """Take over the examples.
 
         Args:
-            train: genes to learn from.
-            valid: genes that choose the best epoch.
+            train: genes to learn from, of each network.
+            valid: genes that choose the best epoch, of each network.
             batch_size: genes per optimiser step.
             seed: gives the seed of an epoch's shuffling when the epoch begins.
         """
@@ -111,54 +115,81 @@ class EpigenomeDataModule(L.LightningDataModule):
 
 
 class NetworkTraining(L.LightningModule):
-    """A network with its loss, metrics, optimiser and schedule."""
+    """Networks that train together, with their losses, measures, optimiser and schedule.
 
-    def __init__(self, network: Network, options: TrainingOptions, positive_weight: float = 1.0) -> None:
-        """Wrap a network.
+    No network has a part in what another one learns: losses are added, and a gradient is clipped by the norm of its
+    own network's.
+    """
+
+    def __init__(
+        self, networks: Sequence[Network], options: TrainingOptions, positive_weights: Sequence[float]
+    ) -> None:
+        """Stack networks.
 
         Args:
-            network: takes signal and returns logits, or predicted values.
+            networks: of one architecture.
             options: of the optimiser and its schedule.
-            positive_weight: of ON genes in the loss.
+            positive_weights: of ON genes in the loss of each network.
         """
         super().__init__()
-        self.network, self.options = network, options
-        self.classifies = network.contract.task == "classification"
-        self.positive_weight = positive_weight
-        metrics: dict[str, Metric | MetricCollection] = {"r": PearsonCorrCoef()}
-        if self.classifies:
-            metrics = {"auc": BinaryAUROC(), "aupr": BinaryAveragePrecision()}
-        self.metrics = MetricCollection(metrics, prefix="valid_")
-
-    def forward(self, signal: Tensor, context: Tensor | None = None) -> Tensor:
-        """Return logits of ON, or predicted values, shape (gene,), of signal with shape (gene, bin, mark)."""
-        return self.network(signal, context)
+        self.stack, self.options = Stack(networks), options
+        self.classifies = networks[0].contract.task == "classification"
+        self.register_buffer("positive_weights", torch.tensor(positive_weights)[:, None], persistent=False)
+        self._learned: list[tuple[Tensor, int]] = []
+        self._valid: list[tuple[Tensor, Tensor]] = []
 
     def training_step(self, batch: Batch, _: int) -> Tensor:
-        """Return the mean loss of a batch: binary cross-entropy, or squared error in a regression."""
+        """Return the sum of the networks' mean losses: binary cross-entropy, or squared error in a regression."""
         signal, target, *context = batch
-        loss = self._loss(self(signal, *context), target)
-        self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(target))
-        return loss
+        losses = self._losses(self.stack(signal, *context), target).mean(dim=1)
+        self._learned.append((losses.detach(), target.shape[1]))
+        return losses.sum()
 
     def validation_step(self, batch: Batch, _: int) -> None:
-        """Collect loss and metrics."""
+        """Collect outputs."""
         signal, target, *context = batch
-        outputs = self(signal, *context).float()
-        self.log("valid_loss", self._loss(outputs, target), batch_size=len(target))
-        if self.classifies:
-            # The metrics take any batch within 0 and 1 for probabilities and others for logits; this is within
-            # them always, and has the order of the logits.
-            self.metrics.update(0.5 + 0.5 * torch.nn.functional.softsign(outputs), target.int())
-        else:
-            self.metrics.update(outputs, target)
-        self.log_dict(self.metrics, batch_size=len(target))
+        self._valid.append((self.stack(signal, *context).float(), target))
 
-    def _loss(self, outputs: Tensor, target: Tensor) -> Tensor:
+    def take_measures(self) -> list[dict[str, float]]:
+        """Return and forget the epoch's train loss, and the measures on the valid part, of each network."""
+        genes = sum(count for _, count in self._learned)
+        train_losses = sum(losses * count for losses, count in self._learned) / genes if genes else None
+        outputs, target = (torch.cat(parts, dim=1) for parts in zip(*self._valid, strict=True))
+        self._learned, self._valid = [], []
+        found = []
+        for number, (output, truth) in enumerate(zip(outputs, target, strict=True)):
+            row = {} if train_losses is None else {"train_loss": float(train_losses[number])}
+            row["valid_loss"] = float(self._losses(outputs, target)[number].mean())
+            if self.classifies:
+                # The metrics take values within 0 and 1 for probabilities and others for logits; this is within
+                # them always, and has the order of the logits.
+                scores, labels = 0.5 + 0.5 * torch.nn.functional.softsign(output), truth.int()
+                row["valid_auc"] = float(binary_auroc(scores, labels))
+                row["valid_aupr"] = float(binary_average_precision(scores, labels))
+            else:
+                row["valid_r"] = float(pearson_corrcoef(output, truth))
+            found.append(row)
+        return found
+
+    def _losses(self, outputs: Tensor, target: Tensor) -> Tensor:
+        """Return the loss of every gene, shape (network, gene)."""
         if self.classifies:
-            weight = torch.tensor(self.positive_weight, device=outputs.device)
-            return torch.nn.functional.binary_cross_entropy_with_logits(outputs, target, pos_weight=weight)
-        return torch.nn.functional.mse_loss(outputs, target)
+            return torch.nn.functional.binary_cross_entropy_with_logits(
+                outputs, target, pos_weight=self.positive_weights, reduction="none"
+            )
+        return torch.nn.functional.mse_loss(outputs, target, reduction="none")
+
+    def configure_gradient_clipping(
+        self, optimizer: Any, gradient_clip_val: float | None = None, gradient_clip_algorithm: str | None = None
+    ) -> None:
+        """Scale the gradient of each network to the largest norm that is allowed."""
+        if not gradient_clip_val:
+            return
+        gradients = [weight.grad for weight in self.stack.weights if weight.grad is not None]
+        norms = torch.stack([gradient.flatten(1).square().sum(dim=1) for gradient in gradients]).sum(dim=0).sqrt()
+        factors = (gradient_clip_val / (norms + 1e-6)).clamp_max(1)
+        for gradient in gradients:
+            gradient.mul_(factors.view(-1, *[1] * (gradient.ndim - 1)))
 
     def configure_optimizers(self) -> Any:
         """Return the optimiser and, where there is a warm-up, the schedule of its learning rate."""
@@ -186,28 +217,37 @@ class _Progress(Callback):
     cut off is repeated as it was.
     """
 
-    def __init__(self, monitor: str, options: TrainingOptions, name: str, seed: int) -> None:
-        self.monitor, self.options, self.name, self.seed = monitor, options, name, seed
-        self.rows: list[dict[str, float]] = []
-        self.best: dict[str, Tensor] = {}
+    def __init__(self, monitor: str, options: TrainingOptions, names: Sequence[str], seed: int) -> None:
+        self.monitor, self.options, self.names, self.seed = monitor, options, names, seed
+        self.rows: list[list[dict[str, float]]] = [[] for _ in names]
+        self.best: list[dict[str, Tensor]] = [{} for _ in names]
 
     @property
-    def best_epoch(self) -> int:
-        """The first of the epochs with the highest measure."""
-        return max(range(len(self.rows)), key=lambda epoch: (self.rows[epoch][self.monitor], -epoch))
+    def epochs(self) -> int:
+        """Epochs that were trained."""
+        return max(map(len, self.rows))
+
+    def best_epoch(self, network: int) -> int:
+        """The first of a network's epochs with the highest measure."""
+        rows = self.rows[network]
+        return max(range(len(rows)), key=lambda epoch: (rows[epoch][self.monitor], -epoch))
+
+    def is_finished(self, network: int) -> bool:
+        """Whether a network has no epoch left to train."""
+        rows, patience = self.rows[network], self.options.patience
+        if not rows:
+            return False
+        waited = len(rows) - 1 - self.best_epoch(network)
+        return len(rows) >= self.options.max_epochs or (patience is not None and waited >= patience)
 
     @property
     def finished(self) -> bool:
-        """Whether no epoch is left to train."""
-        if not self.rows:
-            return False
-        waited = len(self.rows) - 1 - self.best_epoch
-        patience = self.options.patience
-        return len(self.rows) >= self.options.max_epochs or (patience is not None and waited >= patience)
+        """Whether no network has an epoch left to train."""
+        return all(map(self.is_finished, range(len(self.names))))
 
     def epoch_seed(self) -> int:
         """Return the seed of the epoch that begins."""
-        return int(np.random.SeedSequence([self.seed, len(self.rows)]).generate_state(1)[0])
+        return int(np.random.SeedSequence([self.seed, self.epochs]).generate_state(1)[0])
 
     def on_train_batch_start(
         self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int
@@ -217,28 +257,35 @@ class _Progress(Callback):
             L.seed_everything(self.epoch_seed(), verbose=False)
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Take note of the epoch."""
-        row = {name: float(value) for name, value in trainer.callback_metrics.items()}
-        if not math.isfinite(row["train_loss"]):
-            raise UserError(
-                f"{self.name}: training diverged in epoch {len(self.rows) + 1} (loss {row['train_loss']}); "
-                "give a lower training.learning_rate"
+        """Take note of the epoch; those of networks that have already ended count no more."""
+        assert isinstance(pl_module, NetworkTraining)
+        rate = trainer.optimizers[0].param_groups[0]["lr"]
+        states = pl_module.stack.states()
+        for network, (name, row) in enumerate(zip(self.names, pl_module.take_measures(), strict=True)):
+            rows = self.rows[network]
+            if self.is_finished(network):
+                continue
+            if not math.isfinite(row["train_loss"]):
+                raise UserError(
+                    f"{name}: training diverged in epoch {len(rows) + 1} (loss {row['train_loss']}); "
+                    "give a lower training.learning_rate"
+                )
+            rows.append(row | {"epoch": len(rows), "learning_rate": rate})
+            best = self.best_epoch(network)
+            if best == len(rows) - 1:
+                self.best[network] = states[network]
+            logger.info(
+                "%sepoch %d of %d: train loss %.4f, valid loss %.4f, %s %.4f, best %.4f",
+                f"{name}: " if len(self.names) > 1 else "",
+                len(rows),
+                self.options.max_epochs,
+                row["train_loss"],
+                row["valid_loss"],
+                self.monitor.replace("_", " "),
+                row[self.monitor],
+                rows[best][self.monitor],
             )
-        row |= {"epoch": len(self.rows), "learning_rate": trainer.optimizers[0].param_groups[0]["lr"]}
-        self.rows.append(row)
-        if self.best_epoch == len(self.rows) - 1:
-            state = pl_module.network.state_dict()  # type: ignore[union-attr]
-            self.best = {name: tensor.detach().cpu().clone() for name, tensor in state.items()}
-        logger.info(
-            "epoch %d of %d: train loss %.4f, valid loss %.4f, %s %.4f, best %.4f",
-            len(self.rows),
-            self.options.max_epochs,
-            row["train_loss"],
-            row["valid_loss"],
-            self.monitor.replace("_", " "),
-            row[self.monitor],
-            self.rows[self.best_epoch][self.monitor],
-        )
+        trainer.should_stop = self.finished
 
     def state_dict(self) -> dict[str, Any]:
         """Return what a training needs to go on."""
@@ -278,80 +325,105 @@ class _Stop(Callback):
             trainer.should_stop = True
 
 
-def train_network(
-    contract: Contract,
-    train: Examples,
-    valid: Examples,
+def train_networks(
+    names: Sequence[str],
+    contracts: Sequence[Contract],
+    train: Sequence[Examples],
+    valid: Sequence[Examples],
     model_options: dict[str, Any],
     options: TrainingOptions,
     work_folder: str | Path | None,
-) -> tuple[Network, pd.DataFrame]:
-    """Train a network from every seed and return each as it was at its best validation AUC (or r).
+) -> list[tuple[Network, pd.DataFrame]]:
+    """Train networks of one architecture side by side from every seed; return each at its best validation AUC (or r).
 
     Every epoch ends with a checkpoint in the work folder. A training that was killed goes on from there, if data
-    and options are the same, and ends with the same weights as one that was not.
+    and options are the same, and ends with the same weights as one that was not. Beside others a network learns what
+    it learns alone, but for the last digits of sums that are taken in another order.
 
     Args:
-        contract: what data the network takes.
-        train: genes to learn from.
-        valid: genes that choose the best epoch and stop the training.
-        model_options: keyword arguments of the network.
+        names: what messages call them.
+        contracts: what data each network takes.
+        train: genes to learn from, of each network, as many of each.
+        valid: genes that choose the best epoch and stop the training of each network, as many of each.
+        model_options: keyword arguments of the networks.
         options: optimiser, epochs, seeds and device.
         work_folder: where checkpoints lie.
 
     Returns:
-        The network, on the CPU, and one row a seed and epoch.
+        Each network, on the CPU, and one row a seed and epoch.
+
+    Raises:
+        UserError: they do not have as many genes, a training diverges, or it is interrupted.
     """
+    for what, parts in (("train", train), ("valid", valid)):
+        counts = [len(part.target) for part in parts]
+        if len(set(counts)) > 1:
+            other = next(number for number, count in enumerate(counts) if count != counts[0])
+            raise UserError(
+                f"{names[0]} has {counts[0]} genes in the {what} part and {names[other]} {counts[other]}: they cannot "
+                "train together; set training.epigenomes_per_job to 1"
+            )
     use_threads(options.threads)
     seeds = range(options.seed, options.seed + options.seeds)
     with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(work_folder or temporary) / _fingerprint(contract, train, valid, model_options, options)
-        for other in folder.parent.glob("*") if work_folder else ():
-            if other != folder:
-                shutil.rmtree(other, ignore_errors=True)  # of other data or options
+        folder = Path(work_folder or temporary) / _fingerprint(contracts, [*train, *valid], model_options, options)
+        for other_folder in folder.parent.glob("*") if work_folder else ():
+            if other_folder != folder:
+                shutil.rmtree(other_folder, ignore_errors=True)  # of other data or options
         found = [
-            _train_replicate(contract, train, valid, model_options, options, seed, folder / f"seed-{seed}")
+            _train_replicates(names, contracts, train, valid, model_options, options, seed, folder / f"seed-{seed}")
             for seed in seeds
         ]
+    return [_with_history(of_seeds, seeds) for of_seeds in zip(*found, strict=True)]
+
+
+def _with_history(found: Sequence[tuple[Network, pd.DataFrame]], seeds: Sequence[int]) -> tuple[Network, pd.DataFrame]:
+    """Join the replicates of a network and their histories."""
     history = pd.concat([history.assign(seed=seed) for (_, history), seed in zip(found, seeds, strict=True)])
     measures = [name for name in history.columns if name.startswith("valid_") and name != "valid_loss"]
     columns = ["seed", "epoch", "train_loss", "valid_loss", *measures, "learning_rate"]
     return Network.together([network for network, _ in found]), history[columns]
 
 
-def _train_replicate(
-    contract: Contract,
-    train: Examples,
-    valid: Examples,
+def _train_replicates(
+    names: Sequence[str],
+    contracts: Sequence[Contract],
+    train: Sequence[Examples],
+    valid: Sequence[Examples],
     model_options: dict[str, Any],
     options: TrainingOptions,
     seed: int,
     folder: Path,
-) -> tuple[Network, pd.DataFrame]:
-    L.seed_everything(seed, verbose=False)
-    network = Network(contract, model_options)
-    network.transform.fit(torch.from_numpy(train.signal))
-    if options.initial_range is not None:
-        for parameter in network.parameters():
-            torch.nn.init.uniform_(parameter, -options.initial_range, options.initial_range)
-    on = float(train.target.mean())
-    weight = (1 - on) / on if options.class_weights == "balanced" and contract.task == "classification" else 1.0
-    module = NetworkTraining(network, options, weight)
-    monitor = "valid_auc" if contract.task == "classification" else "valid_r"
-    progress = _Progress(monitor, options, contract.model, seed)
+) -> list[tuple[Network, pd.DataFrame]]:
+    networks, weights = [], []
+    for contract, examples in zip(contracts, train, strict=True):
+        L.seed_everything(seed, verbose=False)
+        network = Network(contract, model_options)
+        network.transform.fit(torch.from_numpy(examples.signal))
+        if options.initial_range is not None:
+            for parameter in network.parameters():
+                torch.nn.init.uniform_(parameter, -options.initial_range, options.initial_range)
+        on = float(examples.target.mean())
+        balanced = options.class_weights == "balanced" and contract.task == "classification"
+        weights.append((1 - on) / on if balanced else 1.0)
+        networks.append(network)
+    monitor = "valid_auc" if contracts[0].task == "classification" else "valid_r"
+    progress = _Progress(monitor, options, names, seed)
     last = _checkpoint(folder / LAST)
     if last is not None:
         progress.load_state_dict(last["callbacks"][progress.state_key])
-        logger.info("seed %d: going on after epoch %d", seed, len(progress.rows))
+        logger.info("seed %d: going on after epoch %d", seed, progress.epochs)
     if not progress.finished:
+        module = NetworkTraining(networks, options, weights)
         data = EpigenomeDataModule(train, valid, options.batch_size, progress.epoch_seed)
         _fit(module, progress, data, folder, last is not None)
     if not progress.finished:
         raise UserError(
-            f"{contract.model}: training was interrupted after {len(progress.rows)} epochs; run again to go on"
+            f"{contracts[0].model}: training was interrupted after {progress.epochs} epochs; run again to go on"
         )
-    network.cpu().load_state_dict(progress.best)
-    return network, pd.DataFrame(progress.rows)
+    for network, best in zip(networks, progress.best, strict=True):
+        network.load_state_dict(best)
+    return [(network, pd.DataFrame(rows)) for network, rows in zip(networks, progress.rows, strict=True)]
 
 
 def _fit(module: NetworkTraining, progress: _Progress, data: EpigenomeDataModule, folder: Path, resume: bool) -> None:
@@ -362,8 +434,6 @@ def _fit(module: NetworkTraining, progress: _Progress, data: EpigenomeDataModule
             folder, Path(LAST).stem, save_top_k=1, save_on_train_epoch_end=True, enable_version_counter=False
         ),
     ]
-    if options.patience is not None:
-        callbacks.append(EarlyStopping(progress.monitor, mode="max", patience=options.patience))
     callbacks.append(_Stop())
     try:
         trainer = _trainer(options, callbacks, folder)
@@ -411,12 +481,16 @@ def _checkpoint(path: Path) -> dict[str, Any] | None:
 
 
 def _fingerprint(
-    contract: Contract, train: Examples, valid: Examples, model_options: dict[str, Any], options: TrainingOptions
+    contracts: Sequence[Contract],
+    examples: Sequence[Examples],
+    model_options: dict[str, Any],
+    options: TrainingOptions,
 ) -> str:
     """Name what a training depends on: a checkpoint of anything else is not its own."""
     kept = {key: value for key, value in vars(options).items() if key not in ("threads", "accelerator")}
-    digest = hashlib.sha256(repr((vars(contract), sorted(model_options.items()), sorted(kept.items()))).encode())
-    for examples in (train, valid):
-        for values in (examples.signal, examples.target):
+    facts = [vars(contract) for contract in contracts], sorted(model_options.items()), sorted(kept.items())
+    digest = hashlib.sha256(repr(facts).encode())
+    for one in examples:
+        for values in (one.signal, one.target):
             digest.update(np.ascontiguousarray(values).data)
     return digest.hexdigest()[:16]

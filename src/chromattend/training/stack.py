@@ -1,0 +1,52 @@
+"""Networks of one architecture as one module, their weights stacked."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, stack_module_state
+
+from chromattend.models.network import Network
+
+
+class Stack(nn.Module):
+    """Networks that take a step together: each operation is done once for all of them.
+
+    Every parameter and buffer has a first dimension of one place a network. What is random, dropout, is the same for
+    all networks, as it would be for each of them from the same seed.
+    """
+
+    def __init__(self, networks: Sequence[Network]) -> None:
+        """Take over the weights of networks of the same contract but for their data."""
+        super().__init__()
+        parameters, buffers = stack_module_state(list(networks))
+        self.count = len(networks)
+        self._code = (networks[0],)  # no submodule: its own weights are not used
+        self._names = [*parameters, *buffers]
+        self.weights = nn.ParameterList(parameters.values())
+        for number, buffer in enumerate(buffers.values()):
+            self.register_buffer(f"buffer_{number}", buffer)
+
+    def _tensors(self) -> dict[str, Tensor]:
+        return dict(zip(self._names, [*self.weights, *self.buffers()], strict=True))
+
+    def states(self) -> list[dict[str, Tensor]]:
+        """Return a copy of each network's state, on the CPU."""
+        tensors = {name: tensor.detach().cpu() for name, tensor in self._tensors().items()}
+        return [{name: tensor[number].clone() for name, tensor in tensors.items()} for number in range(self.count)]
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        """Return the outputs of every network on its own inputs, shape (network, gene).
+
+        Args:
+            inputs: those of `Network.forward`, each with a first dimension of one place a network.
+        """
+        network, tensors = self._code[0], self._tensors()
+        # Lightning sets this flag of modules that it knows, without a call.
+        network.train(self.training)
+        if self.count == 1:
+            # torch.vmap of one would only cost time.
+            weights = {name: tensor[0] for name, tensor in tensors.items()}
+            return functional_call(network, weights, tuple(values[0] for values in inputs))[None]
+        together = torch.vmap(lambda weights, *values: functional_call(network, weights, values), randomness="same")
+        return together(tensors, *inputs)
