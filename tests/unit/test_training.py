@@ -608,7 +608,7 @@ def test_a_mark_without_reads_can_be_trained_on(dataset: xr.Dataset) -> None:
 
 
 # Keys of the section that are for the job, not for the training in it.
-OF_JOBS = ("gpus", "gpu_model")
+OF_JOBS = ("gpus", "gpu_model", "epigenomes_per_job")
 
 
 def configured(repository: Path) -> dict[str, Any]:
@@ -702,14 +702,21 @@ def test_networks_side_by_side_learn_what_each_learns_alone(name: str) -> None:
         datasets = [join_epigenomes([("X", dataset), ("Y", dataset)]) for dataset in datasets]
     options = TrainingOptions(**SIDE_BY_SIDE, accelerator="cpu", class_weights="balanced")
     together = train_together(name, datasets, {}, options)
-    lengths = set()
     for dataset, (model, history) in zip(datasets, together, strict=True):
         alone, alone_history = train(name, dataset, {}, options)
         pd.testing.assert_frame_equal(history, alone_history, rtol=1e-3, atol=1e-4)
         signal, context = alone.contract.signal(dataset), alone.contract.context(dataset)
         assert model.score(signal, context) == pytest.approx(alone.score(signal, context), abs=1e-4)
-        lengths.add(len(history))
-    assert len(lengths) > 1, "early stopping has nothing to show"
+
+
+def test_each_of_the_networks_side_by_side_stops_for_itself() -> None:
+    found = train_together("mlp", epigenomes(), {}, TrainingOptions(**SIDE_BY_SIDE, accelerator="cpu"))
+    lengths = [len(history) for _, history in found]
+    assert len(set(lengths)) > 1
+    for dataset, (model, history) in zip(epigenomes(), found, strict=True):
+        assert len(history) < SIDE_BY_SIDE["max_epochs"]
+        # Patience is 1: the last epoch but one is the best, and its weights are those that are kept.
+        assert auc(model, dataset, "valid") == pytest.approx(history["valid_auc"].iloc[-2], abs=1e-6)
 
 
 def test_trainings_side_by_side_go_on_after_a_kill(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -49,7 +49,16 @@ ENVIRONMENT = "../../envs/cpu.yaml" if CONFIG["training"]["gpus"] == 0 else "../
 
 def one_of(names):
     """Pattern of a wildcard that has one of these values."""
-    return "|".join(map(re.escape, names))
+    return "|".join(map(re.escape, names)) or "(?!)"  # which matches nothing
+
+
+# Models of transfer need not be among those that are compared.
+TRAINED = sorted({*CONFIG["models"], *CONFIG["transfer"]})
+# Epigenomes whose networks train in one job, where those of more than one do.
+PER_JOB = CONFIG["training"]["epigenomes_per_job"]
+TOGETHER = [
+    list(STUDY.epigenomes)[first : first + PER_JOB] for first in range(0, len(STUDY.epigenomes), PER_JOB) if PER_JOB > 1
+]
 
 
 # Only the rules that count and score know the epigenomes that no model is trained on.
@@ -57,8 +66,7 @@ wildcard_constraints:
     epigenome=one_of(STUDY.epigenomes),
     other=one_of(STUDY.epigenomes),
     mark=one_of(STUDY.counted_marks),
-    # Models of transfer need not be among those that are compared.
-    model=one_of(sorted({*CONFIG["models"], *CONFIG["transfer"]})),
+    model=one_of(TRAINED),
     change_model=one_of(CONFIG["differential"]["models"]),
 
 
@@ -190,7 +198,7 @@ def protocol_of(model):
     training = {
         key: value
         for key, value in CONFIG["training"].items()
-        if key not in ("threads", "gpus", "gpu_model", "accelerator")
+        if key not in ("threads", "gpus", "gpu_model", "accelerator", "epigenomes_per_job")
     }
     return resolve(model, training, CONFIG["model_options"].get(model, {}))
 

@@ -1,3 +1,4 @@
+# A model of one epigenome. Of networks that train together, no more than these are left to it.
 rule train:
     input:
         "<results>/{epigenome}/dataset.nc",
@@ -8,6 +9,8 @@ rule train:
         "<logs>/train/{epigenome}/{model}.log",
     benchmark:
         "<benchmarks>/train/{epigenome}/{model}.tsv"
+    wildcard_constraints:
+        model=one_of(name for name in TRAINED if REGISTRY[name].kind != "network" or not TOGETHER),
     conda:
         ENVIRONMENT
     threads: CONFIG["training"]["threads"]
@@ -22,3 +25,35 @@ rule train:
         version=STAGE_VERSIONS["train"],
     script:
         "../../scripts/train.py"
+
+
+# The networks of several epigenomes in one job. The script's outputs are the model and the history of each.
+for batch in TOGETHER:
+
+    rule:
+        name:
+            f"train_{batch[0]}_to_{batch[-1]}"
+        input:
+            expand("<results>/{epigenome}/dataset.nc", epigenome=batch),
+        output:
+            [f"<results>/{epigenome}/{{model}}/{name}" for epigenome in batch for name in ("model.ckpt", "history.csv")],
+        log:
+            f"<logs>/train/{batch[0]}-to-{batch[-1]}/{{model}}.log",
+        benchmark:
+            f"<benchmarks>/train/{batch[0]}-to-{batch[-1]}/{{model}}.tsv"
+        wildcard_constraints:
+            model=one_of(name for name in TRAINED if REGISTRY[name].kind == "network"),
+        conda:
+            ENVIRONMENT
+        threads: CONFIG["training"]["threads"]
+        resources:
+            mem_mb=growing(4000 + 250 * len(batch)),
+            runtime=growing(240 if CONFIG["training"]["gpus"] else 240 * len(batch)),
+            gpu=gpus,
+            gpu_model=gpu_model,
+        params:
+            options=lambda wildcards: protocol_of(wildcards.model)[1],
+            training=lambda wildcards: protocol_of(wildcards.model)[0],
+            version=STAGE_VERSIONS["train"],
+        script:
+            "../../scripts/train.py"

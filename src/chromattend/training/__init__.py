@@ -72,7 +72,7 @@ def train_together(
         from chromattend.training.networks import train_networks
 
         learn_parts, valid_parts = zip(*parts, strict=True)
-        return train_networks(names, contracts, learn_parts, valid_parts, model_options, options, work_folder)
+        return [*train_networks(names, contracts, learn_parts, valid_parts, model_options, options, work_folder)]
     return [
         _train_baseline(contract, learn, valid, model_options, options)
         for contract, (learn, valid) in zip(contracts, parts, strict=True)

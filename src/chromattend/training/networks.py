@@ -51,13 +51,16 @@ LAST = "last.ckpt"
 
 
 class _InMemory(Dataset[Batch]):
-    """Examples of every network, shape (network, gene, ...); indexed with a whole batch: no gene is handled in Python."""
+    """Examples of every network, shape (network, gene, ...), indexed with a whole batch: no gene is handled in Python."""
 
     def __init__(self, examples: Sequence[Examples]) -> None:
         known = [(one.signal, one.target, one.context) for one in examples]
         self.tensors = tuple(
             torch.from_numpy(np.stack(values)) for values in zip(*known, strict=True) if values[0] is not None
         )
+
+    def move(self, device: torch.device) -> None:
+        self.tensors = tuple(tensor.to(device) for tensor in self.tensors)
 
     def __len__(self) -> int:
         return self.tensors[0].shape[1]
@@ -69,17 +72,18 @@ class _InMemory(Dataset[Batch]):
 class _Batches(Sampler[Tensor]):
     """Indices of one batch after the other; with a source of seeds, shuffled by a new one in every epoch."""
 
-    def __init__(self, examples: int, batch_size: int, seed: Callable[[], int] | None) -> None:
+    def __init__(self, examples: _InMemory, batch_size: int, seed: Callable[[], int] | None) -> None:
         self.examples, self.batch_size, self.seed = examples, batch_size, seed
 
     def __len__(self) -> int:
-        return math.ceil(self.examples / self.batch_size)
+        return math.ceil(len(self.examples) / self.batch_size)
 
     def __iter__(self) -> Iterator[Tensor]:
-        order = torch.arange(self.examples)
+        order = torch.arange(len(self.examples))
         if self.seed is not None:
-            order = torch.randperm(self.examples, generator=torch.Generator().manual_seed(self.seed()))
-        yield from order.split(self.batch_size)
+            # Drawn on the CPU, so that every device has the same order.
+            order = torch.randperm(len(order), generator=torch.Generator().manual_seed(self.seed()))
+        yield from order.to(self.examples.tensors[0].device).split(self.batch_size)
 
 
 class EpigenomeDataModule(L.LightningDataModule):
@@ -100,6 +104,12 @@ class EpigenomeDataModule(L.LightningDataModule):
         self.train, self.valid = _InMemory(train), _InMemory(valid)
         self.batch_size, self.seed = batch_size, seed
 
+    def setup(self, stage: str) -> None:
+        """Move all examples to the device that trains, once for all batches."""
+        assert self.trainer is not None
+        for examples in (self.train, self.valid):
+            examples.move(self.trainer.strategy.root_device)
+
     def train_dataloader(self) -> DataLoader[Batch]:
         """Return shuffled batches of the training genes: signal, target and, where there is one, context."""
         return self._loader(self.train, self.batch_size, self.seed)
@@ -111,7 +121,7 @@ class EpigenomeDataModule(L.LightningDataModule):
     @staticmethod
     def _loader(examples: _InMemory, batch_size: int, seed: Callable[[], int] | None) -> DataLoader[Batch]:
         # The batches go in as sampler, so that a batch is one look-up.
-        return DataLoader(examples, sampler=_Batches(len(examples), batch_size, seed), batch_size=None)
+        return DataLoader(examples, sampler=_Batches(examples, batch_size, seed), batch_size=None)
 
 
 class NetworkTraining(L.LightningModule):
@@ -134,6 +144,7 @@ class NetworkTraining(L.LightningModule):
         super().__init__()
         self.stack, self.options = Stack(networks), options
         self.classifies = networks[0].contract.task == "classification"
+        self.positive_weights: Tensor
         self.register_buffer("positive_weights", torch.tensor(positive_weights)[:, None], persistent=False)
         self._learned: list[tuple[Tensor, int]] = []
         self._valid: list[tuple[Tensor, Tensor]] = []
@@ -153,13 +164,13 @@ class NetworkTraining(L.LightningModule):
     def take_measures(self) -> list[dict[str, float]]:
         """Return and forget the epoch's train loss, and the measures on the valid part, of each network."""
         genes = sum(count for _, count in self._learned)
-        train_losses = sum(losses * count for losses, count in self._learned) / genes if genes else None
+        train_losses = torch.stack([losses * count for losses, count in self._learned]).sum(dim=0) / genes
         outputs, target = (torch.cat(parts, dim=1) for parts in zip(*self._valid, strict=True))
+        valid_losses = self._losses(outputs, target).mean(dim=1)
         self._learned, self._valid = [], []
         found = []
-        for number, (output, truth) in enumerate(zip(outputs, target, strict=True)):
-            row = {} if train_losses is None else {"train_loss": float(train_losses[number])}
-            row["valid_loss"] = float(self._losses(outputs, target)[number].mean())
+        for output, truth, *losses in zip(outputs, target, train_losses, valid_losses, strict=True):
+            row = dict(zip(("train_loss", "valid_loss"), map(float, losses), strict=True))
             if self.classifies:
                 # The metrics take values within 0 and 1 for probabilities and others for logits; this is within
                 # them always, and has the order of the logits.
