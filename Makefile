@@ -48,6 +48,7 @@ bench: $(STAMP) ## measure planning, counting (beside bedtools, samtools) and tr
 	@$(BIN)/python benchmarks/counting.py --reads 5 --read-curve 1 5 15 --output build/counting.json
 	@$(BIN)/python benchmarks/training.py --threads 1 --output build/training.json
 	@$(BIN)/python benchmarks/training.py --threads 2 --output build/training-2.json
+	@$(BIN)/python benchmarks/stacked.py --output build/stacked.json
 
 test-unit: $(STAMP) ## run the fast tests only
 	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 tests/unit

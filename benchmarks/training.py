@@ -19,7 +19,7 @@ from chromattend.models.base import Contract
 from chromattend.models.recurrence import use_threads
 from chromattend.protocols import TrainingOptions
 from chromattend.training.examples import Examples
-from chromattend.training.networks import train_network
+from chromattend.training.networks import train_networks
 
 MARKS, BINS = 5, 100
 # Steps timed together, and genes of a whole training.
@@ -83,14 +83,16 @@ def whole_epoch(batch: int, threads: int) -> Callable[[], None]:
     random = np.random.default_rng(1)
     contract = Contract("attentivechrome", [f"H{mark}" for mark in range(MARKS)], list(range(BINS)), inputs="raw")
     parts = [
-        Examples(
-            random.normal(size=(genes, BINS, MARKS)).astype(np.float32),
-            (np.arange(genes) % 2).astype(np.float32),
-        )
+        [
+            Examples(
+                random.normal(size=(genes, BINS, MARKS)).astype(np.float32),
+                (np.arange(genes) % 2).astype(np.float32),
+            )
+        ]
         for genes in (GENES, batch)
     ]
     options = TrainingOptions(batch_size=batch, max_epochs=1, threads=threads, accelerator="cpu")
-    return lambda: train_network(contract, *parts, {}, options, None)
+    return lambda: train_networks(["an epigenome"], [contract], *parts, {}, options, None)
 
 
 def main() -> None:

@@ -32,6 +32,19 @@ def test_the_study_plans_56_epigenomes(checkout: Path) -> None:
     assert jobs["download"] == jobs["count"] + 2
 
 
+def test_networks_of_the_study_train_several_epigenomes_a_job(checkout: Path, tmp_path: Path) -> None:
+    (tmp_path / "several.yaml").write_text("training: {epigenomes_per_job: 10}\n")
+    command = [sys.executable, "-m", "snakemake", "--cores", "1", "--dry-run", "--quiet", "rules"]
+    result = run([*command, "--configfile", str(tmp_path / "several.yaml")], checkout)
+    assert result.code == 0, result.output
+    jobs = result.jobs
+    assert jobs["train"] == 56 * 7  # the baselines
+    together = {name: number for name, number in jobs.items() if name.startswith("train_")}
+    # Five jobs of ten and one of six, of each network.
+    assert list(together.values()) == [8] * 6
+    assert jobs["evaluate"] == 56 * 15
+
+
 def test_one_epigenome_of_the_study_is_a_target(checkout: Path) -> None:
     command = [sys.executable, "-m", "snakemake", "--cores", "1", "--dry-run"]
     result = run([*command, "--", "results/E116/report.html"], checkout)

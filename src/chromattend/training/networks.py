@@ -51,7 +51,7 @@ LAST = "last.ckpt"
 
 
 class _InMemory(Dataset[Batch]):
-    """Examples of every network, shape (network, gene, ...), indexed with a whole batch: no gene is handled in Python."""
+    """Examples of every network, shape (network, gene, ...), indexed with a whole batch, not gene by gene."""
 
     def __init__(self, examples: Sequence[Examples]) -> None:
         known = [(one.signal, one.target, one.context) for one in examples]
@@ -211,11 +211,13 @@ class NetworkTraining(L.LightningModule):
         optimizer = OPTIMIZERS[options.optimizer](self.parameters(), lr=options.learning_rate, **arguments)
         if options.warmup == 0:
             return optimizer
+        steps = int(self.trainer.estimated_stepping_batches)
         schedule = torch.optim.lr_scheduler.OneCycleLR(
             optimizer,
             options.learning_rate,
-            total_steps=int(self.trainer.estimated_stepping_batches),
-            pct_start=options.warmup,
+            total_steps=steps,
+            # A rise within a single step is none, and torch would divide by its length less one.
+            pct_start=options.warmup if options.warmup * steps > 1 else 0.0,
             cycle_momentum=False,
         )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

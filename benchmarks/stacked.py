@@ -1,0 +1,119 @@
+"""Epochs of AttentiveChrome on several epigenomes that train side by side, beside as many trainings one by one.
+
+On whatever device there is; on a GPU, what the networks give is compared with the CPU's, too.
+
+.venv/bin/python benchmarks/stacked.py --epigenomes 1 2 4 8 16 56 --genes 6601 --output stacked.json
+"""
+
+import argparse
+import json
+import resource
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from side_by_side import median_ratio, side_by_side
+
+from chromattend.models.base import Contract
+from chromattend.models.network import Network
+from chromattend.protocols import TrainingOptions
+from chromattend.training.examples import Examples
+from chromattend.training.networks import train_networks
+
+MARKS, BINS = 5, 100
+# Largest difference of P(ON) of a GPU and the CPU after an epoch that still passes for rounding.
+TOLERANCE = 0.01
+
+
+def epigenome(number: int, genes: int) -> Examples:
+    """Return random genes, ON where the middle of the first mark is high."""
+    random = np.random.default_rng(number)
+    signal = random.gamma(0.3, 10, size=(genes, BINS, MARKS)).astype(np.float32)
+    middle = signal[:, 40:60, 0].mean(axis=1)
+    return Examples(signal, (middle > np.median(middle)).astype(np.float32))
+
+
+def trainings(
+    count: int, genes: int, epochs: int, accelerator: str, threads: int
+) -> tuple[Callable[[], list[tuple[Network, pd.DataFrame]]], Callable[[], object]]:
+    """Return a function that trains networks of so many epigenomes together, and one that trains each by itself."""
+    learn, valid = ([epigenome(seed + number, genes) for number in range(count)] for seed in (1, 1001))
+    names = [f"epigenome {number + 1}" for number in range(count)]
+    contracts = [
+        Contract("attentivechrome", [f"H{mark}" for mark in range(MARKS)], list(range(BINS)), inputs="raw")
+    ] * count
+    options = TrainingOptions(max_epochs=epochs, patience=None, threads=threads, accelerator=accelerator)
+
+    def of(chosen: slice) -> list[tuple[Network, pd.DataFrame]]:
+        return train_networks(names[chosen], contracts[chosen], learn[chosen], valid[chosen], {}, options, None)
+
+    return lambda: of(slice(None)), lambda: [of(slice(number, number + 1)) for number in range(count)]
+
+
+def check_against_cpu(genes: int, threads: int) -> float:
+    """Return the largest difference of P(ON) between networks that this GPU trained and those of the CPU.
+
+    Raises:
+        SystemExit: it is more than rounding.
+    """
+    signal = epigenome(2001, 500).signal
+    scores = []
+    for accelerator in ("gpu", "cpu"):
+        together, _ = trainings(3, min(genes, 512), 1, accelerator, threads)
+        scores.append([network.score(signal) for network, _ in together()])
+    difference = float(np.abs(np.array(scores[0]) - np.array(scores[1])).max())
+    if difference > TOLERANCE:
+        raise SystemExit(f"Error: scores of the GPU and the CPU differ by {difference:.2g} after one epoch")
+    return difference
+
+
+def main() -> None:
+    """Measure, print a line a number of epigenomes, and write all as JSON."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--epigenomes", type=int, nargs="+", default=[1, 2, 4, 8])
+    parser.add_argument("--genes", type=int, default=1600, help="of the train part, and of the valid part")
+    parser.add_argument("--epochs", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--separate-up-to", type=int, default=8, help="largest number that is trained one by one, too")
+    parser.add_argument("--output", type=Path, help="JSON file of the rows")
+    arguments = parser.parse_args()
+    accelerator = "gpu" if torch.cuda.is_available() else "cpu"
+    device = torch.cuda.get_device_name() if accelerator == "gpu" else "cpu"
+    result: dict[str, object] = {"device": device, "genes": arguments.genes, "epochs": arguments.epochs}
+    if accelerator == "gpu":
+        result["difference_to_cpu"] = check_against_cpu(arguments.genes, arguments.threads)
+        print(f"{device}: scores differ from the CPU's by {result['difference_to_cpu']:.2g} at most", flush=True)
+    rows: list[dict[str, float | None]] = []
+    for count in arguments.epigenomes:
+        together, separate = trainings(count, arguments.genes, arguments.epochs, accelerator, arguments.threads)
+        if count <= arguments.separate_up_to:
+            seconds = side_by_side({"together": together, "separate": separate}, arguments.repeats)
+            ratio = median_ratio(seconds["together"], seconds["separate"])
+        else:
+            together()
+            begin = time.perf_counter()
+            together()
+            seconds, ratio = {"together": [time.perf_counter() - begin]}, None
+        medians = {name: float(np.median(values)) for name, values in seconds.items()}
+        row: dict[str, float | None] = {
+            "epigenomes": count,
+            "together_s": medians["together"],
+            "separate_s": medians.get("separate"),
+            "ratio": ratio,
+            # Of this process so far: the numbers should rise.
+            "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+            "gpu_mb": torch.cuda.max_memory_allocated() / 2**20 if accelerator == "gpu" else None,
+        }
+        rows.append(row)
+        beside = "" if ratio is None else f", one by one {row['separate_s']:.1f} s, ratio {ratio:.2f}"
+        print(f"{count} epigenomes together: {row['together_s']:.1f} s{beside}; {row['peak_mb']:.0f} MB", flush=True)
+    if arguments.output:
+        arguments.output.write_text(json.dumps({**result, "rows": rows}, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
