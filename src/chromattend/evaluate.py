@@ -27,8 +27,8 @@ def predict(model: TrainedModel, dataset: xr.Dataset) -> pd.DataFrame:
     """
     signal, context = model.contract.signal(dataset), model.contract.context(dataset)
     columns = {name: dataset[name].values for name in ("gene", "symbol", "split", "label")}
-    columns["score"] = model.score(signal, context)
     replicates = model.scores(signal, context)
+    columns["score"] = replicates[0] if len(replicates) == 1 else model.score(signal, context)
     if len(replicates) > 1:
         columns |= {f"seed_{number}": scores for number, scores in enumerate(replicates, start=1)}
     return pd.DataFrame(columns)

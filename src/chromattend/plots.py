@@ -16,7 +16,6 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from sklearn.metrics import roc_curve
 
 from chromattend.files import atomic
 from chromattend.models import REGISTRY
@@ -91,6 +90,9 @@ def plot_roc(
         metrics: model -> see `chromattend.evaluate.metrics`.
         epigenome: for the heading.
     """
+    # Most figures need none of scikit-learn, which takes longer to import than they do to be drawn.
+    from sklearn.metrics import roc_curve
+
     figure = Figure(figsize=(5.4, 5.2), layout="constrained")
     axes = figure.subplots()
     order = sorted(predictions, key=lambda model: -metrics[model]["test"]["auc"])

@@ -248,7 +248,7 @@ def test_class_optimisation_of_a_linear_model_is_its_closed_form() -> None:
     weight = Additive(seed=4).weight * 0.02
     upper = torch.full((20, 5), 1.5)
     for penalty in (0.009, 0.05):
-        found = optimise_input(lambda x: (x * weight).sum(dim=(1, 2)), upper, penalty=penalty)
+        (found,) = optimise_input(lambda x: (x * weight).sum(dim=(1, 2)), upper, penalty=penalty)
         # d/dX (w X - lambda X^2) = 0 at X = w / (2 lambda), within the bounds.
         expected = (weight / (2 * penalty)).clamp(0, 1.5)
         assert ((expected > 0) & (expected < 1.5)).any()

@@ -3,6 +3,8 @@
 import os
 import pickle
 import signal
+import subprocess
+import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -98,6 +100,16 @@ def test_a_loaded_model_gives_the_same_scores_bit_for_bit(
     assert loaded.contract == model.contract
     assert scores_of(loaded, dataset).tobytes() == scores_of(model, dataset).tobytes()
     assert [path.name for path in tmp_path.iterdir()] == ["model.ckpt"]
+
+
+def test_a_baseline_is_read_without_torch(files: dict[str, Path], repository: Path) -> None:
+    code = (
+        "import sys; from chromattend.models import load_model; "
+        f"load_model({str(files['baseline'])!r}); print('torch' in sys.modules)"
+    )
+    environment = os.environ | {"PYTHONPATH": str(repository / "src")}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=120)
+    assert (done.stdout, done.returncode) == ("False\n", 0), done.stderr
 
 
 @pytest.mark.parametrize("name", [name for name in MODELS if name not in NETWORKS])

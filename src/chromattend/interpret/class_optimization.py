@@ -3,7 +3,7 @@
 Simonyan et al., arXiv 1312.6034, section 2; DeepChrome, section 3.4.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,7 @@ ACTIVE = 0.25  # of the highest bin: DeepChrome, section 3.4
 def optimise_input(
     score: Callable[[Tensor], Tensor],
     upper: Tensor,
+    signs: Sequence[float] = (1.0,),
     *,
     penalty: float = 0.009,
     starts: int = 4,
@@ -25,38 +26,41 @@ def optimise_input(
     learning_rate: float = 0.1,
     seed: int = 1,
 ) -> Tensor:
-    """Return argmax_X S(X) - penalty ||X||^2 with every value of X from 0 to its upper bound, the mean of some starts.
+    """Return argmax_X sign S(X) - penalty ||X||^2 with X from 0 to its upper bound, the mean of some starts.
 
     The norm keeps X small where it says nothing of the class (the paper writes the term with a plus sign, of a
     negative lambda). Adam with a falling step takes the place of the authors' RMSprop, whose fixed step circles the
     optimum.
 
     Args:
-        score: S, a value per example, of X with shape (start, bin, mark).
+        score: S, a value per example, of X with shape (example, bin, mark).
         upper: bound of each value, shape (bin, mark).
+        signs: 1 for the highest S, -1 for the lowest; all are sought at once.
         penalty: lambda; DeepChrome's code has 0.009.
-        starts: number of random starts, uniform within the bounds.
+        starts: number of random starts, uniform within the bounds, the same for each sign.
         steps: of the optimiser.
         learning_rate: its first step, as a share of the highest bound.
         seed: of the starts.
 
     Returns:
-        X, shape (bin, mark).
+        X, shape (sign, bin, mark).
     """
     generator = torch.Generator().manual_seed(seed)
-    found = (torch.rand((starts, *upper.shape), generator=generator) * upper).requires_grad_()
+    begin = torch.rand((starts, *upper.shape), generator=generator) * upper
+    found = begin.repeat(len(signs), 1, 1).requires_grad_()
+    sign = torch.tensor(signs).repeat_interleave(starts)
     scale = max(float(upper.max()), 1e-6)
     optimizer = torch.optim.Adam([found], lr=learning_rate * scale)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     for _ in range(steps):
         optimizer.zero_grad()
-        loss = (penalty * (found**2).sum(dim=(1, 2)) - score(found)).sum()
+        loss = (penalty * (found**2).sum(dim=(1, 2)) - sign * score(found)).sum()
         (found.grad,) = torch.autograd.grad(loss, found)
         optimizer.step()
         schedule.step()
         with torch.no_grad():
             found.clamp_(min=torch.zeros(()), max=upper)
-    return found.detach().mean(dim=0)
+    return found.detach().unflatten(0, (len(signs), starts)).mean(dim=1)
 
 
 def class_optima(
@@ -71,17 +75,13 @@ def class_optima(
         penalty, starts, steps: see `optimise_input`.
     """
     upper = (highest - baseline[0]).clamp_min(0)
-    return torch.stack(
-        [
-            optimise_input(
-                lambda found, sign=sign: sign * score(baseline + found),  # type: ignore[misc]
-                upper,
-                penalty=penalty,
-                starts=starts,
-                steps=steps,
-            )
-            for sign in STATES.values()
-        ]
+    return optimise_input(
+        lambda found: score(baseline + found),
+        upper,
+        tuple(STATES.values()),
+        penalty=penalty,
+        starts=starts,
+        steps=steps,
     )
 
 

@@ -93,8 +93,9 @@ def plot_explanation(maps: xr.Dataset) -> Figure:
     figure = Figure(figsize=(2.3 * len(marks) + 0.8, 1.45 * len(rows) + 0.8), layout="constrained")
     panels = figure.subplots(len(rows), len(marks), sharex=True, sharey="row", squeeze=False)
     for line, row in zip(panels, rows, strict=True):
+        means = _row_means(maps, row)
         for axes, mark in zip(line, marks, strict=True):
-            found = _row_means(maps, row).sel(mark=mark)
+            found = means.sel(mark=mark)
             untrained = found.sel(weights=[name for name in maps["weights"].values if name != "trained"])
             axes.fill_between(
                 position,

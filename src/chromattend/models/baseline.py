@@ -1,7 +1,9 @@
 """scikit-learn estimators as models: their features, their calibration and their files."""
 
+import importlib
 import io
 import re
+import sys
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import skops.io
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
@@ -164,13 +165,30 @@ class Baseline:
             "calibrators": self.calibrators,
         }
         with atomic(path) as temporary:
-            temporary.write_bytes(_without_addresses(skops.io.dumps(content)))
+            temporary.write_bytes(_without_addresses(_skops().dumps(content)))
 
     @classmethod
     def load(cls, path: str | Path) -> "Baseline":
         """Read what `save` wrote; any type that is not known to be safe is refused."""
-        content = skops.io.load(path, trusted=TRUSTED_TYPES)
+        content = _skops().load(path, trusted=TRUSTED_TYPES)
         return cls(Contract(**content["contract"]), content["estimators"], content["calibrators"])
+
+
+def _skops() -> Any:
+    """Return the module `skops.io`, imported without torch.
+
+    It walks through all of scikit-learn, one package of which imports torch where it can; that takes longer than to
+    train or to score most baselines.
+    """
+    missing: Any = None
+    with_torch = "torch" in sys.modules
+    if not with_torch:
+        sys.modules["torch"] = missing
+    try:
+        return importlib.import_module("skops.io")
+    finally:
+        if not with_torch:
+            del sys.modules["torch"]
 
 
 def _without_addresses(archive: bytes) -> bytes:
