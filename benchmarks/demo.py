@@ -1,0 +1,66 @@
+"""Time of the demo, in all and by rule, in a copy of the files that git tracks.
+
+.venv/bin/python benchmarks/demo.py --cores 2 --output demo.json
+"""
+
+import argparse
+import json
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import pandas as pd
+
+REPOSITORY = Path(__file__).parents[1]
+
+
+def copy_tracked(target: Path) -> None:
+    """Copy what git tracks, so that nothing made before is found there."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    for name in filter(None, listed.stdout.split("\0")):
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(REPOSITORY / name, target / name, follow_symlinks=False)
+
+
+def by_rule(folder: Path) -> pd.DataFrame:
+    """Return jobs and wall time (s) of every rule, from what Snakemake keeps of each output."""
+    kept = [json.loads(path.read_text()) for path in (folder / ".snakemake/metadata").rglob("*") if path.is_file()]
+    jobs = pd.DataFrame(kept)[["rule", "starttime", "endtime"]].drop_duplicates(["rule", "starttime"])
+    seconds = (jobs["endtime"] - jobs["starttime"]).groupby(jobs["rule"])
+    return seconds.agg(jobs="count", wall_s="sum").sort_values("wall_s", ascending=False).reset_index()
+
+
+def main() -> None:
+    """Run the demo, print a line a rule, and write all as JSON."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--cores", type=int, default=2)
+    parser.add_argument("--output", type=Path, help="JSON file of the rows")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        copy_tracked(folder)
+        environment = os.environ | {"PYTHONPATH": str(folder / "src")}
+        simulate = [sys.executable, "-m", "chromattend", "simulate", "resources/demo/mirror"]
+        simulate += ["--chrom-sizes", "config/demo/synthetic.chrom.sizes"]
+        run = [sys.executable, "-m", "snakemake", "--profile", "workflow/profiles/demo", "--cores"]
+        run += [str(arguments.cores)]
+        before, begin = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+        for command in (simulate, run):
+            subprocess.run(command, cwd=folder, env=environment, check=True, capture_output=True)
+        wall, after = time.perf_counter() - begin, resource.getrusage(resource.RUSAGE_CHILDREN)
+        rules = by_rule(folder)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    print(rules.to_string(index=False, float_format="%.1f"))
+    print(f"the demo on {arguments.cores} cores: {wall:.0f} s, {cpu:.0f} s of CPU time, {rules['jobs'].sum()} jobs")
+    if arguments.output:
+        result = {"cores": arguments.cores, "wall_s": wall, "cpu_s": cpu, "rules": rules.to_dict("records")}
+        arguments.output.write_text(json.dumps(result, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
