@@ -43,12 +43,15 @@ test: $(STAMP) ## run every test but those that need a Slurm
 test-cluster: $(STAMP) ## run the study on a Slurm of this machine (as root, with slurm-wlm and munge installed)
 	@$(BIN)/python -m pytest -s tests/cluster
 
-bench: $(STAMP) ## measure planning, counting (beside bedtools, samtools) and training (beside torch's LSTM), some minutes
+bench: $(STAMP) ## measure planning, counting, training and the demo, each beside other programs, and draw the figure of docs/performance.md
+	@mkdir -p build
 	@$(BIN)/python benchmarks/planning.py
-	@$(BIN)/python benchmarks/counting.py --reads 5 --read-curve 1 5 15 --output build/counting.json
+	@$(BIN)/python benchmarks/counting.py --reads 5 --read-curve 1 3 10 30 --gene-curve 2000 6000 20000 60000 --output build/counting.json
 	@$(BIN)/python benchmarks/training.py --threads 1 --output build/training.json
 	@$(BIN)/python benchmarks/training.py --threads 2 --output build/training-2.json
-	@$(BIN)/python benchmarks/stacked.py --output build/stacked.json
+	@$(BIN)/python benchmarks/stacked.py --epigenomes 1 2 4 8 16 56 --genes 640 --output build/stacked.json
+	@$(BIN)/python benchmarks/demo.py --cores 2 --output build/demo.json
+	@$(BIN)/python benchmarks/plot.py --folder build --output docs/images/performance.svg
 
 test-unit: $(STAMP) ## run the fast tests only
 	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 tests/unit

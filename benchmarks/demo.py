@@ -30,7 +30,8 @@ def copy_tracked(target: Path) -> None:
 def by_rule(folder: Path) -> pd.DataFrame:
     """Return jobs and wall time (s) of every rule, from what Snakemake keeps of each output."""
     kept = [json.loads(path.read_text()) for path in (folder / ".snakemake/metadata").rglob("*") if path.is_file()]
-    jobs = pd.DataFrame(kept)[["rule", "starttime", "endtime"]].drop_duplicates(["rule", "starttime"])
+    jobs = pd.DataFrame(kept)
+    jobs = jobs[~jobs["log"].map(tuple).duplicated()]  # a job has one log and can have several outputs
     seconds = (jobs["endtime"] - jobs["starttime"]).groupby(jobs["rule"])
     return seconds.agg(jobs="count", wall_s="sum").sort_values("wall_s", ascending=False).reset_index()
 
