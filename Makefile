@@ -43,7 +43,7 @@ test: $(STAMP) ## run every test but those that need a Slurm
 test-cluster: $(STAMP) ## run the study on a Slurm of this machine (as root, with slurm-wlm and munge installed)
 	@$(BIN)/python -m pytest -s tests/cluster
 
-bench: $(STAMP) ## measure planning, counting, training and the demo, each beside other programs, and draw the figure of docs/performance.md
+bench: $(STAMP) ## measure every stage beside other programs, and draw the figure of docs/performance.md (20 minutes)
 	@mkdir -p build
 	@$(BIN)/python benchmarks/planning.py
 	@$(BIN)/python benchmarks/counting.py --reads 5 --read-curve 1 3 10 30 --gene-curve 2000 6000 20000 60000 --output build/counting.json

@@ -30,11 +30,11 @@ def draw_curve(axes: Axes, rows: pd.DataFrame, column: str, unit: float, label: 
     axes.plot(at, rows["ours_s"], "o-", color=OURS, label="counting")
     axes.plot(at, rows["other_s"], "o--", color=OTHER, label="decompressing alone (isal)")
     for x, y, memory in zip(at, rows["ours_s"], rows["memory_mb"], strict=True):
-        axes.annotate(f"{memory:.0f} MB", (x, y), (0, 6), textcoords="offset points", ha="center", fontsize=8)
+        axes.annotate(f"{memory:.0f} MB", (x, y), (-4, 6), textcoords="offset points", ha="right", fontsize=8)
     axes.set(xscale="log", xlabel=label, ylabel="Time (s)", ylim=(0, rows["ours_s"].max() * 1.2))
     axes.set_xticks(at, [f"{value:g}" for value in at])
     axes.minorticks_off()
-    axes.margins(x=0.12)
+    axes.set_xlim(at.min() / 1.9, at.max() * 1.2)
     axes.legend(frameon=False, fontsize=8)
 
 
@@ -48,7 +48,7 @@ def draw_epigenomes(axes: Axes, rows: pd.DataFrame, title: str) -> None:
     axes.set(xlabel="Epigenomes", ylabel="Time a network (s)", xscale="log", title=title)
     axes.set_xticks(rows["epigenomes"], rows["epigenomes"])
     axes.minorticks_off()
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(0, 1.15 * (rows[["together_s", "separate_s"]].max(axis=1) / rows["epigenomes"]).max())
     axes.legend(frameon=False, fontsize=8, loc="lower right")
 
 
@@ -78,7 +78,7 @@ def main() -> None:
     panels[0].set_title(f"tagAlign.gz, {counting['genes'].mode()[0]:,} genes")
     some = counting.loc[counting["name"].str.match(r"\d+ genes$"), "reads"].iloc[0]
     panels[1].set_title(f"tagAlign.gz, {some / 1e6:g} million reads")
-    title = f"AttentiveChrome, an epoch of {stacked['genes']:,} genes on {stacked['device']}"
+    title = f"AttentiveChrome, an epoch of {stacked['genes']:,} genes on a {stacked['device']}"
     draw_epigenomes(panels[2], pd.DataFrame(stacked["rows"]), title)
     draw_demo(panels[3], demo)
     for panel, letter in zip(panels, "ABCD", strict=True):

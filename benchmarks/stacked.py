@@ -82,8 +82,13 @@ def main() -> None:
     parser.add_argument("--output", type=Path, help="JSON file of the rows")
     arguments = parser.parse_args()
     accelerator = "gpu" if torch.cuda.is_available() else "cpu"
-    device = torch.cuda.get_device_name() if accelerator == "gpu" else "cpu"
-    result: dict[str, object] = {"device": device, "genes": arguments.genes, "epochs": arguments.epochs}
+    device = torch.cuda.get_device_name() if accelerator == "gpu" else "CPU"
+    result: dict[str, object] = {
+        "device": device,
+        "threads": arguments.threads,
+        "genes": arguments.genes,
+        "epochs": arguments.epochs,
+    }
     if accelerator == "gpu":
         result["difference_to_cpu"] = check_against_cpu(arguments.genes, arguments.threads)
         print(f"{device}: scores differ from the CPU's by {result['difference_to_cpu']:.2g} at most", flush=True)

@@ -106,13 +106,16 @@ def main() -> None:
     torch.manual_seed(1)
     rows = []
 
-    def compare(name: str, unit: float, ours: Callable[[], None], other: Callable[[], None]) -> None:
-        def on_torch_threads() -> None:
+    def on_torch_threads(run: Callable[[], None]) -> Callable[[], None]:
+        def wrapped() -> None:
             torch.set_num_threads(arguments.threads)
-            other()
+            run()
             torch.set_num_threads(1)
 
-        seconds = side_by_side({"ours": ours, "other": on_torch_threads}, arguments.repeats)
+        return wrapped
+
+    def compare(name: str, unit: float, ours: Callable[[], None], other: Callable[[], None]) -> None:
+        seconds = side_by_side({"ours": ours, "other": other}, arguments.repeats)
         row = {
             "name": name,
             "ours_ms": float(np.median(seconds["ours"])) * 1000 / unit,
@@ -124,9 +127,9 @@ def main() -> None:
 
     batched, plain = AttentiveChrome(MARKS, BINS), OneLSTMAMark()
     for genes in (16, 32, 128, 512):
-        compare(f"training step, {genes} genes", STEPS, steps(batched, genes), steps(plain, genes))
+        compare(f"training step, {genes} genes", STEPS, steps(batched, genes), on_torch_threads(steps(plain, genes)))
     for genes in (16, 128, 512):
-        compare(f"scoring, {genes} genes", 1, scoring(batched, genes), scoring(plain, genes))
+        compare(f"scoring, {genes} genes", 1, scoring(batched, genes), on_torch_threads(scoring(plain, genes)))
     for genes in (16, 32):
         whole, bare = whole_epoch(genes, arguments.threads), steps(batched, genes)
         compare(

@@ -59,7 +59,7 @@ def _keep_freed_memory() -> None:
     """Tell glibc to keep what is freed for what is allocated next.
 
     By default it gives every array of more than 32 MB back to the system, and to get the states of a large batch
-    anew, page by page, in every step costs a quarter of its time.
+    anew, page by page, in every step costs a third of its time.
     """
     set_option = getattr(ctypes.CDLL(None), "mallopt", None)
     if set_option is not None:
