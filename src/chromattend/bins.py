@@ -1,13 +1,14 @@
 """Counts of reads, or average signal, in the bins around each TSS."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyBigWig
+import pybigtools
 
 from chromattend.errors import UserError
 from chromattend.reads import Reads
@@ -217,11 +218,12 @@ def bin_bigwig(
             the genome.
     """
     _check_chromosomes(genes, chrom_sizes)
-    try:
-        file = pyBigWig.open(str(path))
-    except RuntimeError:
-        raise UserError(f"{path}: is not a readable bigWig file; download it again") from None
-    with file:
+    with ExitStack() as stack:
+        with _refused(f"{path}: is not a readable bigWig file; download it again"):
+            # A stream, because of paths pybigtools takes some endings only.
+            file = stack.enter_context(pybigtools.open(stack.enter_context(open(path, "rb"))))
+            if not file.is_bigwig:
+                raise ValueError("a bigBed file")
         sizes = file.chroms()
         for chrom in sizes.keys() & chrom_sizes.keys():
             if sizes[chrom] != chrom_sizes[chrom]:
@@ -236,16 +238,11 @@ def bin_bigwig(
             )
         width = bins.number * bins.size
         values = np.zeros((len(genes), bins.number), dtype=np.float32)
-        for row, (chrom, start) in enumerate(zip(genes["chrom"], bins.starts(genes), strict=True)):
-            first, last = max(start, 0), min(start + width, sizes.get(chrom, 0))
-            if first >= last:
+        for row, (chrom, start) in enumerate(zip(genes["chrom"], bins.starts(genes).tolist(), strict=True)):
+            if chrom not in sizes:
                 continue
-            window = np.zeros(width)
-            try:
-                found = file.values(chrom, first, last, numpy=True)
-            except RuntimeError:
-                raise UserError(f"{path}: is damaged at {chrom}:{first}-{last}; download it again") from None
-            window[first - start : last - start] = np.nan_to_num(found)
+            with _refused(f"{path}: is damaged around {chrom}:{start}-{start + width}; download it again"):
+                window = file.values(chrom, start, start + width, fillna=0.0, oob=0.0)
             binned = window.reshape(bins.number, bins.size)
             values[row] = binned.mean(axis=1) if statistic == "mean" else binned.sum(axis=1)
     if (values < 0).any():
@@ -254,6 +251,18 @@ def bin_bigwig(
             "such as fold change or -log10 p"
         )
     return bins.orient(values, genes)
+
+
+@contextmanager
+def _refused(message: str) -> Iterator[None]:
+    """Raise a UserError in place of what pybigtools raises of damaged files."""
+    try:
+        yield
+    except BaseException as error:
+        # Some damage makes its Rust code panic, which is no Exception and in no module that could be imported.
+        if isinstance(error, ValueError | pybigtools.BBIReadError) or type(error).__name__ == "PanicException":
+            raise UserError(message) from None
+        raise
 
 
 def _check_chromosomes(genes: pd.DataFrame, chrom_sizes: dict[str, int]) -> None:

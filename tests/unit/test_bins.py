@@ -421,9 +421,37 @@ def test_a_bigwig_damaged_in_the_middle_is_refused(
     path.write_bytes(bytes(data))
     with pytest.raises(UserError) as caught:
         bin_bigwig(path, genes(("chr1", 1000, "+")), SMALL, SIZES)
-    assert str(caught.value) == f"{path}: is damaged at chr1:700-1300; download it again"
+    assert str(caught.value) == f"{path}: is damaged around chr1:700-1300; download it again"
+
+
+def test_a_bigwig_that_was_cut_off_is_refused_or_has_what_is_asked_for(
+    genes: Callable[..., pd.DataFrame], bigwig: Callable[..., Path]
+) -> None:
+    generator = np.random.default_rng(6)
+    path = bigwig([("chr1", start, start + 1, float(generator.random())) for start in range(2000)])
+    whole, table = path.read_bytes(), genes(("chr1", 1000, "+"))
+    expected = bin_bigwig(path, table, SMALL, SIZES)
+    refused = 0
+    for share in (0.01, 0.1, 0.3, 0.5, 0.7, 0.9):
+        path.write_bytes(whole[: int(len(whole) * share)])
+        try:
+            found = bin_bigwig(path, table, SMALL, SIZES)
+        except UserError as error:
+            assert str(error).endswith("; download it again")  # noqa: PT017
+            refused += 1
+        else:  # cut behind the values
+            np.testing.assert_array_equal(found, expected)
+    assert refused >= 4
 
 
 def test_what_is_no_bigwig_is_refused(genes: Callable[..., pd.DataFrame], write: Callable[..., Path]) -> None:
     with pytest.raises(UserError, match="is not a readable bigWig"):
         bin_bigwig(write("x.bw", "track"), genes(("chr1", 1000, "+")), SMALL, SIZES)
+
+
+@pytest.mark.parametrize("name", ["signal", "signal.BIGWIG", "signal.bb"])
+def test_a_bigwig_may_have_any_name(
+    genes: Callable[..., pd.DataFrame], bigwig: Callable[..., Path], tmp_path: Path, name: str
+) -> None:
+    path = bigwig([("chr1", 0, 2000, 3.0)]).rename(tmp_path / name)
+    assert bin_bigwig(path, genes(("chr1", 1000, "+")), SMALL, SIZES).tolist() == [[3.0] * 6]
