@@ -26,6 +26,7 @@ from chromattend.evaluate import predict
 from chromattend.models import REGISTRY, load_model
 from chromattend.models.base import Contract, TrainedModel
 from chromattend.models.network import Network
+from chromattend.models.recurrence import compiled
 from chromattend.pan import join_epigenomes
 from chromattend.protocols import TrainingOptions, resolve
 from chromattend.training import train, train_together
@@ -722,6 +723,19 @@ def test_networks_side_by_side_learn_what_each_learns_alone(name: str) -> None:
         pd.testing.assert_frame_equal(history, alone_history, rtol=1e-3, atol=1e-4)
         signal, context = alone.contract.signal(dataset), alone.contract.context(dataset)
         assert model.score(signal, context) == pytest.approx(alone.score(signal, context), abs=1e-4)
+
+
+def test_networks_side_by_side_learn_the_same_in_the_operators_of_other_devices(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    options = TrainingOptions(**SIDE_BY_SIDE | {"max_epochs": 3}, accelerator="cpu")
+    with monkeypatch.context() as patch:
+        patch.setattr(compiled, "library", lambda: None)
+        found = train_together("attentivechrome", epigenomes()[:2], {}, options)
+    for (_, history), (_, in_c) in zip(
+        found, train_together("attentivechrome", epigenomes()[:2], {}, options), strict=True
+    ):
+        pd.testing.assert_frame_equal(history, in_c, rtol=1e-3, atol=1e-4)
 
 
 def test_each_of_the_networks_side_by_side_stops_for_itself() -> None:
