@@ -13,7 +13,7 @@ STAGE_VERSIONS = {
     "genes": "genes 1",
     "signal": "signal 2",
     "dataset": "dataset 2",
-    "train": "train 3",
+    "train": "train 4",
     "evaluate": "evaluate 2",
     "interpret": "interpret 1",
     "report": "report 3",
