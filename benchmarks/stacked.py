@@ -8,14 +8,13 @@ On whatever device there is; on a GPU, what the networks give is compared with t
 import argparse
 import json
 import resource
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
-from side_by_side import median_ratio, side_by_side
+from side_by_side import Program, median_ratio, side_by_side
 
 from chromattend.models.base import Contract
 from chromattend.models.network import Network
@@ -24,6 +23,7 @@ from chromattend.training.examples import Examples
 from chromattend.training.networks import train_networks
 
 MARKS, BINS = 5, 100
+CONTRACT = Contract("attentivechrome", [f"H{mark}" for mark in range(MARKS)], list(range(BINS)), inputs="raw")
 # Largest difference of P(ON) of a GPU and the CPU after an epoch that still passes for rounding.
 TOLERANCE = 0.01
 
@@ -42,9 +42,7 @@ def trainings(
     """Return a function that trains networks of so many epigenomes together, and one that trains each by itself."""
     learn, valid = ([epigenome(seed + number, genes) for number in range(count)] for seed in (1, 1001))
     names = [f"epigenome {number + 1}" for number in range(count)]
-    contracts = [
-        Contract("attentivechrome", [f"H{mark}" for mark in range(MARKS)], list(range(BINS)), inputs="raw")
-    ] * count
+    contracts = [CONTRACT] * count
     options = TrainingOptions(max_epochs=epochs, patience=None, threads=threads, accelerator=accelerator)
 
     def of(chosen: slice) -> list[tuple[Network, pd.DataFrame]]:
@@ -95,14 +93,10 @@ def main() -> None:
     rows: list[dict[str, float | None]] = []
     for count in arguments.epigenomes:
         together, separate = trainings(count, arguments.genes, arguments.epochs, accelerator, arguments.threads)
-        if count <= arguments.separate_up_to:
-            seconds = side_by_side({"together": together, "separate": separate}, arguments.repeats)
-            ratio = median_ratio(seconds["together"], seconds["separate"])
-        else:
-            together()
-            begin = time.perf_counter()
-            together()
-            seconds, ratio = {"together": [time.perf_counter() - begin]}, None
+        beside = count <= arguments.separate_up_to
+        programs: dict[str, Program] = {"together": together} | ({"separate": separate} if beside else {})
+        seconds = side_by_side(programs, arguments.repeats if beside else 1)
+        ratio = median_ratio(seconds["together"], seconds["separate"]) if beside else None
         medians = {name: float(np.median(values)) for name, values in seconds.items()}
         row: dict[str, float | None] = {
             "epigenomes": count,
@@ -114,8 +108,8 @@ def main() -> None:
             "gpu_mb": torch.cuda.max_memory_allocated() / 2**20 if accelerator == "gpu" else None,
         }
         rows.append(row)
-        beside = "" if ratio is None else f", one by one {row['separate_s']:.1f} s, ratio {ratio:.2f}"
-        print(f"{count} epigenomes together: {row['together_s']:.1f} s{beside}; {row['peak_mb']:.0f} MB", flush=True)
+        other = "" if ratio is None else f", one by one {row['separate_s']:.1f} s, ratio {ratio:.2f}"
+        print(f"{count} epigenomes together: {row['together_s']:.1f} s{other}; {row['peak_mb']:.0f} MB", flush=True)
     if arguments.output:
         arguments.output.write_text(json.dumps({**result, "rows": rows}, indent=2) + "\n")
 

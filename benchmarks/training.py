@@ -11,17 +11,15 @@ from pathlib import Path
 import numpy as np
 import torch
 from side_by_side import median_ratio, side_by_side
+from stacked import BINS, CONTRACT, MARKS, epigenome
 from torch import Tensor, nn
 
 from chromattend.models.attention import SoftAttention
 from chromattend.models.attentivechrome import AttentiveChrome
-from chromattend.models.base import Contract
 from chromattend.models.recurrence import use_threads
 from chromattend.protocols import TrainingOptions
-from chromattend.training.examples import Examples
 from chromattend.training.networks import train_networks
 
-MARKS, BINS = 5, 100
 # Steps timed together, and genes of a whole training.
 STEPS = 10
 GENES = 1600
@@ -80,19 +78,9 @@ def scoring(network: nn.Module, genes: int) -> Callable[[], None]:
 
 def whole_epoch(batch: int, threads: int) -> Callable[[], None]:
     """Return a function that trains one epoch as the pipeline does, validation and checkpoint among it."""
-    random = np.random.default_rng(1)
-    contract = Contract("attentivechrome", [f"H{mark}" for mark in range(MARKS)], list(range(BINS)), inputs="raw")
-    parts = [
-        [
-            Examples(
-                random.normal(size=(genes, BINS, MARKS)).astype(np.float32),
-                (np.arange(genes) % 2).astype(np.float32),
-            )
-        ]
-        for genes in (GENES, batch)
-    ]
+    parts = [[epigenome(number, genes)] for number, genes in enumerate((GENES, batch))]
     options = TrainingOptions(batch_size=batch, max_epochs=1, threads=threads, accelerator="cpu")
-    return lambda: train_networks(["an epigenome"], [contract], *parts, {}, options, None)
+    return lambda: train_networks(["an epigenome"], [CONTRACT], *parts, {}, options, None)
 
 
 def main() -> None:

@@ -54,7 +54,7 @@ class MarkwiseAttention(nn.Module):
         """
         weights, embeddings = _attend(states, self.context[:, None, None])
         # Dropout draws its numbers in the order of memory, which is to be the same for one network and for many.
-        return weights.transpose(0, 1).contiguous(), embeddings.transpose(0, 1).contiguous()
+        return weights.transpose(0, 1), embeddings.transpose(0, 1).contiguous()
 
 
 def _attend(states: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:

@@ -13,7 +13,7 @@ from chromattend.files import atomic
 from chromattend.models import REGISTRY
 from chromattend.models.base import Contract
 
-# Genes scored at once: so many keep a processor busy, and more do not fit its caches.
+# Genes scored at once: so many keep a processor busy, and more only take memory.
 SCORING_BATCH = 128
 
 

@@ -446,8 +446,8 @@ def _fit(module: NetworkTraining, progress: _Progress, data: EpigenomeDataModule
         ModelCheckpoint(
             folder, Path(LAST).stem, save_top_k=1, save_on_train_epoch_end=True, enable_version_counter=False
         ),
+        _Stop(),
     ]
-    callbacks.append(_Stop())
     try:
         trainer = _trainer(options, callbacks, folder)
     except MisconfigurationException as error:

@@ -41,30 +41,18 @@ typedef float unaligned __attribute__((vector_size(LANES * 4), may_alias, aligne
 INLINE vector load(const float *from) { return *(const unaligned *)from; }
 INLINE void store(float *to, vector values) { *(unaligned *)to = values; }
 INLINE vector same(float value) { return value - (vector){0}; }
-INLINE vector choose(integers where, vector yes, vector no)
+/* x, or the nearer of both bounds. The comparisons are such that a NaN stays one, and a training that diverges is
+   noticed. */
+INLINE vector within(vector x, float bound)
 {
-    return (vector)((where & (integers)yes) | (~where & (integers)no));
-}
-
-/* The comparisons are such that a NaN stays one, and a training that diverges is noticed. */
-INLINE vector at_most(vector x, float bound)
-{
+    vector high = same(bound), low = same(-bound);
 #if defined(__AVX512F__)
-    return (vector)_mm512_min_ps((__m512)same(bound), (__m512)x);
+    return (vector)_mm512_max_ps((__m512)low, _mm512_min_ps((__m512)high, (__m512)x));
 #elif defined(__AVX2__)
-    return (vector)_mm256_min_ps((__m256)same(bound), (__m256)x);
+    return (vector)_mm256_max_ps((__m256)low, _mm256_min_ps((__m256)high, (__m256)x));
 #else
-    return choose(same(bound) < x, same(bound), x);
-#endif
-}
-INLINE vector at_least(vector x, float bound)
-{
-#if defined(__AVX512F__)
-    return (vector)_mm512_max_ps((__m512)same(bound), (__m512)x);
-#elif defined(__AVX2__)
-    return (vector)_mm256_max_ps((__m256)same(bound), (__m256)x);
-#else
-    return choose(same(bound) > x, same(bound), x);
+    integers above = high < x, below = low > x;
+    return (vector)((above & (integers)high) | (below & (integers)low) | (~(above | below) & (integers)x));
 #endif
 }
 
@@ -73,7 +61,7 @@ INLINE vector at_least(vector x, float bound)
 INLINE vector logistic(vector y)
 {
     const float to_integer = 12582912.0f; /* 1.5 * 2^23: the sum has no room for a fraction */
-    y = at_least(at_most(y, 126.0f), -126.0f);
+    y = within(y, 126.0f);
     vector shifted = y + to_integer, x = (y - (shifted - to_integer)) * 0.69314718f;
     vector series = x * (1.0f / 720) + 1.0f / 120;
     series = series * x + 1.0f / 24;
