@@ -47,12 +47,13 @@ def epochs(study: Checkout) -> int:
 
 
 def started(study: Checkout, *arguments: str) -> subprocess.Popen[bytes]:
-    """Start the study through Slurm, and wait until its training has some epochs behind it."""
+    """Start the study through Slurm, and wait until its training has two epochs and their checkpoints behind it."""
     running = study.start("--profile", "slurm", TARGET, *arguments)
 
     def trains() -> bool:
         assert running.poll() is None, (study / "run.log").read_text()
-        return epochs(study) >= 2
+        # An epoch's line is written just before its checkpoint: the third one's says that the second one's is there.
+        return epochs(study) >= 3
 
     until(trains, 120)
     return running
