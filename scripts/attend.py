@@ -1,12 +1,13 @@
+from chromattend.jobs import job
+
 import pandas as pd
 
 from chromattend.files import read_netcdf, write_netcdf
 from chromattend.interpret.attention import attention_maps, select_genes
 from chromattend.models import load_model
 from chromattend.models.recurrence import use_threads
-from chromattend.records import recorded
 
-with recorded(snakemake):
+with job(snakemake):
     use_threads(snakemake.threads)
     named = pd.read_csv(snakemake.input.named, sep="\t")["gene"]
     genes = select_genes(read_netcdf(snakemake.input.dataset), snakemake.params.genes, named)

@@ -1,14 +1,15 @@
 import itertools
 
+from chromattend.jobs import job
+
 import pandas as pd
 
 from chromattend.files import read_netcdf, write_table
 from chromattend.interpret.maps import beta_table
 from chromattend.interpret.plots import plot_named_genes
 from chromattend.plots import save
-from chromattend.records import recorded
 
-with recorded(snakemake):
+with job(snakemake):
     keys = itertools.product(snakemake.params.epigenomes, snakemake.params.models)
     attention = dict(zip(keys, map(read_netcdf, snakemake.input.attention), strict=True))
     datasets = dict(zip(snakemake.params.epigenomes, map(read_netcdf, snakemake.input.datasets), strict=True))

@@ -1,9 +1,10 @@
+from chromattend.jobs import job
+
 from chromattend.bins import Bins
 from chromattend.files import write_netcdf
-from chromattend.records import recorded
 from chromattend.signal import import_binned
 
-with recorded(snakemake):
+with job(snakemake):
     dataset = import_binned(
         snakemake.input,
         Bins(**snakemake.params.bins),

@@ -1,11 +1,12 @@
+from chromattend.jobs import job
+
 import pandas as pd
 
 from chromattend.evaluate import calibration_table, scores_of_test
 from chromattend.files import write_table
-from chromattend.records import recorded
 from chromattend.statistics import compare_aucs
 
-with recorded(snakemake):
+with job(snakemake):
     predictions = {
         model: pd.read_csv(path, sep="\t")
         for model, path in zip(snakemake.params.models, snakemake.input.predictions, strict=True)

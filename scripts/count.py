@@ -1,11 +1,12 @@
+from chromattend.jobs import job
+
 from chromattend.bins import Bins
 from chromattend.files import write_netcdf
 from chromattend.genes import read_chrom_sizes, read_gene_table
 from chromattend.reads import ReadOptions
-from chromattend.records import recorded
 from chromattend.signal import count_signal
 
-with recorded(snakemake):
+with job(snakemake):
     dataset = count_signal(
         snakemake.input.signal,
         read_gene_table(snakemake.input.genes),

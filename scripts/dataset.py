@@ -1,14 +1,15 @@
+from chromattend.jobs import job
+
 import pandas as pd
 
 from chromattend.dataset import build_dataset
 from chromattend.expression import read_rpkm
 from chromattend.files import read_netcdf, write_netcdf
 from chromattend.genes import read_gene_table
-from chromattend.records import recorded
 from chromattend.signal import join_marks
 from chromattend.sources import file_sha256
 
-with recorded(snakemake):
+with job(snakemake):
     counts, labels, provenance = join_marks(
         [read_netcdf(path) for path in snakemake.input.signals], snakemake.params.marks
     )

@@ -1,7 +1,8 @@
-from chromattend.records import recorded
+from chromattend.jobs import job
+
 from chromattend.sources import Expectation, download
 
-with recorded(snakemake):
+with job(snakemake):
     download(
         snakemake.params.url,
         snakemake.output.data,

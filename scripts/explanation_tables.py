@@ -1,12 +1,13 @@
 import itertools
 
+from chromattend.jobs import job
+
 import pandas as pd
 
 from chromattend.errors import UserError
 from chromattend.files import write_table
-from chromattend.records import recorded
 
-with recorded(snakemake):
+with job(snakemake):
     if not snakemake.params.models:
         raise UserError("key 'interpret.models': has none of 'models', so there is nothing to tabulate; name a network")
     keys = list(itertools.product(snakemake.params.epigenomes, snakemake.params.models))

@@ -1,9 +1,10 @@
+from chromattend.jobs import job
+
 from chromattend.expression import read_gene_ids
 from chromattend.files import write_table
 from chromattend.genes import build_gene_table, read_annotation, read_gene_list
-from chromattend.records import recorded
 
-with recorded(snakemake):
+with job(snakemake):
     table = build_gene_table(
         read_annotation(snakemake.input.annotation),
         read_gene_ids(snakemake.input.expression),

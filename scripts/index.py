@@ -1,9 +1,10 @@
+from chromattend.jobs import job
+
 import pandas as pd
 
 from chromattend.index import write_index
-from chromattend.records import recorded
 
-with recorded(snakemake):
+with job(snakemake):
     table = {name: pd.read_csv(path, sep="\t", dtype={"epigenome": str}) for name, path in snakemake.input.items()}
     write_index(
         snakemake.output[0],

@@ -1,10 +1,11 @@
+from chromattend.jobs import job
+
 import pandas as pd
 
 from chromattend.files import read_netcdf, write_table
 from chromattend.pan import labels_elsewhere
-from chromattend.records import recorded
 
-with recorded(snakemake):
+with job(snakemake):
     labels = {}
     for epigenome, path in zip(snakemake.params.epigenomes, snakemake.input, strict=True):
         dataset = read_netcdf(path)

@@ -1,9 +1,10 @@
+from chromattend.jobs import job
+
 from chromattend.errors import UserError
 from chromattend.files import write_table
 from chromattend.genes import find_genes, read_gene_table
-from chromattend.records import recorded
 
-with recorded(snakemake):
+with job(snakemake):
     try:
         found = find_genes(read_gene_table(snakemake.input[0]), snakemake.params.names)
     except UserError as error:

@@ -1,12 +1,13 @@
 from pathlib import Path
 
+from chromattend.jobs import job
+
 import pandas as pd
 
 from chromattend.files import read_json, read_netcdf
-from chromattend.records import recorded
 from chromattend.report import Validation, write_page
 
-with recorded(snakemake):
+with job(snakemake):
     models = snakemake.params.models
     signals = [*snakemake.input.signals, *snakemake.input.validation]
     validation = None

@@ -1,13 +1,14 @@
 import itertools
 
+from chromattend.jobs import job
+
 import pandas as pd
 
 from chromattend.differential import differential_table
 from chromattend.files import read_json, write_table
 from chromattend.plots import plot_differential, save
-from chromattend.records import recorded
 
-with recorded(snakemake):
+with job(snakemake):
     keys = list(itertools.product(snakemake.params.pairs, snakemake.params.models))
     table = differential_table(dict(zip(keys, map(read_json, snakemake.input.metrics), strict=True)))
     predictions = [pd.read_csv(path, sep="\t") for path in snakemake.input.predictions]

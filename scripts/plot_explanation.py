@@ -1,11 +1,12 @@
+from chromattend.jobs import job
+
 import pandas as pd
 
 from chromattend.files import read_netcdf
 from chromattend.interpret.plots import plot_explanation, plot_faithfulness
 from chromattend.plots import save, title
-from chromattend.records import recorded
 
-with recorded(snakemake):
+with job(snakemake):
     save(plot_explanation(read_netcdf(snakemake.input.maps)), snakemake.output.maps)
     curves, table = (pd.read_csv(snakemake.input[name], sep="\t") for name in ("curves", "faithfulness"))
     heading = f"{snakemake.wildcards.epigenome}: {title(snakemake.wildcards.model)}"

@@ -1,10 +1,11 @@
+from chromattend.jobs import job
+
 import pandas as pd
 
 from chromattend.interpret.plots import plot_importance, plot_interactions
 from chromattend.plots import save
-from chromattend.records import recorded
 
-with recorded(snakemake):
+with job(snakemake):
     table, model = pd.read_csv(snakemake.input[0], sep="\t"), snakemake.wildcards.model
     save(plot_importance(table, model, snakemake.params.groups), snakemake.output.importance)
     save(plot_interactions(table, model), snakemake.output.interactions)

@@ -1,10 +1,11 @@
+from chromattend.jobs import job
+
 import pandas as pd
 
 from chromattend.files import read_json
 from chromattend.plots import plot_calibration, plot_roc, save
-from chromattend.records import recorded
 
-with recorded(snakemake):
+with job(snakemake):
     models, epigenome = snakemake.params.models, snakemake.wildcards.epigenome
     predictions = {
         model: pd.read_csv(path, sep="\t") for model, path in zip(models, snakemake.input.predictions, strict=True)

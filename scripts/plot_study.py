@@ -1,9 +1,10 @@
+from chromattend.jobs import job
+
 import pandas as pd
 
 from chromattend.plots import plot_auc, plot_comparisons, plot_published, save
-from chromattend.records import recorded
 
-with recorded(snakemake):
+with job(snakemake):
     table = {name: pd.read_csv(path, sep="\t") for name, path in snakemake.input.items()}
     save(plot_auc(table["auc"], table["summary"], snakemake.params.groups), snakemake.output.auc)
     save(plot_comparisons(table["wilcoxon"]), snakemake.output.comparisons)

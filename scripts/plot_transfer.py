@@ -1,10 +1,11 @@
+from chromattend.jobs import job
+
 import pandas as pd
 
 from chromattend.files import write_table
 from chromattend.plots import plot_transfer, save
-from chromattend.records import recorded
 
-with recorded(snakemake):
+with job(snakemake):
     table = pd.concat([pd.read_csv(path, sep="\t") for path in snakemake.input], ignore_index=True)
     write_table(table, snakemake.output.table, decimals=4)
     save(plot_transfer(table, snakemake.wildcards.model, snakemake.params.groups), snakemake.output.figure)

@@ -1,9 +1,10 @@
+from chromattend.jobs import job
+
 import pandas as pd
 
 from chromattend.interpret.plots import plot_validation
 from chromattend.plots import save
-from chromattend.records import recorded
 
-with recorded(snakemake):
+with job(snakemake):
     table = pd.read_csv(snakemake.input[0], sep="\t")
     save(plot_validation(table, snakemake.params.mark, snakemake.params.validation_mark), snakemake.output[0])

@@ -1,10 +1,11 @@
+from chromattend.jobs import job
+
 import pandas as pd
 
 from chromattend.files import read_netcdf, write_table
 from chromattend.quality import quality_table, sources_table
-from chromattend.records import recorded
 
-with recorded(snakemake):
+with job(snakemake):
     dataset = read_netcdf(snakemake.input.dataset)
     signals = [read_netcdf(path) for path in snakemake.input.validation]
     overlaps = pd.read_csv(snakemake.input.overlaps, sep="\t")

@@ -1,11 +1,12 @@
+from chromattend.jobs import job
+
 import pandas as pd
 
 from chromattend.files import write_table
 from chromattend.plots import plot_depth, save
 from chromattend.quality import read_quality, warnings_table, write_quality_page
-from chromattend.records import recorded
 
-with recorded(snakemake):
+with job(snakemake):
     quality = read_quality(snakemake.input.quality)
     sources = pd.concat([pd.read_csv(path, sep="\t", dtype=str) for path in snakemake.input.sources])
     warnings = warnings_table(quality)

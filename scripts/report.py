@@ -1,13 +1,14 @@
 import os
 import subprocess
 
+from chromattend.jobs import job
+
 import yaml
 
 from chromattend.errors import UserError
 from chromattend.files import atomic
-from chromattend.records import recorded
 
-with recorded(snakemake):
+with job(snakemake):
     with atomic(snakemake.output.config) as temporary:
         temporary.write_text(yaml.safe_dump(snakemake.params.config, sort_keys=False, allow_unicode=True))
     # A profile of the environment could send this call to a cluster.

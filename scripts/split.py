@@ -1,12 +1,13 @@
 import logging
 
+from chromattend.jobs import job
+
 from chromattend.bins import Bins
 from chromattend.dataset import assign_split, overlaps_across_splits
 from chromattend.files import write_table
 from chromattend.genes import read_gene_table
-from chromattend.records import recorded
 
-with recorded(snakemake):
+with job(snakemake):
     genes = read_gene_table(snakemake.input[0])
     split = assign_split(genes, **snakemake.params.split)
     overlaps = overlaps_across_splits(genes, split, Bins(**snakemake.params.bins))

@@ -1,13 +1,14 @@
 import itertools
 
+from chromattend.jobs import job
+
 import pandas as pd
 
 from chromattend.evaluate import auc_table, published_table, summary_table
 from chromattend.files import read_json, write_table
-from chromattend.records import recorded
 from chromattend.statistics import compare_over_epigenomes
 
-with recorded(snakemake):
+with job(snakemake):
     epigenomes = snakemake.params.epigenomes
     keys = itertools.product(epigenomes, snakemake.params.models)
     results = {key: read_json(path) for key, path in zip(keys, snakemake.input.metrics, strict=True)}

@@ -1,10 +1,11 @@
 from pathlib import Path
 
+from chromattend.jobs import job
+
 from chromattend.files import read_netcdf
-from chromattend.records import recorded
 from chromattend.training import train_to_files
 
-with recorded(snakemake):
+with job(snakemake):
     train_to_files(
         snakemake.wildcards.model,
         [read_netcdf(path) for path in snakemake.input],

@@ -1,11 +1,12 @@
 from pathlib import Path
 
+from chromattend.jobs import job
+
 from chromattend.differential import correlations, pair_dataset, predict_change
 from chromattend.files import read_netcdf, write_json, write_table
-from chromattend.records import recorded
 from chromattend.training import train_to_files
 
-with recorded(snakemake):
+with job(snakemake):
     pair = pair_dataset(read_netcdf(snakemake.input.first), read_netcdf(snakemake.input.second))
     (model,) = train_to_files(
         snakemake.wildcards.change_model,

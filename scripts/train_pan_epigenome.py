@@ -1,11 +1,12 @@
 from pathlib import Path
 
+from chromattend.jobs import job
+
 from chromattend.files import read_netcdf
 from chromattend.pan import join_epigenomes
-from chromattend.records import recorded
 from chromattend.training import train_to_files
 
-with recorded(snakemake):
+with job(snakemake):
     datasets = zip(snakemake.params.epigenomes, map(read_netcdf, snakemake.input), strict=True)
     train_to_files(
         "pan_epigenome",

@@ -1,9 +1,10 @@
+from chromattend.jobs import job
+
 from chromattend.files import read_netcdf, write_table
 from chromattend.models import load_model
-from chromattend.records import recorded
 from chromattend.transfer import transfer_aucs
 
-with recorded(snakemake):
+with job(snakemake):
     datasets = zip(snakemake.params.epigenomes, map(read_netcdf, snakemake.input.datasets), strict=True)
     table = transfer_aucs(load_model(snakemake.input.model), datasets)
     table.insert(0, "trained_on", snakemake.wildcards.epigenome)

@@ -1,10 +1,11 @@
+from chromattend.jobs import job
+
 import pandas as pd
 
 from chromattend.files import read_netcdf, write_table
 from chromattend.interpret.validation import unvalidated, validate, validation_table
-from chromattend.records import recorded
 
-with recorded(snakemake):
+with job(snakemake):
     epigenome, params = snakemake.wildcards.epigenome, snakemake.params
     if snakemake.input.signal:
         dataset, signal = read_netcdf(snakemake.input.dataset), read_netcdf(snakemake.input.signal[0])

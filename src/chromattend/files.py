@@ -8,13 +8,16 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-import xarray as xr
 from isal import igzip_lib
 
 from chromattend.errors import UserError
+
+if TYPE_CHECKING:
+    # A download needs neither, and they take most of its time to import.
+    import pandas as pd
+    import xarray as xr
 
 # What reading a truncated or damaged gzip file can raise.
 GZIP_ERRORS: tuple[type[Exception], ...] = (EOFError, OSError, zlib.error, igzip_lib.IsalError)  # type: ignore[assignment]
@@ -61,7 +64,7 @@ def sha256(path: str | Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def write_netcdf(dataset: xr.Dataset, path: str | Path) -> None:
+def write_netcdf(dataset: "xr.Dataset", path: str | Path) -> None:
     """Write a compressed netCDF-4 file; the same content gives the same bytes."""
     encoding = {
         name: {"zlib": True, "complevel": 4, "shuffle": True}
@@ -72,8 +75,10 @@ def write_netcdf(dataset: xr.Dataset, path: str | Path) -> None:
         dataset.to_netcdf(temporary, engine="h5netcdf", encoding=encoding)
 
 
-def read_netcdf(path: str | Path) -> xr.Dataset:
+def read_netcdf(path: str | Path) -> "xr.Dataset":
     """Read a netCDF file of this project into memory."""
+    import xarray as xr
+
     try:
         return xr.load_dataset(path, engine="h5netcdf")
     except OSError as error:
@@ -81,7 +86,7 @@ def read_netcdf(path: str | Path) -> xr.Dataset:
 
 
 def write_table(
-    table: pd.DataFrame, path: str | Path, decimals: int | None = None, significant: int | None = None
+    table: "pd.DataFrame", path: str | Path, decimals: int | None = None, significant: int | None = None
 ) -> None:
     """Write a table with a header line, missing values as empty cells; tab-separated, or a `.csv` by its name.
 

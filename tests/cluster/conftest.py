@@ -75,10 +75,11 @@ class Checkout:
 
     def command(self, *arguments: str) -> list[str]:
         # The waits of a real cluster would only make the tests longer.
-        waits = ["--latency-wait", "5"]
+        program, waits = ["-m", "snakemake"], ["--latency-wait", "5"]
         if "slurm" in arguments:
-            waits += ["--slurm-init-seconds-before-status-checks", "2"]
-        return [sys.executable, "-m", "snakemake", *arguments, *waits]
+            program = [str(Path(__file__).with_name("impatient.py"))]
+            waits += ["--slurm-init-seconds-before-status-checks", "2", "--max-jobs-per-timespan", "10/1s"]
+        return [sys.executable, *program, *arguments, *waits]
 
     def environment(self) -> dict[str, str]:
         clean = {

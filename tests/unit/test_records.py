@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import SimpleNamespace
@@ -343,4 +345,9 @@ def test_every_rule_that_runs_a_script_says_its_stage(repository: Path) -> None:
     without = [block.split(":")[0] for block in scripts if "        version=STAGE_VERSIONS[" not in block]
     assert [name.removeprefix("rule ") for name in without] == ["download"]
     for path in (repository / "scripts").glob("*.py"):
-        assert "with recorded(snakemake):" in path.read_text(), path
+        text = path.read_text()
+        assert "with job(snakemake):" in text, path
+        imported = re.findall(r"^(?:from|import) (\S+)", text, re.MULTILINE)
+        # Before all that is slow to import.
+        first = next(module for module in imported if module.split(".")[0] not in sys.stdlib_module_names)
+        assert first == "chromattend.jobs", path

@@ -45,6 +45,8 @@ config["records"] = {
     "configuration": configuration_sha256(CONFIG),
 }
 ENVIRONMENT = "../../envs/cpu.yaml" if CONFIG["training"]["gpus"] == 0 else "../../envs/gpu.yaml"
+# Priorities: what takes long begins early, and before it what it waits for. Few cores would else end with one at work.
+INPUTS_FIRST, LONG_FIRST = 2, 1
 
 
 def one_of(names):

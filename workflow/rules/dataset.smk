@@ -7,6 +7,7 @@ rule genes:
         "<results>/genes.tsv",
     log:
         "<logs>/genes.log",
+    priority: INPUTS_FIRST
     conda:
         ENVIRONMENT
     threads: 1
@@ -34,6 +35,7 @@ rule split:
         ),
     log:
         "<logs>/split.log",
+    priority: INPUTS_FIRST
     conda:
         ENVIRONMENT
     threads: 1
@@ -58,6 +60,7 @@ rule dataset:
         "<results>/{epigenome}/dataset.nc",
     log:
         "<logs>/dataset/{epigenome}.log",
+    priority: INPUTS_FIRST
     conda:
         ENVIRONMENT
     threads: 1

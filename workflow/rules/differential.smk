@@ -14,6 +14,7 @@ rule train_differential:
         "<logs>/train_differential/{epigenome}-vs-{other}/{change_model}.log",
     benchmark:
         "<benchmarks>/train_differential/{epigenome}-vs-{other}/{change_model}.tsv"
+    priority: LONG_FIRST
     conda:
         ENVIRONMENT
     threads: CONFIG["training"]["threads"]

@@ -59,6 +59,7 @@ rule explain:
         "<logs>/explain/{epigenome}/{model}.log",
     benchmark:
         "<benchmarks>/explain/{epigenome}/{model}.tsv"
+    priority: LONG_FIRST
     conda:
         ENVIRONMENT
     threads: CONFIG["training"]["threads"]

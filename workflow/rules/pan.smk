@@ -8,6 +8,7 @@ rule train_pan_epigenome:
         "<logs>/train_pan_epigenome.log",
     benchmark:
         "<benchmarks>/train_pan_epigenome.tsv"
+    priority: LONG_FIRST
     conda:
         ENVIRONMENT
     threads: CONFIG["training"]["threads"]

@@ -11,6 +11,7 @@ rule count:
         "<benchmarks>/count/{epigenome}/{mark}.tsv"
     wildcard_constraints:
         epigenome=one_of(STUDY.samples),
+    priority: INPUTS_FIRST
     conda:
         ENVIRONMENT
     threads: 1
@@ -37,6 +38,7 @@ rule binned:
         "<logs>/binned/{epigenome}.log",
     wildcard_constraints:
         epigenome=one_of(STUDY.samples),
+    priority: INPUTS_FIRST
     conda:
         ENVIRONMENT
     threads: 1

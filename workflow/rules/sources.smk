@@ -7,6 +7,7 @@ rule download:
     wildcard_constraints:
         origin="roadmap|other",
         path=r".+(?<!\.sha256)",
+    priority: INPUTS_FIRST
     localrule: True
     conda:
         ENVIRONMENT

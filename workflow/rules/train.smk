@@ -11,6 +11,7 @@ rule train:
         "<benchmarks>/train/{epigenome}/{model}.tsv"
     wildcard_constraints:
         model=one_of(name for name in TRAINED if REGISTRY[name].kind != "network" or not TOGETHER),
+    priority: LONG_FIRST
     conda:
         ENVIRONMENT
     threads: CONFIG["training"]["threads"]
@@ -43,6 +44,7 @@ for batch in TOGETHER:
             f"<benchmarks>/train/{batch[0]}-to-{batch[-1]}/{{model}}.tsv"
         wildcard_constraints:
             model=one_of(name for name in TRAINED if REGISTRY[name].kind == "network"),
+        priority: LONG_FIRST
         conda:
             ENVIRONMENT
         threads: CONFIG["training"]["threads"]
