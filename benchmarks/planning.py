@@ -1,27 +1,67 @@
-"""Time and memory that Snakemake takes to plan the study: 56 epigenomes, every model, every stage.
+"""What Snakemake itself takes: to plan the study (56 epigenomes, every model, every stage), and to start many jobs.
 
     .venv/bin/python benchmarks/planning.py
 
-Nothing is run or downloaded.
+Nothing of the study is run or downloaded.
 """
 
+import argparse
 import re
 import resource
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
+import yaml
+
+REPOSITORY = Path(__file__).parents[1]
+MANY = """\
+rule all:
+    input: expand("{number}", number=range(%d))
+
+rule one:
+    output: "{number}"
+    shell: "sleep 0.5; touch {output}"
+"""
+
+
+def snakemake(*arguments: str, folder: Path = REPOSITORY) -> str:
+    """Run Snakemake and return what it prints."""
+    command = [sys.executable, "-m", "snakemake", *arguments]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
+    return done.stdout + done.stderr
+
+
+def many_jobs(number: int, options: dict[str, str]) -> tuple[float, float]:
+    """Return the CPU time and wall time (s) of a workflow of jobs that only wait, ten at a time."""
+    arguments = [word for key, value in options.items() for word in (f"--{key}", value)]
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        (folder / "Snakefile").write_text(MANY % number)
+        before, begin = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+        snakemake("--cores", "10", "--quiet", "all", *arguments, folder=folder)
+        wall, after = time.perf_counter() - begin, resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, wall
+
 
 def main() -> None:
-    """Plan, run nothing, and print a line."""
-    command = [sys.executable, "-m", "snakemake", "--cores", "1", "--dry-run", "--quiet", "rules"]
+    """Plan, run the jobs with and without the settings of a workstation, and print a line each."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--jobs", type=int, default=1500)
+    arguments = parser.parse_args()
     begin = time.perf_counter()
-    done = subprocess.run(command, cwd=Path(__file__).parents[1], capture_output=True, text=True, check=True)
+    printed = snakemake("--cores", "1", "--dry-run", "--quiet", "rules")
     seconds = time.perf_counter() - begin
     memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-    total = re.search(r"^total +(\d+)$", done.stdout + done.stderr, re.MULTILINE)
+    total = re.search(r"^total +(\d+)$", printed, re.MULTILINE)
     print(f"{total[1] if total else 'no'} jobs planned in {seconds:.1f} s and {memory:.0f} MB")
+    profile = yaml.safe_load((REPOSITORY / "workflow/profiles/workstation/config.yaml").read_text())
+    settings = {key: profile[key] for key in ("scheduler", "max-jobs-per-timespan")}
+    for name, options in {"Snakemake's defaults": {}, "the settings of the profiles": settings}.items():
+        cpu, wall = many_jobs(arguments.jobs, options)
+        print(f"{arguments.jobs} jobs of half a second, ten at a time, with {name}: {cpu:.0f} s CPU, {wall:.0f} s")
 
 
 if __name__ == "__main__":
