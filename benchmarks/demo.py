@@ -6,15 +6,14 @@
 import argparse
 import json
 import os
-import resource
 import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import pandas as pd
+from side_by_side import of_children
 
 REPOSITORY = Path(__file__).parents[1]
 
@@ -50,12 +49,13 @@ def main() -> None:
         simulate += ["--chrom-sizes", "config/demo/synthetic.chrom.sizes"]
         run = [sys.executable, "-m", "snakemake", "--profile", "workflow/profiles/demo", "--cores"]
         run += [str(arguments.cores)]
-        before, begin = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-        for command in (simulate, run):
-            subprocess.run(command, cwd=folder, env=environment, check=True, capture_output=True)
-        wall, after = time.perf_counter() - begin, resource.getrusage(resource.RUSAGE_CHILDREN)
+
+        def both() -> None:
+            for command in (simulate, run):
+                subprocess.run(command, cwd=folder, env=environment, check=True, capture_output=True)
+
+        cpu, wall = of_children(both)
         rules = by_rule(folder)
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     print(rules.to_string(index=False, float_format="%.1f"))
     print(f"the demo on {arguments.cores} cores: {wall:.0f} s, {cpu:.0f} s of CPU time, {rules['jobs'].sum()} jobs")
     if arguments.output:

@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 
 import yaml
+from side_by_side import of_children
 
 REPOSITORY = Path(__file__).parents[1]
 MANY = """\
@@ -40,10 +41,7 @@ def many_jobs(number: int, options: dict[str, str]) -> tuple[float, float]:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         (folder / "Snakefile").write_text(MANY % number)
-        before, begin = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-        snakemake("--cores", "10", "--quiet", "all", *arguments, folder=folder)
-        wall, after = time.perf_counter() - begin, resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, wall
+        return of_children(lambda: snakemake("--cores", "10", "--quiet", "all", *arguments, folder=folder))
 
 
 def main() -> None:

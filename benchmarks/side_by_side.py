@@ -1,6 +1,7 @@
 """Times of several programs measured side by side: in turn, so that what else the machine does falls on all alike."""
 
 import gc
+import resource
 import statistics
 import subprocess
 import time
@@ -36,3 +37,11 @@ def side_by_side(programs: Mapping[str, Program], repeats: int) -> dict[str, lis
 def median_ratio(ours: Sequence[float], other: Sequence[float]) -> float:
     """Median of the ratios of runs that were neighbours in time."""
     return statistics.median(mine / theirs for mine, theirs in zip(ours, other, strict=True))
+
+
+def of_children(run: Callable[[], object]) -> tuple[float, float]:
+    """Return the CPU time of the processes that a function starts and waits for, and its wall time (s)."""
+    before, begin = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    run()
+    wall, after = time.perf_counter() - begin, resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, wall

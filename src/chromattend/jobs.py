@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from chromattend.records import recorded
+
 # Cycles that a script leaves behind, as a Trainer does, are still found: a training makes more objects than this.
 gc.set_threshold(50_000)
 
@@ -21,8 +23,6 @@ def job(snakemake: Any) -> Iterator[None]:
     Args:
         snakemake: the object of this name that Snakemake gives every script.
     """
-    from chromattend.records import recorded  # imports NumPy: after the line above
-
     try:
         with recorded(snakemake):
             yield

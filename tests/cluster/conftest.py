@@ -78,7 +78,7 @@ class Checkout:
         program, waits = ["-m", "snakemake"], ["--latency-wait", "5"]
         if "slurm" in arguments:
             program = [str(Path(__file__).with_name("impatient.py"))]
-            waits += ["--slurm-init-seconds-before-status-checks", "2", "--max-jobs-per-timespan", "10/1s"]
+            waits += ["--max-jobs-per-timespan", "10/1s"]
         return [sys.executable, *program, *arguments, *waits]
 
     def environment(self) -> dict[str, str]:

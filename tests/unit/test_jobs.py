@@ -6,10 +6,11 @@ from pathlib import Path
 
 SCRIPT = """\
 import gc
+import sys
 from types import SimpleNamespace
 from chromattend.jobs import job
 
-print("pandas" in __import__("sys").modules, gc.isenabled(), gc.get_threshold()[0])
+print("pandas" in sys.modules, gc.isenabled(), gc.get_threshold()[0])
 records = {"roots": ["results"], "checkout": "nowhere", "configuration": ""}
 snakemake = SimpleNamespace(
     log=["a.log"], config={"records": records}, input=[], output=["results/a"], rule="a", wildcards={}, params={}

@@ -164,7 +164,7 @@ def integrated_gradients(
     """
     method = attr.IntegratedGradients(explained)
     line = (inputs - baseline).detach()
-    total, missed = torch.zeros_like(line), torch.zeros(len(line))  # weights, and the sum of their squared errors
+    total, spent = torch.zeros_like(line), torch.zeros(len(line))
     gene = torch.arange(len(inputs)).repeat_interleave(pieces)
     start, width = torch.arange(pieces).repeat(len(inputs)) / pieces, 1 / pieces
     for halvings in range(HALVINGS + 1):
@@ -181,17 +181,16 @@ def integrated_gradients(
             weights.append(found[0].float())
             missing.append(found[1].float())
         pieces_weights, delta = torch.cat(weights), torch.cat(missing)
-        error = delta.abs()
         # Errors of pieces have either sign: the sum of n is about sqrt(n) times as large as one. Twice that may fill
-        # what is left of a gene's tolerance.
+        # what is left of a gene's tolerance; so squared errors are what is spent.
         number = torch.zeros(len(line)).index_add_(0, gene, torch.ones(len(gene)))
-        allowed = ((tolerance / 2) ** 2 - missed).clamp_min(1e-12) / number.clamp_min(1)
-        done = error**2 <= allowed[gene]
+        allowed = ((tolerance / 2) ** 2 - spent).clamp_min(1e-12) / number.clamp_min(1)
+        done = delta**2 <= allowed[gene]
         if halvings == HALVINGS:
             # A kink misses a part of the change in its piece, a jump all of it.
-            done = error <= (pieces_weights.sum(dim=(1, 2)) - delta).abs() / 2
+            done = delta.abs() <= (pieces_weights.sum(dim=(1, 2)) - delta).abs() / 2
         total.index_add_(0, gene[done], pieces_weights[done])
-        missed.index_add_(0, gene[done], error[done] ** 2)
+        spent.index_add_(0, gene[done], delta[done] ** 2)
         if done.all():
             break
         width /= 2
