@@ -149,6 +149,13 @@ class NetworkTraining(L.LightningModule):
         self._learned: list[tuple[Tensor, int]] = []
         self._valid: list[tuple[Tensor, Tensor]] = []
 
+    def on_train_start(self) -> None:
+        """Record the steps of a GPU."""
+        # In lower precisions weights are cast anew in every step, which a record would not see.
+        if self.device.type == "cuda" and self.options.precision == "32-true":
+            signal, _, *context = self.trainer.datamodule.train[: self.options.batch_size]  # type: ignore[attr-defined]
+            self.stack.record(signal, *context)
+
     def training_step(self, batch: Batch, _: int) -> Tensor:
         """Return the sum of the networks' mean losses: binary cross-entropy, or squared error in a regression."""
         signal, target, *context = batch
@@ -168,9 +175,11 @@ class NetworkTraining(L.LightningModule):
         outputs, target = (torch.cat(parts, dim=1) for parts in zip(*self._valid, strict=True))
         valid_losses = self._losses(outputs, target).mean(dim=1)
         self._learned, self._valid = [], []
+        losses = torch.stack([train_losses, valid_losses]).T.tolist()
         found = []
-        for output, truth, *losses in zip(outputs, target, train_losses, valid_losses, strict=True):
-            row = dict(zip(("train_loss", "valid_loss"), map(float, losses), strict=True))
+        # Network by network a GPU would only be waited for.
+        for output, truth, of_network in zip(outputs.cpu(), target.cpu(), losses, strict=True):
+            row = dict(zip(("train_loss", "valid_loss"), of_network, strict=True))
             if self.classifies:
                 # The metrics take values within 0 and 1 for probabilities and others for logits; this is within
                 # them always, and has the order of the logits.

@@ -2,9 +2,13 @@
 
 A network of five marks has ten recurrences of a hundred steps, each of them on matrices so small that what a step
 costs is mostly not arithmetic. Here all recurrences, of every mark and of both directions, are one operation with a
-gradient of its own: on a CPU in C (`compiled`), elsewhere in torch's operators (`operators`).
+gradient of its own: on a CPU in C (`compiled`), on a GPU in Triton (`kernels`), elsewhere, and in other precisions, in
+torch's operators (`operators`).
 """
 
+import functools
+import importlib
+import logging
 from typing import Any
 
 import torch
@@ -15,6 +19,8 @@ from chromattend.models.recurrence import compiled, operators
 from chromattend.models.recurrence.compiled import use_threads
 
 __all__ = ["BidirectionalLSTM", "bidirectional_lstm", "use_threads"]
+
+logger = logging.getLogger(__name__)
 
 
 class BidirectionalLSTM(nn.Module):
@@ -73,9 +79,25 @@ def bidirectional_lstm(inputs: Tensor, input_weight: Tensor, state_weight: Tenso
         return _Recurrence.apply(keep, *arrays)[0]
 
 
-def _implementation(inputs: Tensor) -> Any:
-    in_c = inputs.device.type == "cpu" and inputs.dtype == torch.float32 and compiled.library() is not None
-    return compiled if in_c else operators
+def _implementation(inputs: Tensor, state_weight: Tensor) -> Any:
+    if inputs.dtype == torch.float32:
+        if inputs.device.type == "cpu" and compiled.library() is not None:
+            return compiled
+        if inputs.device.type == "cuda":
+            kernels = _kernels()
+            if kernels is not None and kernels.fits(inputs, state_weight):
+                return kernels
+    return operators
+
+
+@functools.cache
+def _kernels() -> Any:
+    """Import the kernels, or return None, with a warning, where there is no Triton."""
+    try:
+        return importlib.import_module(f"{__name__}.kernels")
+    except ImportError as error:
+        logger.warning("LSTMs on a GPU take many times as long without Triton (%s); pip install triton", error)
+        return None
 
 
 class _Recurrence(torch.autograd.Function):
@@ -89,7 +111,7 @@ class _Recurrence(torch.autograd.Function):
     def forward(keep: bool, *arrays: Tensor) -> tuple[Tensor, ...]:
         """Return the states and what their gradient needs."""
         arrays = tuple(array.contiguous() for array in arrays)
-        return _implementation(arrays[0]).forward(*arrays, keep=keep)
+        return _implementation(arrays[0], arrays[2]).forward(*arrays, keep=keep)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
@@ -107,7 +129,7 @@ class _Recurrence(torch.autograd.Function):
             return None, None, None, None, None
         kept = [array.contiguous() for array in ctx.saved_tensors[:4]] + list(ctx.saved_tensors[4:])
         of_inputs, *of_weights = ctx.needs_input_grad[1:]
-        found = _implementation(gradient).backward(
+        found = _implementation(kept[0], kept[2]).backward(
             gradient.contiguous(), *kept, of_inputs=of_inputs, of_weights=any(of_weights)
         )
         return None, *found

@@ -1,0 +1,354 @@
+"""The recurrence as two Triton kernels: one takes all steps, the other takes them back.
+
+A program of a kernel has some genes of one run, that is of one direction of a group. Weights and states stay on the
+multiprocessor from the first step to the last; operations on whole arrays would fetch them from the GPU's memory in
+every step.
+"""
+
+from typing import Any
+
+import torch
+import triton
+import triton.language as tl
+from torch import Tensor
+
+# More of them are too much for a multiprocessor.
+MOST_UNITS, MOST_FEATURES = 64, 128
+# Genes of a program and its warps; the sides of a matrix product are 16 at least.
+GENES, WARPS, LEAST = 32, 4, 16
+# Matrix units take factors in TF32; three products of their split halves come to the precision of float32.
+PRECISION = "ieee"
+
+
+@triton.jit
+def _tanh(x):  # type: ignore[no-untyped-def]
+    return 2 * tl.sigmoid(2 * x) - 1
+
+
+@triton.jit
+def _rows(number, unit, column, units, columns):  # type: ignore[no-untyped-def]
+    """Return the places of a gate's rows in a matrix of all gates, and which of them there are."""
+    places = (number * units + unit[:, None]) * columns + column[None, :]
+    return places, (unit[:, None] < units) & (column[None, :] < columns)
+
+
+@triton.jit
+def _load_rows(matrix, number, unit, column, units, columns):  # type: ignore[no-untyped-def]
+    places, known = _rows(number, unit, column, units, columns)
+    return tl.load(matrix + places, mask=known, other=0.0)
+
+
+@triton.jit
+def _store_rows(matrix, number, unit, column, units, columns, values):  # type: ignore[no-untyped-def]
+    places, known = _rows(number, unit, column, units, columns)
+    tl.store(matrix + places, values, mask=known)
+
+
+@triton.jit
+def _opened(state, x, from_state, from_input, bias, FEATURES: tl.constexpr, PRECISION: tl.constexpr):  # type: ignore[no-untyped-def]
+    """Return what a gate's nonlinearity is taken of, shape (gene, unit)."""
+    found = tl.dot(state, from_state, input_precision=PRECISION) + bias
+    if FEATURES == 1:
+        found += x * from_input
+    else:
+        found = tl.dot(x, from_input, found, input_precision=PRECISION)
+    return found
+
+
+@triton.jit
+def _add_of_inputs(found, d_gate, x, FEATURES: tl.constexpr, PRECISION: tl.constexpr):  # type: ignore[no-untyped-def]
+    """Add a step's part of the gradient of a gate's input weights, shape (unit, feature), or (gene, unit) for one."""
+    if FEATURES == 1:
+        found += d_gate * x
+    else:
+        found = tl.dot(tl.trans(d_gate), x, found, input_precision=PRECISION)
+    return found
+
+
+@triton.jit
+def _forward(  # type: ignore[no-untyped-def]
+    inputs,
+    input_weight,
+    state_weight,
+    bias,
+    states,
+    kept,
+    genes,
+    steps: tl.constexpr,
+    features,
+    units,
+    KEEP: tl.constexpr,
+    GENES: tl.constexpr,
+    FEATURES: tl.constexpr,
+    UNITS: tl.constexpr,
+    PRECISION: tl.constexpr,
+):
+    run = tl.program_id(0).to(tl.int64)
+    group, backward = run // 2, run % 2
+    gene = tl.program_id(1) * GENES + tl.arange(0, GENES)
+    unit, feature = tl.arange(0, UNITS), tl.arange(0, FEATURES)
+    there = (gene[:, None] < genes) & (unit[None, :] < units)
+    fed = (gene[:, None] < genes) & (feature[None, :] < features)
+
+    input_weight += run * 4 * units * features
+    state_weight += run * 4 * units * units
+    bias += run * 4 * units + unit[None, :]
+    in_range = unit[None, :] < units
+    x_into = tl.trans(_load_rows(input_weight, 0, unit, feature, units, features))
+    x_forget = tl.trans(_load_rows(input_weight, 1, unit, feature, units, features))
+    x_candidate = tl.trans(_load_rows(input_weight, 2, unit, feature, units, features))
+    x_out = tl.trans(_load_rows(input_weight, 3, unit, feature, units, features))
+    h_into = tl.trans(_load_rows(state_weight, 0, unit, unit, units, units))
+    h_forget = tl.trans(_load_rows(state_weight, 1, unit, unit, units, units))
+    h_candidate = tl.trans(_load_rows(state_weight, 2, unit, unit, units, units))
+    h_out = tl.trans(_load_rows(state_weight, 3, unit, unit, units, units))
+    b_into = tl.load(bias, mask=in_range, other=0.0)
+    b_forget = tl.load(bias + units, mask=in_range, other=0.0)
+    b_candidate = tl.load(bias + 2 * units, mask=in_range, other=0.0)
+    b_out = tl.load(bias + 3 * units, mask=in_range, other=0.0)
+
+    # Of the first step of the first gene of the program's group.
+    inputs += (group * genes + gene[:, None]) * steps * features + feature[None, :]
+    states += (group * genes + gene[:, None]) * steps * 2 * units + backward * units + unit[None, :]
+    kept += run * steps * 5 * genes * units + gene[:, None] * units + unit[None, :]
+    block = genes * units
+
+    state = tl.zeros((GENES, UNITS), tl.float32)
+    cell = tl.zeros((GENES, UNITS), tl.float32)
+    for taken in range(steps):
+        step = taken + backward * (steps - 1 - 2 * taken)
+        x = tl.load(inputs + step * features, mask=fed, other=0.0)
+        into = tl.sigmoid(_opened(state, x, h_into, x_into, b_into, FEATURES, PRECISION))
+        forget = tl.sigmoid(_opened(state, x, h_forget, x_forget, b_forget, FEATURES, PRECISION))
+        candidate = _tanh(_opened(state, x, h_candidate, x_candidate, b_candidate, FEATURES, PRECISION))
+        out = tl.sigmoid(_opened(state, x, h_out, x_out, b_out, FEATURES, PRECISION))
+        cell = forget * cell + into * candidate
+        state = out * _tanh(cell)
+        tl.store(states + step * 2 * units, state, mask=there)
+        if KEEP:
+            place = kept + taken * 5 * block
+            tl.store(place, into, mask=there)
+            tl.store(place + block, forget, mask=there)
+            tl.store(place + 2 * block, candidate, mask=there)
+            tl.store(place + 3 * block, out, mask=there)
+            tl.store(place + 4 * block, cell, mask=there)
+
+
+@triton.jit
+def _backward(  # type: ignore[no-untyped-def]
+    gradient,
+    inputs,
+    input_weight,
+    state_weight,
+    states,
+    kept,
+    d_inputs,
+    d_input_weight,
+    d_state_weight,
+    d_bias,
+    groups,
+    genes,
+    steps: tl.constexpr,
+    features,
+    units,
+    OF_INPUTS: tl.constexpr,
+    OF_WEIGHTS: tl.constexpr,
+    GENES: tl.constexpr,
+    FEATURES: tl.constexpr,
+    UNITS: tl.constexpr,
+    PRECISION: tl.constexpr,
+):
+    run = tl.program_id(0).to(tl.int64)
+    group, backward = run // 2, run % 2
+    gene = tl.program_id(1) * GENES + tl.arange(0, GENES)
+    unit, feature = tl.arange(0, UNITS), tl.arange(0, FEATURES)
+    there = (gene[:, None] < genes) & (unit[None, :] < units)
+    fed = (gene[:, None] < genes) & (feature[None, :] < features)
+
+    state_weight += run * 4 * units * units
+    h_into = _load_rows(state_weight, 0, unit, unit, units, units)
+    h_forget = _load_rows(state_weight, 1, unit, unit, units, units)
+    h_candidate = _load_rows(state_weight, 2, unit, unit, units, units)
+    h_out = _load_rows(state_weight, 3, unit, unit, units, units)
+    if OF_INPUTS:
+        input_weight += run * 4 * units * features
+        x_into = _load_rows(input_weight, 0, unit, feature, units, features)
+        x_forget = _load_rows(input_weight, 1, unit, feature, units, features)
+        x_candidate = _load_rows(input_weight, 2, unit, feature, units, features)
+        x_out = _load_rows(input_weight, 3, unit, feature, units, features)
+        of_direction = (backward * groups + group) * genes
+        d_inputs += (of_direction + gene[:, None]) * steps * features + feature[None, :]
+    if OF_WEIGHTS:
+        OF_FEATURES: tl.constexpr = (GENES, UNITS) if FEATURES == 1 else (UNITS, FEATURES)
+        d_h_into = tl.zeros((UNITS, UNITS), tl.float32)
+        d_h_forget = tl.zeros((UNITS, UNITS), tl.float32)
+        d_h_candidate = tl.zeros((UNITS, UNITS), tl.float32)
+        d_h_out = tl.zeros((UNITS, UNITS), tl.float32)
+        d_x_into = tl.zeros(OF_FEATURES, tl.float32)
+        d_x_forget = tl.zeros(OF_FEATURES, tl.float32)
+        d_x_candidate = tl.zeros(OF_FEATURES, tl.float32)
+        d_x_out = tl.zeros(OF_FEATURES, tl.float32)
+        d_b_into = tl.zeros((GENES, UNITS), tl.float32)
+        d_b_forget = tl.zeros((GENES, UNITS), tl.float32)
+        d_b_candidate = tl.zeros((GENES, UNITS), tl.float32)
+        d_b_out = tl.zeros((GENES, UNITS), tl.float32)
+
+    inputs += (group * genes + gene[:, None]) * steps * features + feature[None, :]
+    of_states = (group * genes + gene[:, None]) * steps * 2 * units + backward * units + unit[None, :]
+    states += of_states
+    gradient += of_states
+    kept += run * steps * 5 * genes * units + gene[:, None] * units + unit[None, :]
+    block = genes * units
+
+    d_carried = tl.zeros((GENES, UNITS), tl.float32)
+    d_cell = tl.zeros((GENES, UNITS), tl.float32)
+    cell = tl.load(kept + ((steps - 1) * 5 + 4) * block, mask=there, other=0.0)
+    for back in range(steps):
+        taken = steps - 1 - back
+        step = taken + backward * (steps - 1 - 2 * taken)
+        place = kept + taken * 5 * block
+        into = tl.load(place, mask=there, other=0.0)
+        forget = tl.load(place + block, mask=there, other=0.0)
+        candidate = tl.load(place + 2 * block, mask=there, other=0.0)
+        out = tl.load(place + 3 * block, mask=there, other=0.0)
+        earlier = there & (taken > 0)
+        cell_before = tl.load(place - block, mask=earlier, other=0.0)
+
+        d_state = tl.load(gradient + step * 2 * units, mask=there, other=0.0) + d_carried
+        tanh = _tanh(cell)
+        d_cell += d_state * out * (1 - tanh * tanh)
+        d_into = d_cell * candidate * into * (1 - into)
+        d_forget = d_cell * cell_before * forget * (1 - forget)
+        d_candidate = d_cell * into * (1 - candidate * candidate)
+        d_out = d_state * tanh * out * (1 - out)
+        d_cell *= forget
+        cell = cell_before
+
+        d_carried = tl.dot(d_into, h_into, input_precision=PRECISION)
+        d_carried = tl.dot(d_forget, h_forget, d_carried, input_precision=PRECISION)
+        d_carried = tl.dot(d_candidate, h_candidate, d_carried, input_precision=PRECISION)
+        d_carried = tl.dot(d_out, h_out, d_carried, input_precision=PRECISION)
+        if OF_INPUTS:
+            if FEATURES == 1:
+                d_x = d_into * tl.trans(x_into) + d_forget * tl.trans(x_forget)
+                d_x += d_candidate * tl.trans(x_candidate) + d_out * tl.trans(x_out)
+                d_x = tl.sum(d_x, 1)[:, None]
+            else:
+                d_x = tl.dot(d_into, x_into, input_precision=PRECISION)
+                d_x = tl.dot(d_forget, x_forget, d_x, input_precision=PRECISION)
+                d_x = tl.dot(d_candidate, x_candidate, d_x, input_precision=PRECISION)
+                d_x = tl.dot(d_out, x_out, d_x, input_precision=PRECISION)
+            tl.store(d_inputs + step * features, d_x, mask=fed)
+        if OF_WEIGHTS:
+            x = tl.load(inputs + step * features, mask=fed, other=0.0)
+            before = tl.load(states + (step + 2 * backward - 1) * 2 * units, mask=earlier, other=0.0)
+            d_b_into += d_into
+            d_b_forget += d_forget
+            d_b_candidate += d_candidate
+            d_b_out += d_out
+            d_h_into = tl.dot(tl.trans(d_into), before, d_h_into, input_precision=PRECISION)
+            d_h_forget = tl.dot(tl.trans(d_forget), before, d_h_forget, input_precision=PRECISION)
+            d_h_candidate = tl.dot(tl.trans(d_candidate), before, d_h_candidate, input_precision=PRECISION)
+            d_h_out = tl.dot(tl.trans(d_out), before, d_h_out, input_precision=PRECISION)
+            d_x_into = _add_of_inputs(d_x_into, d_into, x, FEATURES, PRECISION)
+            d_x_forget = _add_of_inputs(d_x_forget, d_forget, x, FEATURES, PRECISION)
+            d_x_candidate = _add_of_inputs(d_x_candidate, d_candidate, x, FEATURES, PRECISION)
+            d_x_out = _add_of_inputs(d_x_out, d_out, x, FEATURES, PRECISION)
+
+    if OF_WEIGHTS:
+        # Every program has a place of its own: sums that are taken in any order would differ from run to run.
+        program = tl.program_id(1).to(tl.int64) * 2 * groups + run
+        d_input_weight += program * 4 * units * features
+        d_state_weight += program * 4 * units * units
+        d_bias += program * 4 * units + unit
+        if FEATURES == 1:
+            d_x_into, d_x_forget = tl.sum(d_x_into, 0)[:, None], tl.sum(d_x_forget, 0)[:, None]
+            d_x_candidate, d_x_out = tl.sum(d_x_candidate, 0)[:, None], tl.sum(d_x_out, 0)[:, None]
+        _store_rows(d_input_weight, 0, unit, feature, units, features, d_x_into)
+        _store_rows(d_input_weight, 1, unit, feature, units, features, d_x_forget)
+        _store_rows(d_input_weight, 2, unit, feature, units, features, d_x_candidate)
+        _store_rows(d_input_weight, 3, unit, feature, units, features, d_x_out)
+        _store_rows(d_state_weight, 0, unit, unit, units, units, d_h_into)
+        _store_rows(d_state_weight, 1, unit, unit, units, units, d_h_forget)
+        _store_rows(d_state_weight, 2, unit, unit, units, units, d_h_candidate)
+        _store_rows(d_state_weight, 3, unit, unit, units, units, d_h_out)
+        tl.store(d_bias, tl.sum(d_b_into, 0), mask=unit < units)
+        tl.store(d_bias + units, tl.sum(d_b_forget, 0), mask=unit < units)
+        tl.store(d_bias + 2 * units, tl.sum(d_b_candidate, 0), mask=unit < units)
+        tl.store(d_bias + 3 * units, tl.sum(d_b_out, 0), mask=unit < units)
+
+
+def fits(inputs: Tensor, state_weight: Tensor) -> bool:
+    """Return whether the kernels take arguments of `bidirectional_lstm`."""
+    return inputs.shape[-1] <= MOST_FEATURES and state_weight.shape[-1] <= MOST_UNITS
+
+
+def forward(
+    inputs: Tensor, input_weight: Tensor, state_weight: Tensor, bias: Tensor, *, keep: bool
+) -> tuple[Tensor, ...]:
+    """Return the states of `bidirectional_lstm` and, with `keep`, what `backward` needs beside them.
+
+    Args:
+        inputs, input_weight, state_weight, bias: as there, contiguous, float32.
+        keep: whether `backward` will be called.
+    """
+    groups, genes, steps, features = inputs.shape
+    units = state_weight.shape[-1]
+    states = inputs.new_empty(groups, genes, steps, 2 * units)
+    # The four gates and the cell of every step.
+    kept = inputs.new_empty(2 * groups, steps, 5, genes, units) if keep else None
+    arrays = (inputs, input_weight, state_weight, bias, states, states if kept is None else kept)
+    sizes = (genes, steps, features, units)
+    with torch.cuda.device_of(inputs):
+        _forward[_grid(groups, genes)](*arrays, *sizes, KEEP=keep, **_constants(features, units))
+    return (states,) if kept is None else (states, kept)
+
+
+def backward(
+    gradient: Tensor,
+    inputs: Tensor,
+    input_weight: Tensor,
+    state_weight: Tensor,
+    bias: Tensor,
+    states: Tensor,
+    kept: Tensor,
+    *,
+    of_inputs: bool,
+    of_weights: bool,
+) -> tuple[Tensor | None, ...]:
+    """Return the gradients of inputs, input_weight, state_weight and bias from that of the states.
+
+    Args:
+        gradient: of the states.
+        inputs, input_weight, state_weight, bias: arguments of `forward`.
+        states, kept: what it returned.
+        of_inputs, of_weights: whether these gradients are wanted; the others are None.
+    """
+    groups, genes, steps, features = inputs.shape
+    units = state_weight.shape[-1]
+    grid = _grid(groups, genes)
+    d_inputs = inputs.new_empty(2, *inputs.shape) if of_inputs else None  # of each direction
+    d_weights = [
+        array.new_empty(grid[1], *array.shape) if of_weights else None for array in (input_weight, state_weight, bias)
+    ]
+    wanted = [gradient if array is None else array for array in (d_inputs, *d_weights)]
+    arrays = (gradient, inputs, input_weight, state_weight, states, kept, *wanted)
+    sizes = (groups, genes, steps, features, units)
+    with torch.cuda.device_of(inputs):
+        _backward[grid](*arrays, *sizes, OF_INPUTS=of_inputs, OF_WEIGHTS=of_weights, **_constants(features, units))
+    return tuple(None if array is None else array.sum(dim=0) for array in (d_inputs, *d_weights))
+
+
+def _grid(groups: int, genes: int) -> tuple[int, int]:
+    return 2 * groups, triton.cdiv(genes, GENES)
+
+
+def _constants(features: int, units: int) -> dict[str, Any]:
+    """Return what the kernels are compiled for."""
+    return {
+        "GENES": GENES,
+        "FEATURES": 1 if features == 1 else max(LEAST, triton.next_power_of_2(features)),
+        "UNITS": max(LEAST, triton.next_power_of_2(units)),
+        "PRECISION": PRECISION,
+        "num_warps": WARPS,
+    }
