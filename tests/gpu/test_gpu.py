@@ -3,22 +3,22 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import xarray as xr
-from builders import synthetic_dataset
+from builders import NETWORKS, synthetic_dataset
 from torch import nn
 
-from chromattend.dataset import join_epigenomes
-from chromattend.models import REGISTRY, recurrence
+from chromattend.models import recurrence
 from chromattend.models.network import Network
 from chromattend.models.recurrence import BidirectionalLSTM, operators
+from chromattend.pan import join_epigenomes
 from chromattend.protocols import TrainingOptions
-from chromattend.training import train, train_together
+from chromattend.training import train_together
 from chromattend.training.networks import NetworkTraining
 from chromattend.training.stack import Stack
 
-NETWORKS = [name for name, spec in REGISTRY.items() if spec.kind == "network" and name != "deepdiff"]
 # Batches that do not come out even, so that the last of an epoch is none of the recorded ones.
 TRAINING: dict[str, Any] = {"max_epochs": 4, "patience": None, "learning_rate": 0.003, "batch_size": 48}
 
@@ -44,10 +44,25 @@ def of_model(name: str, datasets: list[xr.Dataset]) -> list[xr.Dataset]:
     return datasets
 
 
-def trained(name: str, datasets: list[xr.Dataset], folder: Path | None = None, **options: Any) -> list[Network]:
+def trained(
+    name: str,
+    datasets: list[xr.Dataset],
+    folder: Path | None = None,
+    model_options: dict[str, Any] | None = None,
+    **options: Any,
+) -> list[Network]:
     given = TrainingOptions(**{"accelerator": "gpu"} | TRAINING | options)
-    found = train_together(name, of_model(name, datasets), options.get("model_options", {}), given, folder)
-    return [network for network, _ in found]  # type: ignore[misc]
+    return [
+        network for network, _ in train_together(name, of_model(name, datasets), model_options or {}, given, folder)
+    ]  # type: ignore[misc]
+
+
+def scores(networks: list[Network], datasets: list[xr.Dataset]) -> list[np.ndarray]:
+    found = []
+    for network, dataset in zip(networks, of_model(networks[0].contract.model, datasets), strict=True):
+        contract = network.contract
+        found.append(network.score(contract.signal(dataset), contract.context(dataset)))
+    return found
 
 
 def same_bits(first: list[Network], second: list[Network]) -> bool:
@@ -88,37 +103,28 @@ def test_the_kernels_are_torchs_lstm() -> None:
     torch.testing.assert_close(ours(inputs)[0], theirs(inputs[0])[0], rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", [*NETWORKS, "pan_epigenome"])
 def test_a_network_learns_what_it_learns_on_a_cpu(name: str, datasets: list[xr.Dataset]) -> None:
     # Dropout draws other numbers on every kind of device.
-    settings = {"model_options": {"dropout": 0.0}}
-    given = of_model(name, datasets)
-    scores = []
-    for accelerator in ("gpu", "cpu"):
-        options = TrainingOptions(**TRAINING | {"max_epochs": 2, "accelerator": accelerator})
-        found = train_together(name, given, settings["model_options"], options)
-        contract = found[0][0].contract
-        scores.append([m.score(contract.signal(d), contract.context(d)) for (m, _), d in zip(found, given, strict=True)])
-    for on_gpu, on_cpu in zip(*scores, strict=True):
-        assert on_gpu == pytest.approx(on_cpu, abs=1e-3)
+    settings: dict[str, Any] = {"model_options": {"dropout": 0.0}, "max_epochs": 2}
+    on_gpu, on_cpu = (
+        scores(trained(name, datasets, accelerator=accelerator, **settings), datasets) for accelerator in ("gpu", "cpu")
+    )
+    for found, expected in zip(on_gpu, on_cpu, strict=True):
+        assert found == pytest.approx(expected, abs=1e-3)
 
 
-def test_recorded_steps_are_the_steps(
-    datasets: list[xr.Dataset], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_recorded_steps_are_the_steps(datasets: list[xr.Dataset], monkeypatch: pytest.MonkeyPatch) -> None:
     recorded = trained("attentivechrome", datasets)
     monkeypatch.setattr(Stack, "record", lambda *_: None)
     assert same_bits(recorded, trained("attentivechrome", datasets))
 
 
-def test_the_operators_learn_what_the_kernels_do(
-    datasets: list[xr.Dataset], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    scores = [network.score(network.contract.signal(datasets[0])) for network in trained("attentivechrome", datasets)]
+def test_the_operators_learn_what_the_kernels_do(datasets: list[xr.Dataset], monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = scores(trained("attentivechrome", datasets), datasets)
     monkeypatch.setattr(recurrence, "_implementation", lambda *_: operators)
-    others = [network.score(network.contract.signal(datasets[0])) for network in trained("attentivechrome", datasets)]
-    for one, other in zip(scores, others, strict=True):
-        assert one == pytest.approx(other, abs=1e-3)
+    for found, by_kernels in zip(scores(trained("attentivechrome", datasets), datasets), expected, strict=True):
+        assert found == pytest.approx(by_kernels, abs=1e-3)
 
 
 @pytest.mark.parametrize("name", ["deepchrome", "attentivechrome"])
@@ -142,15 +148,12 @@ def test_a_training_that_was_killed_ends_with_the_same_weights(
 
 @pytest.mark.parametrize("name", ["deepchrome", "attentivechrome"])
 def test_a_network_learns_beside_others_what_it_learns_alone(name: str, datasets: list[xr.Dataset]) -> None:
-    options = TrainingOptions(**TRAINING, accelerator="gpu")
-    for together, dataset in zip(trained(name, datasets), datasets, strict=True):
-        alone, _ = train(name, dataset, {}, options)
-        signal = alone.contract.signal(dataset)
-        assert together.score(signal) == pytest.approx(alone.score(signal), abs=1e-3)
+    together = scores(trained(name, datasets), datasets)
+    for found, dataset in zip(together, datasets, strict=True):
+        assert found == pytest.approx(scores(trained(name, [dataset]), [dataset])[0], abs=1e-3)
 
 
 @pytest.mark.parametrize("precision", ["bf16-mixed", "16-mixed"])
 def test_lower_precisions_learn(precision: str, datasets: list[xr.Dataset]) -> None:
-    exact, lower = (trained("attentivechrome", datasets, precision=p)[2] for p in ("32-true", precision))
-    signal = exact.contract.signal(datasets[2])
-    assert lower.score(signal) == pytest.approx(exact.score(signal), abs=0.2)
+    exact, lower = (scores(trained("attentivechrome", datasets, precision=p), datasets) for p in ("32-true", precision))
+    assert lower[2] == pytest.approx(exact[2], abs=0.2)

@@ -15,9 +15,10 @@ from torch import Tensor
 # More of them are too much for a multiprocessor.
 MOST_UNITS, MOST_FEATURES = 64, 128
 # Genes of a program and its warps; the sides of a matrix product are 16 at least.
-GENES, WARPS, LEAST = 32, 4, 16
-# Matrix units take factors in TF32; three products of their split halves come to the precision of float32.
-PRECISION = "ieee"
+GENES, WARPS, LEAST = 16, 4, 16
+# Matrix units take factors in TF32; three products of their split halves come to the precision of float32. On the way
+# back there are too many factors for the registers that this takes.
+FORWARD_PRECISION, BACKWARD_PRECISION = "tf32x3", "ieee"
 
 
 @triton.jit
@@ -300,7 +301,9 @@ def forward(
     arrays = (inputs, input_weight, state_weight, bias, states, states if kept is None else kept)
     sizes = (genes, steps, features, units)
     with torch.cuda.device_of(inputs):
-        _forward[_grid(groups, genes)](*arrays, *sizes, KEEP=keep, **_constants(features, units))
+        _forward[_grid(groups, genes)](
+            *arrays, *sizes, KEEP=keep, PRECISION=FORWARD_PRECISION, **_constants(features, units)
+        )
     return (states,) if kept is None else (states, kept)
 
 
@@ -335,7 +338,14 @@ def backward(
     arrays = (gradient, inputs, input_weight, state_weight, states, kept, *wanted)
     sizes = (groups, genes, steps, features, units)
     with torch.cuda.device_of(inputs):
-        _backward[grid](*arrays, *sizes, OF_INPUTS=of_inputs, OF_WEIGHTS=of_weights, **_constants(features, units))
+        _backward[grid](
+            *arrays,
+            *sizes,
+            OF_INPUTS=of_inputs,
+            OF_WEIGHTS=of_weights,
+            PRECISION=BACKWARD_PRECISION,
+            **_constants(features, units),
+        )
     return tuple(None if array is None else array.sum(dim=0) for array in (d_inputs, *d_weights))
 
 
@@ -349,6 +359,5 @@ def _constants(features: int, units: int) -> dict[str, Any]:
         "GENES": GENES,
         "FEATURES": 1 if features == 1 else max(LEAST, triton.next_power_of_2(features)),
         "UNITS": max(LEAST, triton.next_power_of_2(units)),
-        "PRECISION": PRECISION,
         "num_warps": WARPS,
     }

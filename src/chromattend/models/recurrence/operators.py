@@ -56,7 +56,7 @@ def _run(inputs: Tensor, weight: Tensor, *, keep: bool) -> tuple[Tensor, ...]:
     if not keep:
         places *= steps
     candidate, cell = (weight.new_zeros(runs, units, genes) for _ in range(2))
-    minus_one, minus_two = weight.new_tensor(-1), weight.new_tensor(-2)
+    minus_one, minus_two = weight.new_full((), -1), weight.new_full((), -2)
     ins, outs = columns.unbind(0), columns[1:, :, :units].unbind(0)
     for column, state, (gate, into, forget, open_candidate, out, next_cell, tanh) in zip(
         ins[:-1], outs, places, strict=True
@@ -141,7 +141,7 @@ def backward(
     d_gates = weight.new_empty(runs, rows, genes)
     d_into, d_forget, d_candidate, d_out = d_gates.split(units, dim=1)
     d_inner, d_gates_transposed = d_gates.unflatten(1, (4, units))[:, :3], d_gates.transpose(1, 2)
-    minus_two = weight.new_tensor(-2)
+    minus_two = weight.new_full((), -2)
     parts = (
         columns[:-1].unbind(0),
         d_inputs_all.unbind(0),
