@@ -52,15 +52,22 @@ class MarkwiseAttention(nn.Module):
         Args:
             states: shape (mark, gene, position, units).
         """
-        weights, embeddings = _attend(states, self.context[:, None, None])
+        weights, embeddings = _attend(states, self.context[:, None])
         # Dropout draws its numbers in the order of memory, which is to be the same for one network and for many.
         return weights.transpose(0, 1), embeddings.transpose(0, 1).contiguous()
 
 
 def _attend(states: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
-    """Return weights, shape (..., position), and weighted sums, shape (..., units), of states (..., position, units).
+    """Return weights, shape (..., position), and weighted sums, shape (..., units).
 
-    Products and sums, not products of matrices: a matrix with one column or row is slow, and its gradient more so.
+    Args:
+        states: shape (..., position, units).
+        context: shape (..., units), of as many dimensions or none but the last.
     """
-    weights = torch.softmax((states * context).sum(dim=-1), dim=-1)
+    if states.is_cuda:
+        weights = torch.softmax((states @ context.unsqueeze(-1)).squeeze(-1), dim=-1)
+        return weights, (weights.unsqueeze(-2) @ states).squeeze(-2)
+    # A CPU is slow in a product with a matrix of one column or row, and slower in its gradient; to a GPU it is the
+    # product of all states, which is to be written and read again, that costs.
+    weights = torch.softmax((states * context.unsqueeze(-2)).sum(dim=-1), dim=-1)
     return weights, (weights.unsqueeze(-1) * states).sum(dim=-2)

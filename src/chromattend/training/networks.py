@@ -45,6 +45,9 @@ warnings.filterwarnings("ignore", ".*`srun` command is available.*")
 # The checkpoint folder holds the state that the training goes on from.
 warnings.filterwarnings("ignore", ".*exists and is not empty.*")
 
+# Of steps of a GPU that are recorded in a stream of their own, for which there is nothing to wait.
+warnings.filterwarnings("ignore", ".*AccumulateGrad node's stream does not match.*")
+
 Batch = tuple[Tensor, ...]
 OPTIMIZERS = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam, "sgd": torch.optim.SGD}
 LAST = "last.ckpt"
@@ -450,6 +453,8 @@ def _train_replicates(
 
 def _fit(module: NetworkTraining, progress: _Progress, data: EpigenomeDataModule, folder: Path, resume: bool) -> None:
     options = module.options
+    # By default a GPU's convolutions would take float32 for TF32.
+    torch.backends.cudnn.allow_tf32 = False
     callbacks: list[Callback] = [
         progress,
         ModelCheckpoint(

@@ -34,10 +34,11 @@ class Stack(nn.Module):
         To start hundreds of small operations one by one takes longer than they do (CUDA graphs).
 
         Args:
-            inputs: of `forward`, on the GPU; of others of these shapes, only the values may differ.
+            inputs: of `forward`, on the GPU; for others of their shapes the record is used.
         """
-        # This puts the recorded function in the place of this object's own.
-        torch.cuda.make_graphed_callables(self, inputs)
+        # What it is repeated for is written into its inputs, which must be nobody else's. The call puts the recorded
+        # function in the place of this object's own.
+        torch.cuda.make_graphed_callables(self, tuple(values.clone() for values in inputs))
         self._recorded = [values.shape for values in inputs], self.forward
         del self.forward
 
@@ -62,8 +63,9 @@ class Stack(nn.Module):
         network, tensors = self._code[0], self._tensors()
         # Lightning sets this flag of modules that it knows, without a call.
         network.train(self.training)
-        if self.count == 1:
-            # torch.vmap of one would only cost time.
+        if self.count == 1 and not inputs[0].is_cuda:
+            # torch.vmap of one would only cost time. On a GPU it draws other numbers for dropout than a network alone
+            # would, and costs no time where it is recorded.
             weights = {name: tensor[0] for name, tensor in tensors.items()}
             return functional_call(network, weights, tuple(values[0] for values in inputs))[None]
         together = torch.vmap(lambda weights, *values: functional_call(network, weights, values), randomness="same")

@@ -12,8 +12,8 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-# More of them are too much for a multiprocessor.
-MOST_UNITS, MOST_FEATURES = 64, 128
+# With more units, or weights of a gate's inputs, they would take more than 76 KB of a multiprocessor's shared memory.
+MOST_UNITS, MOST_INPUT_WEIGHTS = 32, 1024
 # Genes of a program and its warps; the sides of a matrix product are 16 at least.
 GENES, WARPS, LEAST = 16, 4, 16
 # Matrix units take factors in TF32; three products of their split halves come to the precision of float32. On the way
@@ -281,7 +281,8 @@ def _backward(  # type: ignore[no-untyped-def]
 
 def fits(inputs: Tensor, state_weight: Tensor) -> bool:
     """Return whether the kernels take arguments of `bidirectional_lstm`."""
-    return inputs.shape[-1] <= MOST_FEATURES and state_weight.shape[-1] <= MOST_UNITS
+    sizes = _constants(inputs.shape[-1], state_weight.shape[-1])
+    return sizes["UNITS"] <= MOST_UNITS and sizes["FEATURES"] * sizes["UNITS"] <= MOST_INPUT_WEIGHTS
 
 
 def forward(
