@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 SNAKEMAKE := $(BIN)/snakemake
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo screenshots test test-unit test-cluster bench lint format
+.PHONY: help install demo screenshots test test-unit test-cluster test-gpu bench lint format
 
 help: ## show what make can do
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -37,11 +37,14 @@ demo: $(STAMP) ## run the whole pipeline on a small synthetic example
 screenshots: $(STAMP) ## take the documents' screenshots of a finished demo (needs Chromium)
 	@$(BIN)/python docs/screenshots.py --results results/demo --images docs/images
 
-test: $(STAMP) ## run every test but those that need a Slurm
-	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --ignore tests/cluster tests
+test: $(STAMP) ## run every test but those that need a Slurm or a GPU
+	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --ignore tests/cluster --ignore tests/gpu tests
 
 test-cluster: $(STAMP) ## run the study on a Slurm of this machine (as root, with slurm-wlm and munge installed)
 	@$(BIN)/python -m pytest -s tests/cluster
+
+test-gpu: $(STAMP) ## compare what a GPU of this machine learns with what its CPU does
+	@$(BIN)/python -m pytest tests/gpu
 
 bench: $(STAMP) ## measure every stage beside other programs, and draw the figure of docs/performance.md (20 minutes)
 	@mkdir -p build

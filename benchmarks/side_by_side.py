@@ -10,18 +10,19 @@ from collections.abc import Callable, Mapping, Sequence
 Program = Callable[[], object] | Sequence[str]
 
 
-def side_by_side(programs: Mapping[str, Program], repeats: int) -> dict[str, list[float]]:
+def side_by_side(programs: Mapping[str, Program], repeats: int, *, warm_up: bool = True) -> dict[str, list[float]]:
     """Time each program, then each again, `repeats` times.
 
     Args:
         programs: functions, or command lines, whose output is thrown away, by name.
-        repeats: runs of each. One more goes before them and is not timed, so that files and code are in memory.
+        repeats: runs of each.
+        warm_up: whether one more goes before them and is not timed, so that files and code are in memory.
 
     Returns:
         Wall time of each run (s), by name.
     """
     seconds: dict[str, list[float]] = {name: [] for name in programs}
-    for turn in range(repeats + 1):
+    for turn in range(0 if warm_up else 1, repeats + 1):
         for name, program in programs.items():
             gc.collect()
             begin = time.perf_counter()

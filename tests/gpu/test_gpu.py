@@ -106,8 +106,10 @@ def test_the_kernels_are_torchs_lstm() -> None:
 
 @pytest.mark.parametrize("name", [*NETWORKS, "pan_epigenome"])
 def test_a_network_learns_what_it_learns_on_a_cpu(name: str, datasets: list[xr.Dataset]) -> None:
-    # Dropout draws other numbers on every kind of device.
-    settings: dict[str, Any] = {"model_options": {"dropout": 0.0}, "max_epochs": 2}
+    # What is random in a step is drawn otherwise on every kind of device. Adam would divide rounding errors of small
+    # gradients by these gradients.
+    options = {"dropout": 0.0} | ({"unknown": 0.0} if name == "pan_epigenome" else {})
+    settings: dict[str, Any] = {"model_options": options, "optimizer": "sgd", "learning_rate": 0.1}
     on_gpu, on_cpu = (
         scores(trained(name, datasets, accelerator=accelerator, **settings), datasets) for accelerator in ("gpu", "cpu")
     )
