@@ -23,7 +23,8 @@ def normal(name: str) -> str:
 @pytest.fixture(scope="module")
 def locked(repository: Path) -> dict[str, str]:
     lines = (repository / "requirements.lock").read_text().splitlines()
-    return {normal(name): version for name, _, version in (line.partition("==") for line in lines if "==" in line)}
+    pins = (line.partition(";")[0].partition("==") for line in lines if "==" in line)
+    return {normal(name): version.strip() for name, _, version in pins}
 
 
 @pytest.fixture(scope="module")

@@ -1,24 +1,38 @@
-"""The batched recurrence is torch's LSTM: values and gradients, in C and in torch's operators."""
+"""The batched recurrence is torch's LSTM: values and gradients, in C, in torch's operators and in Triton's kernels."""
 
+import importlib
 import logging
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from chromattend.models.recurrence import BidirectionalLSTM, compiled, use_threads
+from chromattend.models import recurrence
+from chromattend.models.recurrence import BidirectionalLSTM, compiled, operators, use_threads
 
 PARTS = {"input_weight": "weight_ih", "state_weight": "weight_hh", "input_bias": "bias_ih", "state_bias": "bias_hh"}
 
 
-@pytest.fixture(autouse=True, params=["C", "operators"])
+@pytest.fixture(autouse=True, params=["C", "operators", "kernels"])
 def implementation(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     if request.param == "C":
         assert compiled.library() is not None, "the tests need a C compiler"
-    else:
+    elif request.param == "operators":
         monkeypatch.setattr(compiled, "library", lambda: None)
+    elif torch.cuda.is_available():
+        pytest.skip("on this machine make test-gpu runs the kernels themselves")
+    else:
+        # Triton interprets kernels that are made while this is set.
+        monkeypatch.setenv("TRITON_INTERPRET", "1")
+        kernels = importlib.import_module("chromattend.models.recurrence.kernels")
+
+        def chosen(inputs: Tensor, state_weight: Tensor) -> Any:
+            return kernels if inputs.dtype == torch.float32 and kernels.fits(inputs, state_weight) else operators
+
+        monkeypatch.setattr(recurrence, "_implementation", chosen)
     return request.param
 
 
@@ -62,8 +76,12 @@ def gradient_of(lstms: list[nn.LSTM], part: str) -> Tensor:
 )
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
 def test_values_and_gradients_are_those_of_torch(
-    groups: int, genes: int, steps: int, features: int, units: int, dtype: torch.dtype
+    implementation: str, groups: int, genes: int, steps: int, features: int, units: int, dtype: torch.dtype
 ) -> None:
+    if implementation == "kernels":
+        if dtype == torch.float64:
+            return  # which is the operators'
+        steps = min(steps, 8)  # interpreted, a step takes long
     torch.manual_seed(4)
     ours = BidirectionalLSTM(groups, features, units).to(dtype)
     theirs = separate(ours)
@@ -81,7 +99,9 @@ def test_values_and_gradients_are_those_of_torch(
         torch.testing.assert_close(getattr(ours, part).grad, gradient_of(theirs, part), **tolerance)
 
 
-def test_any_number_of_threads_gives_the_same_bits(two_threads: None) -> None:
+def test_any_number_of_threads_gives_the_same_bits(implementation: str, two_threads: None) -> None:
+    if implementation == "kernels":
+        return  # they know no threads
     torch.manual_seed(4)
     lstm, inputs = BidirectionalLSTM(3, 2, 8), torch.randn(3, 37, 30, 2, requires_grad=True)
     found = []
@@ -143,9 +163,19 @@ def test_without_gradients_the_values_are_the_same_bits() -> None:
 
 def test_gradients_of_the_inputs_need_none_of_the_weights() -> None:
     torch.manual_seed(4)
-    lstm = BidirectionalLSTM(2, 3, 4).requires_grad_(False)
-    inputs = torch.randn(2, 5, 6, 3, dtype=torch.float64, requires_grad=True)
-    assert torch.autograd.gradcheck(lstm.double(), inputs)
+    lstm = BidirectionalLSTM(2, 3, 4)
+    inputs = torch.randn(2, 5, 6, 3, requires_grad=True)
+    (expected,) = torch.autograd.grad(lstm(inputs).square().sum(), inputs)
+    lstm.requires_grad_(False)
+    (found,) = torch.autograd.grad(lstm(inputs).square().sum(), inputs)
+    assert torch.equal(found, expected)
+
+
+def test_gradients_are_those_of_differences() -> None:
+    torch.manual_seed(4)
+    lstm = BidirectionalLSTM(1, 2, 3).double().requires_grad_(False)
+    inputs = torch.randn(1, 2, 4, 2, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(lstm, inputs)
 
 
 def test_weights_start_as_those_of_torch_do() -> None:
@@ -153,3 +183,29 @@ def test_weights_start_as_those_of_torch_do() -> None:
     for parameter in lstm.parameters():
         assert 0.19 < parameter.abs().max().item() <= 0.2  # 1 / sqrt(units)
         assert abs(parameter.mean().item()) < 0.01
+
+
+def test_without_triton_a_gpu_takes_the_operators(
+    implementation: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    if implementation != "operators":
+        return
+
+    def missing(name: str) -> Any:
+        raise ImportError(f"No module named {name!r}")
+
+    recurrence._kernels.cache_clear()
+    monkeypatch.setattr(importlib, "import_module", missing)
+    with caplog.at_level(logging.WARNING):
+        assert recurrence._kernels() is None
+    assert "take many times as long" in caplog.text
+    recurrence._kernels.cache_clear()
+
+
+def test_the_kernels_refuse_what_they_cannot_hold(implementation: str) -> None:
+    if implementation != "kernels":
+        return
+    lstms = {(1, 32): True, (32, 32): True, (64, 16): True, (1, 33): False, (40, 32): False}
+    for (features, units), fit in lstms.items():
+        inputs, weight = torch.empty(1, 1, 1, features), torch.empty(1, 2, 4 * units, units)
+        assert importlib.import_module("chromattend.models.recurrence.kernels").fits(inputs, weight) == fit
