@@ -156,8 +156,9 @@ def test_a_time_limit_that_is_reached(idle: Slurm, study: Checkout, finished: Ch
 
 
 @pytest.mark.parametrize("name", ["it's a b; Zürich 染色质", '"odd"; $(touch owned) $HOME'])
-def test_a_folder_with_an_odd_name(idle: Slurm, finished: Checkout, tmp_path: Path, name: str) -> None:
+def test_a_folder_and_an_epigenome_with_odd_names(idle: Slurm, finished: Checkout, tmp_path: Path, name: str) -> None:
     study = untrained(finished, tmp_path / name)
+    (study / "sheet.tsv").write_text("epigenome\tname\nSYN1\tß-cell; $(touch owned) 'x' \"y\" <b>\n")
     study.succeed("--profile", "slurm", TARGET)
     same_as(study, finished)
     assert not list(study.folder.rglob("owned"))
@@ -169,9 +170,3 @@ def test_a_folder_whose_name_no_job_can_be_given(idle: Slurm, finished: Checkout
     assert code != 0
     assert output.splitlines()[-1].startswith(f"Error: {study.folder}: no job on a cluster can be given a folder")
     assert not (study / TARGET).exists()
-
-
-def test_an_odd_name_in_the_sheet(idle: Slurm, study: Checkout, mirror: Path) -> None:
-    (study / "sheet.tsv").write_text("epigenome\tname\nSYN1\tß-cell; $(touch owned) 'x' \"y\" <b>\n")
-    study.succeed("--profile", "slurm", TARGET)
-    assert not list(study.folder.rglob("owned"))

@@ -83,7 +83,7 @@ def _implementation(inputs: Tensor, state_weight: Tensor) -> Any:
     if inputs.dtype == torch.float32:
         if inputs.device.type == "cpu" and compiled.library() is not None:
             return compiled
-        if inputs.device.type == "cuda":
+        if inputs.device.type == "cuda" and torch.version.cuda is not None:  # not AMD's, which has no such products
             kernels = _kernels()
             if kernels is not None and kernels.fits(inputs, state_weight):
                 return kernels
