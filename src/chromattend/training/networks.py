@@ -456,7 +456,7 @@ def _fit(module: NetworkTraining, progress: _Progress, data: EpigenomeDataModule
     # By default a GPU's convolutions would take float32 for TF32.
     torch.backends.cudnn.allow_tf32 = False
     # With deterministic operations comes, by default, that new arrays are filled before they are written.
-    torch.utils.deterministic.fill_uninitialized_memory = False
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     callbacks: list[Callback] = [
         progress,
         ModelCheckpoint(
