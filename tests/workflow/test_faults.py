@@ -206,17 +206,6 @@ def test_gzip_that_is_corrupt_in_the_middle(copy: Workspace, unbroken: Workspace
     same(copy, unbroken)
 
 
-def test_a_checkpoint_that_is_cut_in_half(copy: Workspace, unbroken: Workspace) -> None:
-    model = copy / "results/SYN1/logistic_regression/model.ckpt"
-    model.write_bytes(model.read_bytes()[: model.stat().st_size // 2])
-    run = copy.snakemake("--", TARGET)
-    assert run.code != 0
-    assert "Error: results/SYN1/logistic_regression/model.ckpt: " in run.output
-    model.unlink()
-    copy.succeed("--", TARGET)
-    same(copy, unbroken)
-
-
 def test_two_runs_in_one_folder(copy: Workspace, unbroken: Workspace) -> None:
     shutil.rmtree(copy / "results")
     first = copy.start("first.log", "--", TARGET)
