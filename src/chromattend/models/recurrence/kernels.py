@@ -27,6 +27,26 @@ def _tanh(x):  # type: ignore[no-untyped-def]
 
 
 @triton.jit
+def _places(genes, steps, features, units, GENES: tl.constexpr, FEATURES: tl.constexpr, UNITS: tl.constexpr):  # type: ignore[no-untyped-def]
+    """Return what a program works on.
+
+    That is its run and whether it is backwards; its units and features; the places of its genes' first
+    inputs, states and kept values in these arrays; and which of the values (gene, unit) and inputs (gene, feature)
+    there are.
+    """
+    run = tl.program_id(0).to(tl.int64)
+    group, backward = run // 2, run % 2
+    gene = (tl.program_id(1) * GENES + tl.arange(0, GENES))[:, None]
+    unit, feature = tl.arange(0, UNITS), tl.arange(0, FEATURES)
+    inputs = (group * genes + gene) * steps * features + feature[None, :]
+    states = (group * genes + gene) * steps * 2 * units + backward * units + unit[None, :]
+    kept = run * steps * 5 * genes * units + gene * units + unit[None, :]
+    there = (gene < genes) & (unit[None, :] < units)
+    fed = (gene < genes) & (feature[None, :] < features)
+    return run, backward, unit, feature, inputs, states, kept, there, fed
+
+
+@triton.jit
 def _rows(number, unit, column, units, columns):  # type: ignore[no-untyped-def]
     """Return the places of a gate's rows in a matrix of all gates, and which of them there are."""
     places = (number * units + unit[:, None]) * columns + column[None, :]
@@ -40,9 +60,28 @@ def _load_rows(matrix, number, unit, column, units, columns):  # type: ignore[no
 
 
 @triton.jit
+def _load_gates(matrix, unit, column, units, columns):  # type: ignore[no-untyped-def]
+    """Load the rows of each gate, shape (unit, column)."""
+    into = _load_rows(matrix, 0, unit, column, units, columns)
+    forget = _load_rows(matrix, 1, unit, column, units, columns)
+    candidate = _load_rows(matrix, 2, unit, column, units, columns)
+    out = _load_rows(matrix, 3, unit, column, units, columns)
+    return into, forget, candidate, out
+
+
+@triton.jit
 def _store_rows(matrix, number, unit, column, units, columns, values):  # type: ignore[no-untyped-def]
     places, known = _rows(number, unit, column, units, columns)
     tl.store(matrix + places, values, mask=known)
+
+
+@triton.jit
+def _store_gates(matrix, unit, column, units, columns, into, forget, candidate, out):  # type: ignore[no-untyped-def]
+    """Store the rows of each gate."""
+    _store_rows(matrix, 0, unit, column, units, columns, into)
+    _store_rows(matrix, 1, unit, column, units, columns, forget)
+    _store_rows(matrix, 2, unit, column, units, columns, candidate)
+    _store_rows(matrix, 3, unit, column, units, columns, out)
 
 
 @triton.jit
@@ -84,34 +123,26 @@ def _forward(  # type: ignore[no-untyped-def]
     UNITS: tl.constexpr,
     PRECISION: tl.constexpr,
 ):
-    run = tl.program_id(0).to(tl.int64)
-    group, backward = run // 2, run % 2
-    gene = tl.program_id(1) * GENES + tl.arange(0, GENES)
-    unit, feature = tl.arange(0, UNITS), tl.arange(0, FEATURES)
-    there = (gene[:, None] < genes) & (unit[None, :] < units)
-    fed = (gene[:, None] < genes) & (feature[None, :] < features)
+    run, backward, unit, feature, of_inputs, of_states, of_kept, there, fed = _places(
+        genes, steps, features, units, GENES, FEATURES, UNITS
+    )
 
     input_weight += run * 4 * units * features
     state_weight += run * 4 * units * units
     bias += run * 4 * units + unit[None, :]
     in_range = unit[None, :] < units
-    x_into = tl.trans(_load_rows(input_weight, 0, unit, feature, units, features))
-    x_forget = tl.trans(_load_rows(input_weight, 1, unit, feature, units, features))
-    x_candidate = tl.trans(_load_rows(input_weight, 2, unit, feature, units, features))
-    x_out = tl.trans(_load_rows(input_weight, 3, unit, feature, units, features))
-    h_into = tl.trans(_load_rows(state_weight, 0, unit, unit, units, units))
-    h_forget = tl.trans(_load_rows(state_weight, 1, unit, unit, units, units))
-    h_candidate = tl.trans(_load_rows(state_weight, 2, unit, unit, units, units))
-    h_out = tl.trans(_load_rows(state_weight, 3, unit, unit, units, units))
+    x_into, x_forget, x_candidate, x_out = _load_gates(input_weight, unit, feature, units, features)
+    h_into, h_forget, h_candidate, h_out = _load_gates(state_weight, unit, unit, units, units)
+    x_into, x_forget, x_candidate, x_out = tl.trans(x_into), tl.trans(x_forget), tl.trans(x_candidate), tl.trans(x_out)
+    h_into, h_forget, h_candidate, h_out = tl.trans(h_into), tl.trans(h_forget), tl.trans(h_candidate), tl.trans(h_out)
     b_into = tl.load(bias, mask=in_range, other=0.0)
     b_forget = tl.load(bias + units, mask=in_range, other=0.0)
     b_candidate = tl.load(bias + 2 * units, mask=in_range, other=0.0)
     b_out = tl.load(bias + 3 * units, mask=in_range, other=0.0)
 
-    # Of the first step of the first gene of the program's group.
-    inputs += (group * genes + gene[:, None]) * steps * features + feature[None, :]
-    states += (group * genes + gene[:, None]) * steps * 2 * units + backward * units + unit[None, :]
-    kept += run * steps * 5 * genes * units + gene[:, None] * units + unit[None, :]
+    inputs += of_inputs
+    states += of_states
+    kept += of_kept
     block = genes * units
 
     state = tl.zeros((GENES, UNITS), tl.float32)
@@ -159,26 +190,16 @@ def _backward(  # type: ignore[no-untyped-def]
     UNITS: tl.constexpr,
     PRECISION: tl.constexpr,
 ):
-    run = tl.program_id(0).to(tl.int64)
-    group, backward = run // 2, run % 2
-    gene = tl.program_id(1) * GENES + tl.arange(0, GENES)
-    unit, feature = tl.arange(0, UNITS), tl.arange(0, FEATURES)
-    there = (gene[:, None] < genes) & (unit[None, :] < units)
-    fed = (gene[:, None] < genes) & (feature[None, :] < features)
+    run, backward, unit, feature, of_inputs, of_states, of_kept, there, fed = _places(
+        genes, steps, features, units, GENES, FEATURES, UNITS
+    )
 
     state_weight += run * 4 * units * units
-    h_into = _load_rows(state_weight, 0, unit, unit, units, units)
-    h_forget = _load_rows(state_weight, 1, unit, unit, units, units)
-    h_candidate = _load_rows(state_weight, 2, unit, unit, units, units)
-    h_out = _load_rows(state_weight, 3, unit, unit, units, units)
+    h_into, h_forget, h_candidate, h_out = _load_gates(state_weight, unit, unit, units, units)
     if OF_INPUTS:
         input_weight += run * 4 * units * features
-        x_into = _load_rows(input_weight, 0, unit, feature, units, features)
-        x_forget = _load_rows(input_weight, 1, unit, feature, units, features)
-        x_candidate = _load_rows(input_weight, 2, unit, feature, units, features)
-        x_out = _load_rows(input_weight, 3, unit, feature, units, features)
-        of_direction = (backward * groups + group) * genes
-        d_inputs += (of_direction + gene[:, None]) * steps * features + feature[None, :]
+        x_into, x_forget, x_candidate, x_out = _load_gates(input_weight, unit, feature, units, features)
+        d_inputs += backward * groups * genes * steps * features + of_inputs
     if OF_WEIGHTS:
         OF_FEATURES: tl.constexpr = (GENES, UNITS) if FEATURES == 1 else (UNITS, FEATURES)
         d_h_into = tl.zeros((UNITS, UNITS), tl.float32)
@@ -194,11 +215,10 @@ def _backward(  # type: ignore[no-untyped-def]
         d_b_candidate = tl.zeros((GENES, UNITS), tl.float32)
         d_b_out = tl.zeros((GENES, UNITS), tl.float32)
 
-    inputs += (group * genes + gene[:, None]) * steps * features + feature[None, :]
-    of_states = (group * genes + gene[:, None]) * steps * 2 * units + backward * units + unit[None, :]
+    inputs += of_inputs
     states += of_states
     gradient += of_states
-    kept += run * steps * 5 * genes * units + gene[:, None] * units + unit[None, :]
+    kept += of_kept
     block = genes * units
 
     d_carried = tl.zeros((GENES, UNITS), tl.float32)
@@ -265,14 +285,8 @@ def _backward(  # type: ignore[no-untyped-def]
         if FEATURES == 1:
             d_x_into, d_x_forget = tl.sum(d_x_into, 0)[:, None], tl.sum(d_x_forget, 0)[:, None]
             d_x_candidate, d_x_out = tl.sum(d_x_candidate, 0)[:, None], tl.sum(d_x_out, 0)[:, None]
-        _store_rows(d_input_weight, 0, unit, feature, units, features, d_x_into)
-        _store_rows(d_input_weight, 1, unit, feature, units, features, d_x_forget)
-        _store_rows(d_input_weight, 2, unit, feature, units, features, d_x_candidate)
-        _store_rows(d_input_weight, 3, unit, feature, units, features, d_x_out)
-        _store_rows(d_state_weight, 0, unit, unit, units, units, d_h_into)
-        _store_rows(d_state_weight, 1, unit, unit, units, units, d_h_forget)
-        _store_rows(d_state_weight, 2, unit, unit, units, units, d_h_candidate)
-        _store_rows(d_state_weight, 3, unit, unit, units, units, d_h_out)
+        _store_gates(d_input_weight, unit, feature, units, features, d_x_into, d_x_forget, d_x_candidate, d_x_out)
+        _store_gates(d_state_weight, unit, unit, units, units, d_h_into, d_h_forget, d_h_candidate, d_h_out)
         tl.store(d_bias, tl.sum(d_b_into, 0), mask=unit < units)
         tl.store(d_bias + units, tl.sum(d_b_forget, 0), mask=unit < units)
         tl.store(d_bias + 2 * units, tl.sum(d_b_candidate, 0), mask=unit < units)
