@@ -1,16 +1,20 @@
 """Small synthetic inputs that several tests share."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pytest
 import xarray as xr
 from sklearn.metrics import roc_auc_score
+from torch import nn
 
 from chromattend.models import REGISTRY
 from chromattend.models.base import TrainedModel
+from chromattend.models.recurrence import BidirectionalLSTM
+from chromattend.pan import join_epigenomes
 from chromattend.protocols import TrainingOptions
 from chromattend.training import train
 
@@ -73,6 +77,17 @@ def synthetic_dataset(
     )
 
 
+def epigenomes(model: str) -> list[xr.Dataset]:
+    """Build datasets for a model of unlike difficulty, so that trainings on them end after unlike numbers of epochs."""
+    datasets = [
+        synthetic_dataset(epigenome=name, effect=effect, seed=seed)
+        for name, effect, seed in (("A", 0.3, 2), ("B", 0.0, 4), ("C", 1.0, 6))
+    ]
+    if model == "pan_epigenome":
+        return [join_epigenomes([("X", dataset), ("Y", dataset)]) for dataset in datasets]
+    return datasets
+
+
 def synthetic_predictions(models: Sequence[str], seed: int = 1, separation: float = 1.5) -> dict[str, pd.DataFrame]:
     """Build predictions of models as `predict` does, with scores that tell the label better from model to model."""
     rng = np.random.default_rng(seed)
@@ -112,3 +127,44 @@ def scores_of(model: TrainedModel, dataset: xr.Dataset) -> np.ndarray:
 def auc(model: TrainedModel, dataset: xr.Dataset, part: str) -> float:
     chosen = of_part(dataset, part)
     return float(roc_auc_score(chosen["label"], scores_of(model, chosen)))
+
+
+class Killed(BaseException):
+    """The end of a training at any moment."""
+
+
+def kill_at(monkeypatch: pytest.MonkeyPatch, training: type, hook: str, call: int) -> None:
+    """Let a method of the training end it when it is called for the n-th time."""
+    original: Callable[..., Any] = getattr(training, hook)
+    calls = iter(range(1, 10**6))
+
+    def counted(*arguments: Any) -> Any:
+        if next(calls) == call:
+            raise Killed
+        return original(*arguments)
+
+    monkeypatch.setattr(training, hook, counted)
+
+
+# Parameters of a BidirectionalLSTM, and what torch calls them.
+LSTM_PARTS = {
+    "input_weight": "weight_ih",
+    "state_weight": "weight_hh",
+    "input_bias": "bias_ih",
+    "state_bias": "bias_hh",
+}
+
+
+def separate(batched: BidirectionalLSTM) -> list[nn.LSTM]:
+    """One LSTM of torch for each group, with the same weights."""
+    groups, _, _, features = batched.input_weight.shape
+    found = [nn.LSTM(features, batched.units, batch_first=True, bidirectional=True) for _ in range(groups)]
+    for group, lstm in enumerate(found):
+        lstm.to(batched.input_weight.dtype).load_state_dict(
+            {
+                f"{theirs}_l0{suffix}": getattr(batched, ours)[group, direction].detach()
+                for ours, theirs in LSTM_PARTS.items()
+                for direction, suffix in enumerate(("", "_reverse"))
+            }
+        )
+    return found

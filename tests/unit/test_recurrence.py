@@ -8,12 +8,11 @@ from typing import Any
 
 import pytest
 import torch
+from builders import LSTM_PARTS, separate
 from torch import Tensor, nn
 
 from chromattend.models import recurrence
 from chromattend.models.recurrence import BidirectionalLSTM, compiled, operators, use_threads
-
-PARTS = {"input_weight": "weight_ih", "state_weight": "weight_hh", "input_bias": "bias_ih", "state_bias": "bias_hh"}
 
 
 @pytest.fixture(autouse=True, params=["C", "operators", "kernels"])
@@ -44,26 +43,11 @@ def two_threads() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-def separate(batched: BidirectionalLSTM) -> list[nn.LSTM]:
-    """One LSTM of torch for each group, with the same weights."""
-    groups, _, _, features = batched.input_weight.shape
-    found = [nn.LSTM(features, batched.units, batch_first=True, bidirectional=True) for _ in range(groups)]
-    for group, lstm in enumerate(found):
-        lstm.to(batched.input_weight.dtype).load_state_dict(
-            {
-                f"{theirs}_l0{suffix}": getattr(batched, ours)[group, direction].detach()
-                for ours, theirs in PARTS.items()
-                for direction, suffix in enumerate(("", "_reverse"))
-            }
-        )
-    return found
-
-
 def gradient_of(lstms: list[nn.LSTM], part: str) -> Tensor:
     """Gradients of torch's LSTMs in the shape of ours."""
     return torch.stack(
         [
-            torch.stack([getattr(lstm, f"{PARTS[part]}_l0{suffix}").grad for suffix in ("", "_reverse")])
+            torch.stack([getattr(lstm, f"{LSTM_PARTS[part]}_l0{suffix}").grad for suffix in ("", "_reverse")])
             for lstm in lstms
         ]
     )
@@ -94,7 +78,7 @@ def test_values_and_gradients_are_those_of_torch(
     (found * weight).sum().backward()
     (expected * weight).sum().backward()
     torch.testing.assert_close(inputs.grad, same.grad, **tolerance)
-    for part in PARTS:
+    for part in LSTM_PARTS:
         torch.testing.assert_close(getattr(ours, part).grad, gradient_of(theirs, part), **tolerance)
 
 

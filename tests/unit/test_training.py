@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,21 @@ import skops.io
 import torch
 import xarray as xr
 import yaml
-from builders import MARKS, MODELS, NETWORKS, QUICK, Trained, auc, of_part, quick, scores_of, synthetic_dataset
+from builders import (
+    MARKS,
+    MODELS,
+    NETWORKS,
+    QUICK,
+    Killed,
+    Trained,
+    auc,
+    epigenomes,
+    kill_at,
+    of_part,
+    quick,
+    scores_of,
+    synthetic_dataset,
+)
 from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import FunctionTransformer
 
@@ -27,7 +40,6 @@ from chromattend.models import REGISTRY, load_model
 from chromattend.models.base import Contract, TrainedModel
 from chromattend.models.network import Network
 from chromattend.models.recurrence import compiled
-from chromattend.pan import join_epigenomes
 from chromattend.protocols import TrainingOptions, resolve
 from chromattend.training import train, train_together
 from chromattend.training.examples import Examples
@@ -375,23 +387,6 @@ def test_training_without_a_work_folder_leaves_no_file(
     assert list(tmp_path.iterdir()) == []
 
 
-class Killed(BaseException):
-    """The end of a training at any moment."""
-
-
-def kill_at(monkeypatch: pytest.MonkeyPatch, hook: str, call: int) -> None:
-    """Let a method of the training end it when it is called for the n-th time."""
-    original: Callable[..., Any] = getattr(NetworkTraining, hook)
-    calls = iter(range(1, 10**6))
-
-    def counted(*arguments: Any) -> Any:
-        if next(calls) == call:
-            raise Killed
-        return original(*arguments)
-
-    monkeypatch.setattr(NetworkTraining, hook, counted)
-
-
 RESUMED: dict[str, Any] = {"max_epochs": 4, "seeds": 2, "warmup": 0.3, "patience": 2, "learning_rate": 0.003}
 
 
@@ -425,7 +420,7 @@ def test_a_training_that_was_killed_ends_with_the_same_weights(
     hard, model, history = unbroken
     for call in calls:
         with monkeypatch.context() as patch:
-            kill_at(patch, hook, call)
+            kill_at(patch, NetworkTraining, hook, call)
             with pytest.raises(Killed):
                 quick("deepchrome", hard, tmp_path, **RESUMED)
     again, again_history = quick("deepchrome", hard, tmp_path, **RESUMED)
@@ -490,7 +485,7 @@ def test_epochs_that_are_done_are_not_trained_again(
 ) -> None:
     hard, _, history = unbroken
     with monkeypatch.context() as patch:
-        kill_at(patch, "training_step", 50)  # in the third epoch
+        kill_at(patch, NetworkTraining, "training_step", 50)  # in the third epoch
         with pytest.raises(Killed):
             quick("deepchrome", hard, tmp_path, **RESUMED)
     caplog.clear()
@@ -703,19 +698,9 @@ def test_the_learning_rate_rises_and_falls(dataset: xr.Dataset) -> None:
 SIDE_BY_SIDE: dict[str, Any] = {"max_epochs": 9, "patience": 1, "learning_rate": 0.003, "gradient_clip": 0.05}
 
 
-def epigenomes() -> list[xr.Dataset]:
-    """Datasets of unlike difficulty, so that their trainings end after unlike numbers of epochs."""
-    return [
-        synthetic_dataset(epigenome=name, effect=effect, seed=seed)
-        for name, effect, seed in (("A", 0.3, 2), ("B", 0.0, 4), ("C", 1.0, 6))
-    ]
-
-
 @pytest.mark.parametrize("name", [*NETWORKS, "pan_epigenome"])
 def test_networks_side_by_side_learn_what_each_learns_alone(name: str) -> None:
-    datasets = epigenomes()
-    if name == "pan_epigenome":
-        datasets = [join_epigenomes([("X", dataset), ("Y", dataset)]) for dataset in datasets]
+    datasets = epigenomes(name)
     options = TrainingOptions(**SIDE_BY_SIDE, accelerator="cpu", class_weights="balanced")
     together = train_together(name, datasets, {}, options)
     for dataset, (model, history) in zip(datasets, together, strict=True):
@@ -731,18 +716,18 @@ def test_networks_side_by_side_learn_the_same_in_the_operators_of_other_devices(
     options = TrainingOptions(**SIDE_BY_SIDE | {"max_epochs": 3}, accelerator="cpu")
     with monkeypatch.context() as patch:
         patch.setattr(compiled, "library", lambda: None)
-        found = train_together("attentivechrome", epigenomes()[:2], {}, options)
+        found = train_together("attentivechrome", epigenomes("attentivechrome")[:2], {}, options)
     for (_, history), (_, in_c) in zip(
-        found, train_together("attentivechrome", epigenomes()[:2], {}, options), strict=True
+        found, train_together("attentivechrome", epigenomes("attentivechrome")[:2], {}, options), strict=True
     ):
         pd.testing.assert_frame_equal(history, in_c, rtol=1e-3, atol=1e-4)
 
 
 def test_each_of_the_networks_side_by_side_stops_for_itself() -> None:
-    found = train_together("mlp", epigenomes(), {}, TrainingOptions(**SIDE_BY_SIDE, accelerator="cpu"))
+    found = train_together("mlp", epigenomes("mlp"), {}, TrainingOptions(**SIDE_BY_SIDE, accelerator="cpu"))
     lengths = [len(history) for _, history in found]
     assert len(set(lengths)) > 1
-    for dataset, (model, history) in zip(epigenomes(), found, strict=True):
+    for dataset, (model, history) in zip(epigenomes("mlp"), found, strict=True):
         # The weights of the best epoch are kept, and where the limit of epochs was not reached it is the last but one.
         assert auc(model, dataset, "valid") == pytest.approx(history["valid_auc"].max(), abs=1e-6)
         assert len(history) in (SIDE_BY_SIDE["max_epochs"], history["valid_auc"].argmax() + 2)
@@ -750,12 +735,12 @@ def test_each_of_the_networks_side_by_side_stops_for_itself() -> None:
 
 def test_trainings_side_by_side_go_on_after_a_kill(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     options = TrainingOptions(**RESUMED, accelerator="cpu")
-    unbroken = train_together("deepchrome", epigenomes(), {}, options)
+    unbroken = train_together("deepchrome", epigenomes("deepchrome"), {}, options)
     with monkeypatch.context() as patch:
-        kill_at(patch, "training_step", 47)
+        kill_at(patch, NetworkTraining, "training_step", 47)
         with pytest.raises(Killed):
-            train_together("deepchrome", epigenomes(), {}, options, tmp_path)
-    again = train_together("deepchrome", epigenomes(), {}, options, tmp_path)
+            train_together("deepchrome", epigenomes("deepchrome"), {}, options, tmp_path)
+    again = train_together("deepchrome", epigenomes("deepchrome"), {}, options, tmp_path)
     for (model, history), (again_model, again_history) in zip(unbroken, again, strict=True):
         pd.testing.assert_frame_equal(again_history, history, check_exact=True)
         for name, tensor in model.state_dict().items():  # type: ignore[attr-defined]
