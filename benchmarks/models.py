@@ -25,7 +25,7 @@ from chromattend.config import with_defaults
 from chromattend.dataset import part_sizes
 from chromattend.files import read_netcdf
 from chromattend.locations import PUBLISHED_MARKS
-from chromattend.models import REGISTRY
+from chromattend.models.registry import REGISTRY
 from chromattend.protocols import TrainingOptions, resolve
 from chromattend.training import train
 

@@ -11,9 +11,9 @@ import xarray as xr
 from sklearn.metrics import roc_auc_score
 from torch import nn
 
-from chromattend.models import REGISTRY
 from chromattend.models.base import TrainedModel
 from chromattend.models.recurrence import BidirectionalLSTM
+from chromattend.models.registry import REGISTRY
 from chromattend.pan import join_epigenomes
 from chromattend.protocols import TrainingOptions
 from chromattend.training import train

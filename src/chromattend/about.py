@@ -4,7 +4,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from chromattend import __version__
-from chromattend.models import REGISTRY
+from chromattend.models.registry import REGISTRY
 from chromattend.study import Study
 
 

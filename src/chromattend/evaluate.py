@@ -8,8 +8,8 @@ import pandas as pd
 import xarray as xr
 from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score
 
-from chromattend.models import REGISTRY
 from chromattend.models.base import TrainedModel
+from chromattend.models.registry import REGISTRY
 from chromattend.statistics import auc_interval, median_interval, reliability
 
 REFERENCE = "deepchrome"

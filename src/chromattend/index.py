@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from chromattend.models import REGISTRY
+from chromattend.models.registry import REGISTRY
 from chromattend.pages import render
 from chromattend.plots import inline_svg, plot_dots
 from chromattend.quality import records

@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from chromattend.files import atomic
-from chromattend.models import REGISTRY
+from chromattend.models.registry import REGISTRY
 from chromattend.pages import embed_svg
 from chromattend.signal import of_genes
 

@@ -4,9 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from chromattend.models import REGISTRY
-
-Inputs = Literal["raw", "log", "depth"]
+from chromattend.models.base import Inputs
+from chromattend.models.registry import REGISTRY
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from sklearn.metrics import roc_curve
 from chromattend.browser import browser_data, example_genes
 from chromattend.evaluate import auc_table, published_table
 from chromattend.interpret import TITLES
-from chromattend.models import REGISTRY
+from chromattend.models.registry import REGISTRY
 from chromattend.pages import embed_svg, render
 
 # More points of a curve than these cannot be told apart on a screen.

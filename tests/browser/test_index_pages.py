@@ -15,7 +15,7 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 from chromattend.evaluate import published_table, summary_table
 from chromattend.index import write_index
-from chromattend.models import REGISTRY
+from chromattend.models.registry import REGISTRY
 from chromattend.quality import quality_table, sources_table, warnings_table, write_quality_page
 
 EVIL = "<script>alert(1)</script>"

@@ -9,7 +9,7 @@ from bs4 import BeautifulSoup
 
 from chromattend.evaluate import published_table, summary_table
 from chromattend.index import index_values, write_index
-from chromattend.models import REGISTRY
+from chromattend.models.registry import REGISTRY
 from chromattend.quality import WARNING_COLUMNS
 
 EVIL = "<script>alert(1)</script>"

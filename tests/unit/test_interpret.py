@@ -29,9 +29,9 @@ from chromattend.interpret.faithfulness import (
 from chromattend.interpret.importance import importance_table, mark_effects
 from chromattend.interpret.maps import beta_table, mean_maps
 from chromattend.interpret.validation import correlate_maps, unvalidated, validate, validation_table
-from chromattend.models import REGISTRY
 from chromattend.models.base import Contract
 from chromattend.models.network import Network
+from chromattend.models.registry import REGISTRY
 from chromattend.pan import join_epigenomes
 from chromattend.protocols import TrainingOptions
 from chromattend.report import Validation

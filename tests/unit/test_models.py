@@ -10,11 +10,11 @@ import torch
 import yaml
 from torch import nn
 
-from chromattend.models import REGISTRY
 from chromattend.models.attentivechrome import AttentiveChrome
 from chromattend.models.baseline import BestBins, LogCounts, MarkTotals, OneBin, Setting
 from chromattend.models.deepchrome import DeepChrome
 from chromattend.models.network import Standardise
+from chromattend.models.registry import REGISTRY
 
 Weights = dict[str, np.ndarray]
 

@@ -23,7 +23,7 @@ from chromattend import __version__, pages
 from chromattend.browser import MISSING, browser_data, example_genes, shown_genes
 from chromattend.evaluate import calibration_table, metrics, scores_of_test
 from chromattend.files import atomic
-from chromattend.models import REGISTRY
+from chromattend.models.registry import REGISTRY
 from chromattend.plots import plot_calibration, plot_profile, save
 from chromattend.report import write_page
 from chromattend.statistics import compare_aucs

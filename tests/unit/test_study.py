@@ -10,7 +10,7 @@ import yaml
 
 from chromattend.errors import UserError
 from chromattend.locations import download_name, format_of
-from chromattend.models import REGISTRY
+from chromattend.models.registry import REGISTRY
 from chromattend.study import RESERVED_NAMES, Study, load_study
 
 SCHEMAS = Path(__file__).parents[2] / "workflow/schemas"

@@ -36,10 +36,11 @@ from sklearn.preprocessing import FunctionTransformer
 
 from chromattend.errors import UserError
 from chromattend.evaluate import predict
-from chromattend.models import REGISTRY, load_model
+from chromattend.models import load_model
 from chromattend.models.base import Contract, TrainedModel
 from chromattend.models.network import Network
 from chromattend.models.recurrence import compiled
+from chromattend.models.registry import REGISTRY
 from chromattend.protocols import TrainingOptions, resolve
 from chromattend.training import train, train_together
 from chromattend.training.examples import Examples

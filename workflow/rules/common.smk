@@ -18,7 +18,7 @@ from chromattend import STAGE_VERSIONS
 from chromattend.about import about
 from chromattend.errors import UserError
 from chromattend.interpret import methods_of
-from chromattend.models import REGISTRY
+from chromattend.models.registry import REGISTRY
 from chromattend.study import load_study
 from chromattend.protocols import resolve
 from chromattend.records import configuration_sha256

@@ -5,7 +5,7 @@ Here stands what is known of each method without importing torch.
 
 from dataclasses import dataclass
 
-from chromattend.models import REGISTRY, ModelSpec
+from chromattend.models.registry import REGISTRY, ModelSpec
 
 
 @dataclass(frozen=True)

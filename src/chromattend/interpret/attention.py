@@ -7,10 +7,10 @@ import torch
 import xarray as xr
 
 from chromattend.errors import UserError
-from chromattend.models import REGISTRY
 from chromattend.models.attention import Attention
 from chromattend.models.base import TrainedModel
 from chromattend.models.network import SCORING_BATCH, Network
+from chromattend.models.registry import REGISTRY
 
 
 def network_of(model: TrainedModel, needs_attention: bool = False) -> Network:

@@ -17,9 +17,9 @@ from chromattend.interpret.attribution import Explained, attribute, randomised
 from chromattend.interpret.class_optimization import STATES, class_optima, influential_marks
 from chromattend.interpret.faithfulness import curve_table, faithfulness_curves, faithfulness_table, similarity
 from chromattend.interpret.importance import importance_table, mark_effects
-from chromattend.models import REGISTRY
 from chromattend.models.base import TrainedModel
 from chromattend.models.network import SCORING_BATCH, in_batches
+from chromattend.models.registry import REGISTRY
 
 logger = logging.getLogger(__name__)
 

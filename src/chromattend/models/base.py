@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 import xarray as xr
 
 from chromattend.errors import UserError
-from chromattend.protocols import Inputs
+
+Inputs = Literal["raw", "log", "depth"]
 
 
 @dataclass(frozen=True)

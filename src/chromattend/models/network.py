@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from chromattend.errors import UserError
 from chromattend.files import atomic
-from chromattend.models import REGISTRY
 from chromattend.models.base import Contract
+from chromattend.models.registry import REGISTRY
 
 # Genes scored at once: so many keep a processor busy, and more only take memory.
 SCORING_BATCH = 128

@@ -12,8 +12,8 @@ import xarray as xr
 from sklearn.metrics import roc_auc_score
 
 from chromattend.files import write_table
-from chromattend.models import REGISTRY
 from chromattend.models.base import Contract, TrainedModel
+from chromattend.models.registry import REGISTRY
 from chromattend.protocols import TrainingOptions
 from chromattend.training.examples import Examples
 

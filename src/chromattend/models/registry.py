@@ -1,0 +1,86 @@
+"""The registry of models: the names that the configuration can list, and what each one is.
+
+A network takes signal, float32, shape (gene, bin, mark), and returns a logit per gene, whose sigmoid is the
+probability that the gene is ON. A baseline is a function that builds a scikit-learn estimator for the same signal
+flattened to (gene, bin * mark). Tracks are named here as text, `package.module:name`, and imported on demand, so that
+this room knows no track and nothing heavy is imported until a model is asked for.
+"""
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """What is known of a model without importing it.
+
+    Attributes:
+        name: name in the configuration and in file names, and of its module.
+        title: name in tables and figures.
+        builder: class (network) or function (baseline) in the module.
+        kind: `network` (torch) or `baseline` (scikit-learn).
+        published: row of the published summary table to compare with, if the papers report the model.
+        random: whether a seed changes what is trained.
+        expression: whether it learns log(1 + RPKM) in place of the label.
+        attention: levels of attention that it has: none, `alpha` over bins or `alpha_beta` over bins and marks.
+        relu: whether it is made of layers with rectified units, and has no recurrent ones.
+        scope: `epigenome` for those that `models` can list; the others belong to a stage of their own.
+    """
+
+    name: str
+    title: str
+    builder: str
+    kind: str
+    published: str | None = None
+    random: bool = True
+    expression: bool = False
+    attention: str = ""
+    relu: bool = False
+    scope: str = "epigenome"
+
+    def load(self) -> Callable[..., Any]:
+        """Import and return the class or function."""
+        return getattr(importlib.import_module(f"chromattend.models.{self.name}"), self.builder)
+
+
+def _network(name: str, title: str, builder: str, **facts: Any) -> ModelSpec:
+    return ModelSpec(name, title, builder, "network", **facts)
+
+
+def _baseline(name: str, title: str, *, random: bool = False, **facts: Any) -> ModelSpec:
+    return ModelSpec(name, title, name, "baseline", random=random, **facts)
+
+
+REGISTRY = {
+    spec.name: spec
+    for spec in (
+        _baseline("linear_regression", "Linear regression", expression=True),
+        _baseline("logistic_regression", "Logistic regression"),
+        _baseline("linear_svc", "Linear SVC"),
+        _baseline("svc", "SVC (RBF)"),
+        _baseline("svc_best_bin", "SVC, best bin", random=True),
+        _baseline("random_forest", "Random forest", random=True),
+        _baseline("random_forest_best_bins", "Random forest, best bins", random=True),
+        _network("mlp", "MLP", "MLP", relu=True),
+        _network("deepchrome", "DeepChrome", "DeepChrome", published="DeepChrome", relu=True),
+        _network("lstm", "LSTM", "LSTM", published="LSTM"),
+        _network("cnn_attn", "CNN-Attn", "CNNAttn", published="CNN-Attn", attention="alpha", relu=True),
+        _network(
+            "cnn_alpha_beta",
+            "CNN-alpha,beta",
+            "CNNAlphaBeta",
+            published="CNN-alpha,beta",
+            attention="alpha_beta",
+            relu=True,
+        ),
+        _network("lstm_attn", "LSTM-Attn", "LSTMAttn", published="LSTM-Attn", attention="alpha"),
+        _network("lstm_alpha", "LSTM-alpha", "LSTMAlpha", published="LSTM-alpha", attention="alpha"),
+        _network(
+            "attentivechrome", "AttentiveChrome", "AttentiveChrome", published="AttentiveChrome", attention="alpha_beta"
+        ),
+        _network("pan_epigenome", "Pan-epigenome", "PanEpigenome", attention="alpha_beta", scope="pan_epigenome"),
+        _network("deepdiff", "DeepDiff", "DeepDiff", attention="alpha_beta", scope="differential"),
+    )
+}
