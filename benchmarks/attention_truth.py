@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from chromattend.interpret.attention import attention_maps
-from chromattend.protocols import TrainingOptions
-from chromattend.training import train
+from chromattend.training.protocols import TrainingOptions
+from chromattend.training.train import train
 
 sys.path[:0] = [str(Path(__file__).parents[1] / "tests"), str(Path(__file__).parents[1] / "tests/learning")]
 from test_explanations import PLACES, WIDTH, on_genes, stretch_dataset  # noqa: E402

@@ -26,8 +26,8 @@ from chromattend.dataset import part_sizes
 from chromattend.files import read_netcdf
 from chromattend.locations import PUBLISHED_MARKS
 from chromattend.models.registry import REGISTRY
-from chromattend.protocols import TrainingOptions, resolve
-from chromattend.training import train
+from chromattend.training.protocols import TrainingOptions, resolve
+from chromattend.training.train import train
 
 SCHEMA = Path(__file__).parents[1] / "workflow/schemas/config.schema.yaml"
 

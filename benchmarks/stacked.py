@@ -18,9 +18,9 @@ from side_by_side import Program, median_ratio, side_by_side
 
 from chromattend.models.base import Contract
 from chromattend.models.network import Network
-from chromattend.protocols import TrainingOptions
 from chromattend.training.examples import Examples
 from chromattend.training.networks import train_networks
+from chromattend.training.protocols import TrainingOptions
 
 MARKS, BINS = 5, 100
 CONTRACT = Contract("attentivechrome", [f"H{mark}" for mark in range(MARKS)], list(range(BINS)), inputs="raw")

@@ -16,9 +16,9 @@ from torch import Tensor, nn
 
 from chromattend.models.attention import SoftAttention
 from chromattend.models.attentivechrome import AttentiveChrome
-from chromattend.models.recurrence import use_threads
-from chromattend.protocols import TrainingOptions
+from chromattend.recurrence import use_threads
 from chromattend.training.networks import train_networks
+from chromattend.training.protocols import TrainingOptions
 
 # Steps timed together, and genes of a whole training.
 STEPS = 10

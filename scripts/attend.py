@@ -5,7 +5,7 @@ import pandas as pd
 from chromattend.files import read_netcdf, write_netcdf
 from chromattend.interpret.attention import attention_maps, select_genes
 from chromattend.models import load_model
-from chromattend.models.recurrence import use_threads
+from chromattend.recurrence import use_threads
 
 with job(snakemake):
     use_threads(snakemake.threads)

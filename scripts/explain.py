@@ -3,7 +3,7 @@ from chromattend.jobs import job
 from chromattend.files import read_netcdf, write_netcdf, write_table
 from chromattend.interpret.explain import ExplainOptions, explain
 from chromattend.models import load_model
-from chromattend.models.recurrence import use_threads
+from chromattend.recurrence import use_threads
 
 with job(snakemake):
     use_threads(snakemake.threads)

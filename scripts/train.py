@@ -3,7 +3,7 @@ from pathlib import Path
 from chromattend.jobs import job
 
 from chromattend.files import read_netcdf
-from chromattend.training import train_to_files
+from chromattend.training.train import train_to_files
 
 with job(snakemake):
     train_to_files(

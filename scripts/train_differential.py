@@ -4,7 +4,7 @@ from chromattend.jobs import job
 
 from chromattend.differential import correlations, pair_dataset, predict_change
 from chromattend.files import read_netcdf, write_json, write_table
-from chromattend.training import train_to_files
+from chromattend.training.train import train_to_files
 
 with job(snakemake):
     pair = pair_dataset(read_netcdf(snakemake.input.first), read_netcdf(snakemake.input.second))

@@ -4,7 +4,7 @@ from chromattend.jobs import job
 
 from chromattend.files import read_netcdf
 from chromattend.pan import join_epigenomes
-from chromattend.training import train_to_files
+from chromattend.training.train import train_to_files
 
 with job(snakemake):
     datasets = zip(snakemake.params.epigenomes, map(read_netcdf, snakemake.input), strict=True)

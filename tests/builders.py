@@ -12,11 +12,11 @@ from sklearn.metrics import roc_auc_score
 from torch import nn
 
 from chromattend.models.base import TrainedModel
-from chromattend.models.recurrence import BidirectionalLSTM
 from chromattend.models.registry import REGISTRY
 from chromattend.pan import join_epigenomes
-from chromattend.protocols import TrainingOptions
-from chromattend.training import train
+from chromattend.recurrence import BidirectionalLSTM
+from chromattend.training.protocols import TrainingOptions
+from chromattend.training.train import train
 
 MARKS = ["H3K27me3", "H3K36me3", "H3K4me1", "H3K4me3", "H3K9me3"]
 SIZES = {"train": 320, "valid": 160, "test": 160}

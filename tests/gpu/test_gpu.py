@@ -9,13 +9,13 @@ import torch
 import xarray as xr
 from builders import NETWORKS, Killed, epigenomes, kill_at, separate
 
-from chromattend.models import recurrence
+from chromattend import recurrence
 from chromattend.models.network import Network
-from chromattend.models.recurrence import BidirectionalLSTM, operators
-from chromattend.protocols import TrainingOptions
-from chromattend.training import train_together
-from chromattend.training.networks import NetworkTraining
+from chromattend.recurrence import BidirectionalLSTM, operators
+from chromattend.training.module import NetworkTraining
+from chromattend.training.protocols import TrainingOptions
 from chromattend.training.stack import Stack
+from chromattend.training.train import train_together
 
 # Batches that do not come out even, so that the last of an epoch is none of the recorded ones.
 TRAINING: dict[str, Any] = {"max_epochs": 4, "patience": None, "learning_rate": 0.003, "batch_size": 48}

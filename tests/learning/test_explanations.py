@@ -12,8 +12,8 @@ from sklearn.metrics import roc_auc_score
 from chromattend.interpret.attribution import Explained, attribute, randomised
 from chromattend.interpret.explain import ExplainOptions, explain
 from chromattend.models.network import Network
-from chromattend.protocols import TrainingOptions
-from chromattend.training import train
+from chromattend.training.protocols import TrainingOptions
+from chromattend.training.train import train
 
 WIDTH = 5  # bins of 100 bp
 # mark and first bin of the stretch

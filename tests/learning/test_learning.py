@@ -7,9 +7,9 @@ import pytest
 import xarray as xr
 from builders import MODELS, NETWORKS, auc, of_part, quick, scores_of, synthetic_dataset
 
-from chromattend.protocols import TrainingOptions
 from chromattend.statistics import auc_interval
-from chromattend.training import train
+from chromattend.training.protocols import TrainingOptions
+from chromattend.training.train import train
 
 
 @pytest.mark.parametrize("name", MODELS)

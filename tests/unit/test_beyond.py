@@ -14,8 +14,8 @@ from chromattend.evaluate import predict
 from chromattend.models import load_model
 from chromattend.pan import join_epigenomes, labels_elsewhere
 from chromattend.plots import plot_differential, plot_transfer, save
-from chromattend.protocols import TrainingOptions
-from chromattend.training import train, train_to_files
+from chromattend.training.protocols import TrainingOptions
+from chromattend.training.train import train, train_to_files
 from chromattend.transfer import transfer_aucs
 
 QUICK = TrainingOptions(max_epochs=3, learning_rate=0.01, batch_size=32, warmup=0, accelerator="cpu")

@@ -33,9 +33,9 @@ from chromattend.models.base import Contract
 from chromattend.models.network import Network
 from chromattend.models.registry import REGISTRY
 from chromattend.pan import join_epigenomes
-from chromattend.protocols import TrainingOptions
 from chromattend.report import Validation
-from chromattend.training import train
+from chromattend.training.protocols import TrainingOptions
+from chromattend.training.train import train
 
 ATTENTIVE = [name for name in MODELS if REGISTRY[name].attention]
 PUBLISHED = pd.DataFrame(

@@ -28,10 +28,10 @@ from chromattend.models import load_model
 from chromattend.models.base import Contract
 from chromattend.models.network import Network
 from chromattend.predict import name_checkpoints, predict, score
-from chromattend.protocols import TrainingOptions
 from chromattend.reads import ReadOptions
 from chromattend.signal import count_signal, join_marks
-from chromattend.training import train
+from chromattend.training.protocols import TrainingOptions
+from chromattend.training.train import train
 
 MARKS = ["H3K27me3", "H3K4me3", "H3K9me3"]
 GENES = 90

@@ -11,8 +11,8 @@ import torch
 from builders import LSTM_PARTS, separate
 from torch import Tensor, nn
 
-from chromattend.models import recurrence
-from chromattend.models.recurrence import BidirectionalLSTM, compiled, operators, use_threads
+from chromattend import recurrence
+from chromattend.recurrence import BidirectionalLSTM, compiled, operators, use_threads
 
 
 @pytest.fixture(autouse=True, params=["C", "operators", "kernels"])
@@ -25,7 +25,7 @@ def implementation(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPat
         pytest.skip("on this machine make test-gpu runs the kernels themselves")
     else:
         pytest.importorskip("triton", reason="Triton is for Linux only")
-        kernels = importlib.import_module("chromattend.models.recurrence.kernels")
+        kernels = importlib.import_module("chromattend.recurrence.kernels")
 
         def chosen(inputs: Tensor, state_weight: Tensor) -> Any:
             return kernels if inputs.dtype == torch.float32 and kernels.fits(inputs, state_weight) else operators
@@ -191,4 +191,4 @@ def test_the_kernels_refuse_what_they_cannot_hold(implementation: str) -> None:
     lstms = {(1, 32): True, (32, 32): True, (64, 16): True, (1, 33): False, (40, 32): False}
     for (features, units), fit in lstms.items():
         inputs, weight = torch.empty(1, 1, 1, features), torch.empty(1, 2, 4 * units, units)
-        assert importlib.import_module("chromattend.models.recurrence.kernels").fits(inputs, weight) == fit
+        assert importlib.import_module("chromattend.recurrence.kernels").fits(inputs, weight) == fit

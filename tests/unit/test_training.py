@@ -39,12 +39,13 @@ from chromattend.evaluate import predict
 from chromattend.models import load_model
 from chromattend.models.base import Contract, TrainedModel
 from chromattend.models.network import Network
-from chromattend.models.recurrence import compiled
 from chromattend.models.registry import REGISTRY
-from chromattend.protocols import TrainingOptions, resolve
-from chromattend.training import train, train_together
+from chromattend.recurrence import compiled
+from chromattend.training.data import NetworkDataModule
 from chromattend.training.examples import Examples
-from chromattend.training.networks import EpigenomeDataModule, NetworkTraining
+from chromattend.training.module import NetworkTraining
+from chromattend.training.protocols import TrainingOptions, resolve
+from chromattend.training.train import train, train_together
 
 HISTORY = ["seed", "epoch", "train_loss", "valid_loss", "valid_auc", "valid_aupr", "learning_rate"]
 
@@ -350,7 +351,7 @@ def test_batches_hold_every_training_gene_once() -> None:
     signal = np.arange(70, dtype=np.float32).reshape(70, 1, 1)
     genes = Examples(signal, (signal[:, 0, 0] % 2).astype(np.float32))
     seeds = iter([1, 2, 1])
-    data = EpigenomeDataModule([genes], [Examples(signal[:5], genes.target[:5])], 16, lambda: next(seeds))
+    data = NetworkDataModule([genes], [Examples(signal[:5], genes.target[:5])], 16, lambda: next(seeds))
     orders = []
     for _ in range(3):
         batches = list(data.train_dataloader())

@@ -20,7 +20,7 @@ from chromattend.errors import UserError
 from chromattend.interpret import methods_of
 from chromattend.models.registry import REGISTRY
 from chromattend.study import load_study
-from chromattend.protocols import resolve
+from chromattend.training.protocols import resolve
 from chromattend.records import configuration_sha256
 
 try:

@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 
 from chromattend.models.attention import Attention, MarkwiseAttention, SoftAttention
-from chromattend.models.recurrence import BidirectionalLSTM
+from chromattend.recurrence import BidirectionalLSTM
 
 
 class AttentiveChrome(nn.Module):

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from chromattend.models.recurrence import BidirectionalLSTM
+from chromattend.recurrence import BidirectionalLSTM
 
 
 class LSTM(nn.Module):

@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 
 from chromattend.models.attention import Attention, SoftAttention
-from chromattend.models.recurrence import BidirectionalLSTM
+from chromattend.recurrence import BidirectionalLSTM
 
 
 class LSTMAttn(nn.Module):

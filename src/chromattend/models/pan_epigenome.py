@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from chromattend.models.attention import Attention
 from chromattend.models.attentivechrome import AttentiveChrome
-from chromattend.models.recurrence import BidirectionalLSTM
+from chromattend.recurrence import BidirectionalLSTM
 
 
 class PanEpigenome(nn.Module):

@@ -2,10 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from chromattend.models.base import Inputs
 from chromattend.models.registry import REGISTRY
+
+if TYPE_CHECKING:
+    # The rules read this module; arrays and datasets take a second to import.
+    from chromattend.models.base import Inputs
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,7 @@ class TrainingOptions:
         accelerator, precision: of Lightning's Trainer.
     """
 
-    inputs: Inputs = "depth"
+    inputs: "Inputs" = "depth"
     class_weights: Literal["none", "balanced"] = "none"
     seed: int = 1
     seeds: int = 1

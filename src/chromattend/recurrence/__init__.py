@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from chromattend.models.recurrence import compiled, operators
-from chromattend.models.recurrence.compiled import use_threads
+from chromattend.recurrence import compiled, operators
+from chromattend.recurrence.compiled import use_threads
 
 __all__ = ["BidirectionalLSTM", "bidirectional_lstm", "use_threads"]
 

@@ -1,0 +1,90 @@
+"""The genes of every network as batches in memory, for Lightning."""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as L
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from chromattend.models.network import SCORING_BATCH
+from chromattend.training.examples import Examples
+
+Batch = tuple[Tensor, ...]
+
+
+class _InMemory(Dataset[Batch]):
+    """Examples of every network, shape (network, gene, ...), indexed with a whole batch, not gene by gene."""
+
+    def __init__(self, examples: Sequence[Examples]) -> None:
+        known = [(one.signal, one.target, one.context) for one in examples]
+        self.tensors = tuple(
+            torch.from_numpy(np.stack(values)) for values in zip(*known, strict=True) if values[0] is not None
+        )
+
+    def move(self, device: torch.device) -> None:
+        self.tensors = tuple(tensor.to(device) for tensor in self.tensors)
+
+    def __len__(self) -> int:
+        return self.tensors[0].shape[1]
+
+    def __getitem__(self, index: Any) -> Batch:
+        return tuple(tensor[:, index] for tensor in self.tensors)
+
+
+class _Batches(Sampler[Tensor]):
+    """Indices of one batch after the other; with a source of seeds, shuffled by a new one in every epoch."""
+
+    def __init__(self, examples: _InMemory, batch_size: int, seed: Callable[[], int] | None) -> None:
+        self.examples, self.batch_size, self.seed = examples, batch_size, seed
+
+    def __len__(self) -> int:
+        return math.ceil(len(self.examples) / self.batch_size)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        order = torch.arange(len(self.examples))
+        if self.seed is not None:
+            # Drawn on the CPU, so that every device has the same order.
+            order = torch.randperm(len(order), generator=torch.Generator().manual_seed(self.seed()))
+        yield from order.to(self.examples.tensors[0].device).split(self.batch_size)
+
+
+class NetworkDataModule(L.LightningDataModule):
+    """The train and valid genes of every network, held in memory as tensors."""
+
+    def __init__(
+        self, train: Sequence[Examples], valid: Sequence[Examples], batch_size: int, seed: Callable[[], int]
+    ) -> None:
+        """Take over the examples.
+
+        Args:
+            train: genes to learn from, of each network.
+            valid: genes that choose the best epoch, of each network.
+            batch_size: genes per optimiser step.
+            seed: gives the seed of an epoch's shuffling when the epoch begins.
+        """
+        super().__init__()
+        self.train, self.valid = _InMemory(train), _InMemory(valid)
+        self.batch_size, self.seed = batch_size, seed
+
+    def setup(self, stage: str) -> None:
+        """Move all examples to the device that trains, once for all batches."""
+        assert self.trainer is not None
+        for examples in (self.train, self.valid):
+            examples.move(self.trainer.strategy.root_device)
+
+    def train_dataloader(self) -> DataLoader[Batch]:
+        """Return shuffled batches of the training genes: signal, target and, where there is one, context."""
+        return self._loader(self.train, self.batch_size, self.seed)
+
+    def val_dataloader(self) -> DataLoader[Batch]:
+        """Return batches of the validation genes."""
+        return self._loader(self.valid, SCORING_BATCH, None)
+
+    @staticmethod
+    def _loader(examples: _InMemory, batch_size: int, seed: Callable[[], int] | None) -> DataLoader[Batch]:
+        # The batches go in as sampler, so that a batch is one look-up.
+        return DataLoader(examples, sampler=_Batches(examples, batch_size, seed), batch_size=None)

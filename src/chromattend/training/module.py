@@ -1,0 +1,125 @@
+"""Networks that train together, as Lightning takes them: losses, measures, optimiser and schedule."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytorch_lightning as L
+import torch
+from torch import Tensor
+from torchmetrics.functional import pearson_corrcoef
+from torchmetrics.functional.classification import binary_auroc, binary_average_precision
+
+from chromattend.models.network import Network
+from chromattend.training.data import Batch
+from chromattend.training.protocols import TrainingOptions
+from chromattend.training.stack import Stack
+
+OPTIMIZERS = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam, "sgd": torch.optim.SGD}
+
+
+class NetworkTraining(L.LightningModule):
+    """Networks that train together, with their losses, measures, optimiser and schedule.
+
+    No network has a part in what another one learns: losses are added, and a gradient is clipped by the norm of its
+    own network's.
+    """
+
+    def __init__(
+        self, networks: Sequence[Network], options: TrainingOptions, positive_weights: Sequence[float]
+    ) -> None:
+        """Stack networks.
+
+        Args:
+            networks: of one architecture.
+            options: of the optimiser and its schedule.
+            positive_weights: of ON genes in the loss of each network.
+        """
+        super().__init__()
+        self.stack, self.options = Stack(networks), options
+        self.classifies = networks[0].contract.task == "classification"
+        self.positive_weights: Tensor
+        self.register_buffer("positive_weights", torch.tensor(positive_weights)[:, None], persistent=False)
+        self._learned: list[tuple[Tensor, int]] = []
+        self._valid: list[tuple[Tensor, Tensor]] = []
+
+    def on_train_start(self) -> None:
+        """Record the steps of a GPU."""
+        # In lower precisions weights are cast anew in every step, which a record would not see.
+        if self.device.type == "cuda" and self.options.precision == "32-true":
+            signal, _, *context = self.trainer.datamodule.train[: self.options.batch_size]  # type: ignore[attr-defined]
+            self.stack.record(signal, *context)
+
+    def training_step(self, batch: Batch, _: int) -> Tensor:
+        """Return the sum of the networks' mean losses: binary cross-entropy, or squared error in a regression."""
+        signal, target, *context = batch
+        losses = self._losses(self.stack(signal, *context), target).mean(dim=1)
+        self._learned.append((losses.detach(), target.shape[1]))
+        return losses.sum()
+
+    def validation_step(self, batch: Batch, _: int) -> None:
+        """Collect outputs."""
+        signal, target, *context = batch
+        self._valid.append((self.stack(signal, *context).float(), target))
+
+    def take_measures(self) -> list[dict[str, float]]:
+        """Return and forget the epoch's train loss, and the measures on the valid part, of each network."""
+        genes = sum(count for _, count in self._learned)
+        train_losses = torch.stack([losses * count for losses, count in self._learned]).sum(dim=0) / genes
+        outputs, target = (torch.cat(parts, dim=1) for parts in zip(*self._valid, strict=True))
+        valid_losses = self._losses(outputs, target).mean(dim=1)
+        self._learned, self._valid = [], []
+        losses = torch.stack([train_losses, valid_losses]).T.tolist()
+        found = []
+        # Network by network a GPU would only be waited for.
+        for output, truth, of_network in zip(outputs.cpu(), target.cpu(), losses, strict=True):
+            row = dict(zip(("train_loss", "valid_loss"), of_network, strict=True))
+            if self.classifies:
+                # The metrics take values within 0 and 1 for probabilities and others for logits; this is within
+                # them always, and has the order of the logits.
+                scores, labels = 0.5 + 0.5 * torch.nn.functional.softsign(output), truth.int()
+                row["valid_auc"] = float(binary_auroc(scores, labels))
+                row["valid_aupr"] = float(binary_average_precision(scores, labels))
+            else:
+                row["valid_r"] = float(pearson_corrcoef(output, truth))
+            found.append(row)
+        return found
+
+    def _losses(self, outputs: Tensor, target: Tensor) -> Tensor:
+        """Return the loss of every gene, shape (network, gene)."""
+        if self.classifies:
+            return torch.nn.functional.binary_cross_entropy_with_logits(
+                outputs, target, pos_weight=self.positive_weights, reduction="none"
+            )
+        return torch.nn.functional.mse_loss(outputs, target, reduction="none")
+
+    def configure_gradient_clipping(
+        self, optimizer: Any, gradient_clip_val: float | None = None, gradient_clip_algorithm: str | None = None
+    ) -> None:
+        """Scale the gradient of each network to the largest norm that is allowed."""
+        if not gradient_clip_val:
+            return
+        gradients = [weight.grad for weight in self.stack.weights if weight.grad is not None]
+        norms = torch.stack([gradient.flatten(1).square().sum(dim=1) for gradient in gradients]).sum(dim=0).sqrt()
+        factors = (gradient_clip_val / (norms + 1e-6)).clamp_max(1)
+        for gradient in gradients:
+            gradient.mul_(factors.view(-1, *[1] * (gradient.ndim - 1)))
+
+    def configure_optimizers(self) -> Any:
+        """Return the optimiser and, where there is a warm-up, the schedule of its learning rate."""
+        options = self.options
+        arguments: dict[str, Any] = {"weight_decay": options.weight_decay} if options.optimizer == "adamw" else {}
+        # A fused step divides by the scale of 16-bit losses by itself, which has to come before the clipping.
+        arguments["fused"] = options.precision != "16-mixed"
+        optimizer = OPTIMIZERS[options.optimizer](self.parameters(), lr=options.learning_rate, **arguments)
+        if options.warmup == 0:
+            return optimizer
+        steps = int(self.trainer.estimated_stepping_batches)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(
+            optimizer,
+            options.learning_rate,
+            total_steps=steps,
+            # A rise within a single step is none, and torch would divide by its length less one.
+            pct_start=options.warmup if options.warmup * steps > 1 else 0.0,
+            cycle_momentum=False,
+        )
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

@@ -1,0 +1,149 @@
+"""Training: one function for every model of the registry."""
+
+import logging
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from sklearn.metrics import roc_auc_score
+
+from chromattend.files import write_table
+from chromattend.models.base import Contract, TrainedModel
+from chromattend.models.registry import REGISTRY
+from chromattend.training.examples import Examples
+from chromattend.training.protocols import TrainingOptions
+
+logger = logging.getLogger(__name__)
+
+
+def train(
+    model: str,
+    dataset: xr.Dataset,
+    model_options: dict[str, Any] | None = None,
+    options: TrainingOptions | None = None,
+    work_folder: str | Path | None = None,
+) -> tuple[TrainedModel, pd.DataFrame]:
+    """Train a model of the registry on the train part of a dataset; the valid part chooses the best state.
+
+    Args:
+        model: name in the registry.
+        dataset: see `chromattend.dataset.build_dataset`.
+        model_options: keyword arguments of the model.
+        options: optimiser, epochs, seeds and device.
+        work_folder: where checkpoints of networks lie, so that a training that was killed goes on from its last
+            epoch; the caller removes it when the model is saved. None trains without.
+
+    Returns:
+        The trained model and its history: rows of seed, epoch and measures on the valid part (for networks also
+        of losses and learning rate).
+
+    Raises:
+        UserError: the data do not fit, or the training diverges.
+    """
+    return train_together(model, [dataset], model_options, options, work_folder)[0]
+
+
+def train_together(
+    model: str,
+    datasets: Sequence[xr.Dataset],
+    model_options: dict[str, Any] | None = None,
+    options: TrainingOptions | None = None,
+    work_folder: str | Path | None = None,
+) -> list[tuple[TrainedModel, pd.DataFrame]]:
+    """Train a model on each of several datasets as `train` does: networks side by side, baselines one after the other.
+
+    Raises:
+        UserError: as `train`; or networks have datasets of unlike numbers of genes.
+    """
+    options, model_options = options or TrainingOptions(), model_options or {}
+    contracts = [Contract.of(model, dataset, options.inputs) for dataset in datasets]
+    parts = [Examples.of(contract, dataset) for contract, dataset in zip(contracts, datasets, strict=True)]
+    names = [model]
+    if len(datasets) > 1:
+        names = [f"{dataset.attrs.get('epigenome', number)}, {model}" for number, dataset in enumerate(datasets)]
+    for name, (learn, valid) in zip(names, parts, strict=True):
+        logger.info("%s: training on %d genes, choosing on %d", name, len(learn.target), len(valid.target))
+    if REGISTRY[model].kind == "network":
+        # Lightning takes seconds to import, which baselines need not wait for.
+        from chromattend.training.networks import train_networks
+
+        learn_parts, valid_parts = zip(*parts, strict=True)
+        return [*train_networks(names, contracts, learn_parts, valid_parts, model_options, options, work_folder)]
+    return [
+        _train_baseline(contract, learn, valid, model_options, options)
+        for contract, (learn, valid) in zip(contracts, parts, strict=True)
+    ]
+
+
+def train_to_files(
+    model: str,
+    datasets: Sequence[xr.Dataset],
+    model_options: dict[str, Any],
+    training: dict[str, Any],
+    checkpoints: Sequence[Path],
+    histories: Sequence[Path],
+    accelerator: str = "auto",
+) -> list[TrainedModel]:
+    """Train a model as `train_together` does, write it and its history for each dataset, and return them.
+
+    Until all are written, checkpoints lie in the folder `.training` beside the first, from which a later call goes on.
+    They are no outputs of a rule: those are deleted when a job fails.
+
+    Args:
+        model, datasets, model_options: see `train_together`.
+        training: arguments of `TrainingOptions`.
+        checkpoints: the trained models.
+        histories: the tables of their epochs.
+        accelerator: of `TrainingOptions`.
+    """
+    work_folder = checkpoints[0].parent / ".training"
+    options = TrainingOptions(**training, accelerator=accelerator)
+    found = train_together(model, datasets, model_options, options, work_folder)
+    for (trained, rows), checkpoint, history in zip(found, checkpoints, histories, strict=True):
+        write_table(rows, history)
+        trained.save(checkpoint)
+    shutil.rmtree(work_folder, ignore_errors=True)
+    return [trained for trained, _ in found]
+
+
+def _train_baseline(
+    contract: Contract, learn: Examples, valid: Examples, model_options: dict[str, Any], options: TrainingOptions
+) -> tuple[TrainedModel, pd.DataFrame]:
+    from chromattend.models.baseline import Baseline, Setting, calibrate, flatten, gives_probability, raw_scores
+
+    spec, estimators = REGISTRY[contract.model], []
+    classifies = contract.task == "classification"
+    target: np.ndarray | None = learn.target.astype(np.int8) if classifies else learn.target
+    if classifies and spec.expression:
+        target = learn.expression
+    for seed in range(options.seed, options.seed + (options.seeds if spec.random else 1)):
+        setting = Setting(
+            len(contract.marks),
+            len(contract.bins),
+            log=contract.inputs != "raw",
+            class_weight="balanced" if options.class_weights == "balanced" else None,
+            seed=seed,
+            threads=options.threads,
+        )
+        estimator = spec.load()(setting, **model_options).fit(flatten(learn.signal), target)
+        # Of a search over settings only the best is kept.
+        estimators.append(getattr(estimator, "best_estimator_", estimator))
+    calibrators = []
+    if classifies and not gives_probability(estimators):
+        features = flatten(valid.signal)
+        calibrators = [calibrate(raw_scores(estimator, features), valid.target) for estimator in estimators]
+    trained = Baseline(contract, estimators, calibrators)
+    rows = []
+    for number, scores in enumerate(trained.scores(valid.signal)):
+        row: dict[str, float] = {"seed": options.seed + number, "epoch": 0}
+        if classifies:
+            row["valid_auc"] = float(roc_auc_score(valid.target, scores))
+        else:
+            row["valid_r"] = float(np.corrcoef(valid.target, scores)[0, 1])
+        logger.info("%s: %s", contract.model, ", ".join(f"{key} {value:.4g}" for key, value in row.items()))
+        rows.append(row)
+    return trained, pd.DataFrame(rows)
