@@ -21,11 +21,11 @@ from sklearn.metrics import roc_auc_score
 
 from chromattend.binned import read_binned
 from chromattend.bins import Bins
-from chromattend.config import with_defaults
+from chromattend.chromatin.formats import PUBLISHED_MARKS
 from chromattend.dataset import part_sizes
 from chromattend.files import read_netcdf
-from chromattend.locations import PUBLISHED_MARKS
 from chromattend.models.registry import REGISTRY
+from chromattend.pipeline.config import with_defaults
 from chromattend.training.protocols import TrainingOptions, resolve
 from chromattend.training.train import train
 

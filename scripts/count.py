@@ -1,4 +1,4 @@
-from chromattend.jobs import job
+from chromattend.pipeline.jobs import job
 
 from chromattend.bins import Bins
 from chromattend.files import write_netcdf

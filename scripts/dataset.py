@@ -1,13 +1,12 @@
-from chromattend.jobs import job
+from chromattend.pipeline.jobs import job
 
 import pandas as pd
 
 from chromattend.dataset import build_dataset
 from chromattend.expression import read_rpkm
-from chromattend.files import read_netcdf, write_netcdf
+from chromattend.files import file_sha256, read_netcdf, write_netcdf
 from chromattend.genes import read_gene_table
 from chromattend.signal import join_marks
-from chromattend.sources import file_sha256
 
 with job(snakemake):
     counts, labels, provenance = join_marks(

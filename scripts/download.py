@@ -1,6 +1,6 @@
-from chromattend.jobs import job
+from chromattend.pipeline.jobs import job
 
-from chromattend.sources import Expectation, download
+from chromattend.pipeline.download import Expectation, download
 
 with job(snakemake):
     download(

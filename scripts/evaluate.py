@@ -1,4 +1,4 @@
-from chromattend.jobs import job
+from chromattend.pipeline.jobs import job
 
 from chromattend.evaluate import metrics, predict
 from chromattend.files import read_netcdf, write_json, write_table

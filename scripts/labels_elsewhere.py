@@ -1,4 +1,4 @@
-from chromattend.jobs import job
+from chromattend.pipeline.jobs import job
 
 import pandas as pd
 

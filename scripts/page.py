@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from chromattend.jobs import job
+from chromattend.pipeline.jobs import job
 
 import pandas as pd
 

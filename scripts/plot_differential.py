@@ -1,6 +1,6 @@
 import itertools
 
-from chromattend.jobs import job
+from chromattend.pipeline.jobs import job
 
 import pandas as pd
 

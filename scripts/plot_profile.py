@@ -1,4 +1,4 @@
-from chromattend.jobs import job
+from chromattend.pipeline.jobs import job
 
 from chromattend.files import read_netcdf
 from chromattend.plots import plot_profile, save

@@ -1,4 +1,4 @@
-from chromattend.jobs import job
+from chromattend.pipeline.jobs import job
 
 from chromattend.dataset import build_unlabelled
 from chromattend.files import read_netcdf, write_table

@@ -1,7 +1,7 @@
 import os
 import subprocess
 
-from chromattend.jobs import job
+from chromattend.pipeline.jobs import job
 
 import yaml
 

@@ -1,6 +1,6 @@
 import logging
 
-from chromattend.jobs import job
+from chromattend.pipeline.jobs import job
 
 from chromattend.bins import Bins
 from chromattend.dataset import assign_split, overlaps_across_splits

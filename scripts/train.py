@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from chromattend.jobs import job
+from chromattend.pipeline.jobs import job
 
 from chromattend.files import read_netcdf
 from chromattend.training.train import train_to_files

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from chromattend.jobs import job
+from chromattend.pipeline.jobs import job
 
 from chromattend.differential import correlations, pair_dataset, predict_change
 from chromattend.files import read_netcdf, write_json, write_table

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from chromattend.jobs import job
+from chromattend.pipeline.jobs import job
 
 from chromattend.files import read_netcdf
 from chromattend.pan import join_epigenomes

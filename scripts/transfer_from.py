@@ -1,4 +1,4 @@
-from chromattend.jobs import job
+from chromattend.pipeline.jobs import job
 
 from chromattend.files import read_netcdf, write_table
 from chromattend.models import load_model

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.csv
 
 from chromattend.bins import Bins
+from chromattend.chromatin.formats import PUBLISHED_MARKS
 from chromattend.errors import UserError
-from chromattend.locations import PUBLISHED_MARKS
 
 # The gene field holds the last six of an Ensembl id's eleven digits.
 GENE_PREFIX = "ENSG00000"

@@ -113,7 +113,7 @@ def _predict(options: argparse.Namespace) -> None:
 
 
 def _verify(options: argparse.Namespace) -> None:
-    from chromattend.records import verify
+    from chromattend.pipeline.verify import verify
 
     found = verify(options.paths)
     for finding in found.findings:

@@ -11,9 +11,9 @@ import xarray as xr
 from chromattend import __version__
 from chromattend.binned import doubled_marks, read_binned
 from chromattend.bins import Bins, bin_bigwig, count_reads
-from chromattend.locations import PUBLISHED_MARKS, format_of
+from chromattend.chromatin.formats import PUBLISHED_MARKS, format_of
+from chromattend.files import file_sha256
 from chromattend.reads import ReadOptions, read_bam, read_intervals
-from chromattend.sources import file_sha256
 
 logger = logging.getLogger(__name__)
 

@@ -11,9 +11,10 @@ from urllib.parse import quote
 
 import yaml
 
-from chromattend.config import check, with_defaults
+from chromattend.chromatin.formats import PARTS, PUBLISHED_MARKS, format_of
 from chromattend.errors import UserError, did_you_mean
-from chromattend.locations import PARTS, PUBLISHED_MARKS, download_name, fill, format_of, is_url
+from chromattend.pipeline.config import check, with_defaults
+from chromattend.pipeline.locations import download_name, fill, is_url
 
 # Histone marks and variants of the Roadmap consolidated epigenomes. Others need a column in the sheet.
 ROADMAP_MARKS = frozenset(

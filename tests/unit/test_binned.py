@@ -8,8 +8,8 @@ import pytest
 
 from chromattend.binned import doubled_marks, read_binned
 from chromattend.bins import Bins
+from chromattend.chromatin.formats import PUBLISHED_MARKS
 from chromattend.errors import UserError
-from chromattend.locations import PUBLISHED_MARKS
 from chromattend.signal import import_binned, join_marks
 
 BINS = Bins(upstream=100, downstream=100, size=100)

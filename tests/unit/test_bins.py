@@ -19,9 +19,9 @@ from chromattend import alignments, bedtext
 from chromattend import bins as bins_module
 from chromattend import reads as reads_module
 from chromattend.bins import Bins, bin_bigwig, count_reads
+from chromattend.chromatin.formats import PUBLISHED_MARKS
 from chromattend.errors import UserError
 from chromattend.genes import read_chrom_sizes
-from chromattend.locations import PUBLISHED_MARKS
 from chromattend.reads import ReadOptions, read_bam, read_intervals
 
 SIZES = {"chr1": 2000, "chr2": 900}

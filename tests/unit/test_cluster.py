@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from chromattend.cluster import Cluster, check_folder
 from chromattend.errors import UserError
+from chromattend.pipeline.cluster import Cluster, check_folder
 
 
 def test_the_checkouts_file_says_nothing(repository: Path) -> None:

@@ -8,7 +8,7 @@ SCRIPT = """\
 import gc
 import sys
 from types import SimpleNamespace
-from chromattend.jobs import job
+from chromattend.pipeline.jobs import job
 
 print("pandas" in sys.modules, gc.isenabled(), gc.get_threshold()[0])
 records = {"roots": ["results"], "checkout": "nowhere", "configuration": ""}

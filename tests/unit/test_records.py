@@ -14,7 +14,9 @@ from chromattend import STAGE_VERSIONS, __version__
 from chromattend.cli import main
 from chromattend.errors import UserError
 from chromattend.files import sha256
-from chromattend.records import configuration_sha256, find_record, recorded, verify
+from chromattend.pipeline.jobs import logged
+from chromattend.pipeline.records import configuration_sha256, find_record, recorded
+from chromattend.pipeline.verify import verify
 
 STAGE = STAGE_VERSIONS["dataset"]
 
@@ -57,7 +59,8 @@ def make(
     **changes: object,
 ) -> None:
     """Run a job that writes one file, and does something more."""
-    with recorded(job([path], inputs, **changes)):
+    described = job([path], inputs, **changes)
+    with logged(described.log[0]), recorded(described):
         write(path, content)
         then()
 
@@ -308,7 +311,7 @@ def test_every_file_is_read_once(chain: object, monkeypatch: pytest.MonkeyPatch)
         read.append(os.path.relpath(path))
         return sha256(path)
 
-    monkeypatch.setattr("chromattend.records.sha256", counted)
+    monkeypatch.setattr("chromattend.pipeline.records.sha256", counted)
     verify(["results", "results/E003", "."])
     assert sorted(read) == [
         "data/reads.bed",
@@ -350,4 +353,4 @@ def test_every_rule_that_runs_a_script_says_its_stage(repository: Path) -> None:
         imported = re.findall(r"^(?:from|import) (\S+)", text, re.MULTILINE)
         # Before all that is slow to import.
         first = next(module for module in imported if module.split(".")[0] not in sys.stdlib_module_names)
-        assert first == "chromattend.jobs", path
+        assert first == "chromattend.pipeline.jobs", path

@@ -382,7 +382,7 @@ def test_a_written_file_has_the_usual_permissions(tmp_path: Path, umask: int, mo
 
 def run(folder: Path, body: str) -> subprocess.CompletedProcess[str]:
     """Run a script whose work is within `logged`."""
-    script = "import logging, warnings\nfrom chromattend.errors import UserError\nfrom chromattend.logs import logged\n"
+    script = "import logging, warnings\nfrom chromattend.errors import UserError\nfrom chromattend.pipeline.jobs import logged\n"
     script += f"with logged('logs/job/a.log'):\n    {body}\n"
     return subprocess.run([sys.executable, "-c", script], cwd=folder, capture_output=True, text=True)
 

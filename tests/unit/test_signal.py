@@ -11,12 +11,12 @@ import pytest
 import xarray as xr
 
 from chromattend.bins import Bins
+from chromattend.chromatin.formats import PUBLISHED_MARKS
 from chromattend.dataset import build_dataset
 from chromattend.errors import UserError
 from chromattend.expression import read_rpkm
 from chromattend.files import read_netcdf, write_netcdf
 from chromattend.genes import read_chrom_sizes
-from chromattend.locations import PUBLISHED_MARKS
 from chromattend.reads import ReadOptions
 from chromattend.signal import count_signal, import_binned, join_marks
 

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from chromattend.errors import UserError
-from chromattend.sources import BGZF_END, Expectation, download, file_sha256
+from chromattend.files import file_sha256
+from chromattend.pipeline.download import BGZF_END, Expectation, download
 
 READS = gzip.compress(b"chr1\t5\t41\tN\t1000\t+\n" * 9, mtime=0)
 # Large enough to be cut in the middle, and random, so that a splice of the two shows.

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 import yaml
 
+from chromattend.chromatin.formats import format_of
 from chromattend.errors import UserError
-from chromattend.locations import download_name, format_of
 from chromattend.models.registry import REGISTRY
+from chromattend.pipeline.locations import download_name
 from chromattend.study import RESERVED_NAMES, Study, load_study
 
 SCHEMAS = Path(__file__).parents[2] / "workflow/schemas"

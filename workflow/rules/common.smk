@@ -21,7 +21,7 @@ from chromattend.interpret import methods_of
 from chromattend.models.registry import REGISTRY
 from chromattend.study import load_study
 from chromattend.training.protocols import resolve
-from chromattend.records import configuration_sha256
+from chromattend.pipeline.records import configuration_sha256
 
 try:
     STUDY = load_study(

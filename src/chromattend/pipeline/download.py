@@ -19,7 +19,7 @@ import tenacity
 from isal import igzip
 
 from chromattend.errors import UserError
-from chromattend.files import GZIP_ERRORS, atomic, sha256
+from chromattend.files import GZIP_ERRORS, atomic
 
 logger = logging.getLogger(__name__)
 
@@ -325,11 +325,3 @@ def _open_file(url: str, offset: int, identity: str | None) -> Iterator[_Body]:
 def _discard(part: Path) -> None:
     part.unlink(missing_ok=True)
     part.with_name(part.name + ".json").unlink(missing_ok=True)
-
-
-def file_sha256(path: str | Path) -> str:
-    """Return the SHA-256 of a source: as `download` recorded it, or computed if the file is newer or its own."""
-    record = Path(f"{path}.sha256")
-    if record.exists() and record.stat().st_mtime_ns >= Path(path).stat().st_mtime_ns:
-        return record.read_text().split()[0]
-    return sha256(path)

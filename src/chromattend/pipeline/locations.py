@@ -6,30 +6,6 @@ from urllib.parse import unquote, urlsplit
 
 from chromattend.errors import UserError
 
-FORMATS = {
-    "reads": (".tagalign", ".tagalign.gz", ".bed", ".bed.gz"),
-    "bam": (".bam",),
-    "bigwig": (".bigwig", ".bw"),
-    "binned": (".csv", ".csv.gz"),
-}
-PARTS = ("train", "valid", "test")
-# Marks of the authors' binned CSV files, in the order of their columns.
-PUBLISHED_MARKS = ("H3K27me3", "H3K36me3", "H3K4me1", "H3K4me3", "H3K9me3")
-
-
-def format_of(location: str) -> str:
-    """Return `reads`, `bam`, `bigwig` or `binned` by the ending of a URL or path.
-
-    Raises:
-        UserError: the ending is none of those known.
-    """
-    name = urlsplit(location).path.lower() if is_url(location) else location.lower()
-    for kind, suffixes in FORMATS.items():
-        if name.endswith(suffixes):
-            return kind
-    known = ", ".join(suffix for suffixes in FORMATS.values() for suffix in suffixes)
-    raise UserError(f"{location}: the ending does not tell the format; rename the file to end in one of {known}")
-
 
 def is_url(location: str) -> bool:
     """Tell a URL, which is downloaded, from a local path, which is read where it lies."""

@@ -1,0 +1,1 @@
+"""Histone marks around the TSS and the expression of genes."""
