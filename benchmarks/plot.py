@@ -12,7 +12,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from chromattend.plots import save
+from chromattend.figures import save
 
 OURS, OTHER = "#0072b2", "0.55"
 RULES = 10  # that are shown one by one

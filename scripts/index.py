@@ -2,7 +2,7 @@ from chromattend.pipeline.jobs import job
 
 import pandas as pd
 
-from chromattend.index import write_index
+from chromattend.chromatin.pages.index import write_index
 
 with job(snakemake):
     table = {name: pd.read_csv(path, sep="\t", dtype={"epigenome": str}) for name, path in snakemake.input.items()}

@@ -4,8 +4,8 @@ from chromattend.pipeline.jobs import job
 
 import pandas as pd
 
+from chromattend.chromatin.pages.epigenome import Validation, write_page
 from chromattend.files import read_json, read_netcdf
-from chromattend.report import Validation, write_page
 
 with job(snakemake):
     models = snakemake.params.models

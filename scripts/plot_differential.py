@@ -4,9 +4,10 @@ from chromattend.pipeline.jobs import job
 
 import pandas as pd
 
+from chromattend.chromatin.figures import plot_differential
 from chromattend.differential import differential_table
+from chromattend.figures import save
 from chromattend.files import read_json, write_table
-from chromattend.plots import plot_differential, save
 
 with job(snakemake):
     keys = list(itertools.product(snakemake.params.pairs, snakemake.params.models))

@@ -2,9 +2,10 @@ from chromattend.pipeline.jobs import job
 
 import pandas as pd
 
+from chromattend.chromatin.explanation_figures import plot_explanation
+from chromattend.figures import save, title
 from chromattend.files import read_netcdf
-from chromattend.interpret.plots import plot_explanation, plot_faithfulness
-from chromattend.plots import save, title
+from chromattend.interpret.figures import plot_faithfulness
 
 with job(snakemake):
     save(plot_explanation(read_netcdf(snakemake.input.maps)), snakemake.output.maps)

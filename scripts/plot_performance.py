@@ -2,8 +2,8 @@ from chromattend.pipeline.jobs import job
 
 import pandas as pd
 
+from chromattend.figures import plot_calibration, plot_roc, save
 from chromattend.files import read_json
-from chromattend.plots import plot_calibration, plot_roc, save
 
 with job(snakemake):
     models, epigenome = snakemake.params.models, snakemake.wildcards.epigenome

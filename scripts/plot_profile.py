@@ -1,7 +1,8 @@
 from chromattend.pipeline.jobs import job
 
+from chromattend.chromatin.figures import plot_profile
+from chromattend.figures import save
 from chromattend.files import read_netcdf
-from chromattend.plots import plot_profile, save
 
 with job(snakemake):
     validation = [read_netcdf(path) for path in snakemake.input.validation]

@@ -2,7 +2,8 @@ from chromattend.pipeline.jobs import job
 
 import pandas as pd
 
-from chromattend.plots import plot_auc, plot_comparisons, plot_published, save
+from chromattend.chromatin.figures import plot_auc, plot_comparisons, plot_published
+from chromattend.figures import save
 
 with job(snakemake):
     table = {name: pd.read_csv(path, sep="\t") for name, path in snakemake.input.items()}

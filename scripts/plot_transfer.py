@@ -2,8 +2,9 @@ from chromattend.pipeline.jobs import job
 
 import pandas as pd
 
+from chromattend.chromatin.figures import plot_transfer
+from chromattend.figures import save
 from chromattend.files import write_table
-from chromattend.plots import plot_transfer, save
 
 with job(snakemake):
     table = pd.concat([pd.read_csv(path, sep="\t") for path in snakemake.input], ignore_index=True)

@@ -2,8 +2,8 @@ from chromattend.pipeline.jobs import job
 
 import pandas as pd
 
-from chromattend.interpret.plots import plot_validation
-from chromattend.plots import save
+from chromattend.chromatin.explanation_figures import plot_validation
+from chromattend.figures import save
 
 with job(snakemake):
     table = pd.read_csv(snakemake.input[0], sep="\t")

@@ -2,9 +2,11 @@ from chromattend.pipeline.jobs import job
 
 import pandas as pd
 
+from chromattend.chromatin.figures import plot_depth
+from chromattend.chromatin.pages.quality import write_quality_page
+from chromattend.figures import save
 from chromattend.files import write_table
-from chromattend.plots import plot_depth, save
-from chromattend.quality import read_quality, warnings_table, write_quality_page
+from chromattend.quality import read_quality, warnings_table
 
 with job(snakemake):
     quality = read_quality(snakemake.input.quality)

@@ -11,8 +11,6 @@ import xarray as xr
 
 from chromattend.binned import doubled_marks
 from chromattend.dataset import SPLITS
-from chromattend.pages import render
-from chromattend.plots import inline_svg, plot_depth
 from chromattend.signal import of_genes
 
 MARK_COLUMNS = [
@@ -264,57 +262,3 @@ def warnings_table(quality: pd.DataFrame) -> pd.DataFrame:
                         }
                     )
     return pd.DataFrame(rows, columns=WARNING_COLUMNS)
-
-
-def write_quality_page(
-    path: str | Path,
-    *,
-    quality: pd.DataFrame,
-    warnings: pd.DataFrame,
-    sources: pd.DataFrame,
-    names: Mapping[str, str],
-    split_rule: str,
-) -> None:
-    """Write the page on the quality of the data.
-
-    Args:
-        path: the HTML file.
-        quality: see `quality_table`, of all epigenomes.
-        warnings: see `warnings_table`.
-        sources: see `sources_table`, of all epigenomes.
-        names: epigenome -> name.
-        split_rule: how genes were split.
-    """
-    by_name = {check.what: check for check in CHECKS}
-    # What few epigenomes have comes before what the design of the study gives to all.
-    frequency = warnings["what"].value_counts()
-    ordered = warnings.fillna({"mark": ""}).sort_values("what", key=lambda what: what.map(frequency), kind="stable")
-    rows = ordered.to_dict("records")
-    render(
-        path,
-        "quality.html",
-        warnings=[{**row, "shown": by_name[row["what"]].shown(row["value"])} for row in rows],
-        warned=warnings["epigenome"].nunique(),
-        checks=[
-            (
-                check,
-                int((warnings["what"] == check.what).sum()),
-                warnings.loc[warnings["what"] == check.what, "epigenome"].nunique(),
-            )
-            for check in CHECKS
-        ],
-        marks=records(quality[MARK_COLUMNS]),
-        epigenomes=records(quality.drop_duplicates("epigenome")[["epigenome", *EPIGENOME_COLUMNS]]),
-        sources=sources.fillna("").to_dict("records"),
-        depth=inline_svg(plot_depth(quality), "depth", "Mean depth per bin by epigenome and mark"),
-        names=names,
-        split_rule=split_rule,
-    )
-
-
-def records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return the rows of a table as a template shows them: what is missing is None."""
-    return [
-        {str(name): None if pd.isna(value) else value for name, value in row.items()}
-        for row in table.to_dict("records")
-    ]

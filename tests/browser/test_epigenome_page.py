@@ -10,9 +10,10 @@ import pytest
 import xarray as xr
 from builders import synthetic_dataset
 
+from chromattend.chromatin.figures import plot_profile
+from chromattend.chromatin.pages.epigenome import write_page
 from chromattend.evaluate import calibration_table, metrics, scores_of_test
-from chromattend.plots import plot_calibration, plot_profile, save
-from chromattend.report import write_page
+from chromattend.figures import plot_calibration, save
 from chromattend.statistics import compare_aucs
 
 pytest.importorskip("selenium", reason="selenium is not installed")

@@ -13,10 +13,11 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webdriver import WebDriver
 from selenium.webdriver.support.ui import WebDriverWait
 
+from chromattend.chromatin.pages.index import write_index
+from chromattend.chromatin.pages.quality import write_quality_page
 from chromattend.evaluate import published_table, summary_table
-from chromattend.index import write_index
 from chromattend.models.registry import REGISTRY
-from chromattend.quality import quality_table, sources_table, warnings_table, write_quality_page
+from chromattend.quality import quality_table, sources_table, warnings_table
 
 EVIL = "<script>alert(1)</script>"
 MODELS = ["random_forest", "deepchrome", "attentivechrome", "lstm"]

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from chromattend import __version__, about
+from chromattend import __version__
+from chromattend.chromatin.pages import about
 from chromattend.study import load_study
 
 

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from bs4 import BeautifulSoup
 
+from chromattend.chromatin.pages.index import index_values, write_index
 from chromattend.evaluate import published_table, summary_table
-from chromattend.index import index_values, write_index
 from chromattend.models.registry import REGISTRY
 from chromattend.quality import WARNING_COLUMNS
 

@@ -11,6 +11,7 @@ from builders import MARKS, MODELS, NETWORKS, SMALL, quick, synthetic_dataset
 from scipy import stats
 from torch import Tensor, nn
 
+from chromattend.chromatin.pages.epigenome import Validation
 from chromattend.errors import UserError
 from chromattend.genes import find_genes
 from chromattend.interpret import METHODS, methods_of
@@ -33,7 +34,6 @@ from chromattend.models.base import Contract
 from chromattend.models.network import Network
 from chromattend.models.registry import REGISTRY
 from chromattend.pan import join_epigenomes
-from chromattend.report import Validation
 from chromattend.training.protocols import TrainingOptions
 from chromattend.training.train import train
 

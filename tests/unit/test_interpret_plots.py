@@ -13,22 +13,22 @@ import xarray as xr
 from builders import MARKS, synthetic_dataset
 from test_plots import texts
 
-from chromattend.files import write_table
-from chromattend.interpret import METHODS
-from chromattend.interpret.attention import attention_maps
-from chromattend.interpret.explain import ExplainOptions, Explanation, explain
-from chromattend.interpret.plots import (
+from chromattend.chromatin.explanation_figures import (
     plot_attention,
     plot_explanation,
-    plot_faithfulness,
     plot_importance,
     plot_interactions,
     plot_named_genes,
     plot_validation,
 )
+from chromattend.figures import save
+from chromattend.files import write_table
+from chromattend.interpret import METHODS
+from chromattend.interpret.attention import attention_maps
+from chromattend.interpret.explain import ExplainOptions, Explanation, explain
+from chromattend.interpret.figures import plot_faithfulness
 from chromattend.models.base import Contract
 from chromattend.models.network import Network
-from chromattend.plots import save
 
 
 @pytest.fixture(autouse=True)
@@ -171,5 +171,5 @@ def test_a_figure_is_the_same_bytes_each_time(explanation: Explanation, tmp_path
 
 
 def test_figures_are_drawn_without_importing_torch() -> None:
-    code = "import sys, chromattend.interpret.plots; sys.exit('torch' in sys.modules)"
+    code = "import sys, chromattend.chromatin.explanation_figures; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False, timeout=120).returncode == 0

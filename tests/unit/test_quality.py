@@ -9,8 +9,9 @@ import xarray as xr
 from bs4 import BeautifulSoup
 from builders import synthetic_dataset
 
+from chromattend.chromatin.pages.quality import write_quality_page
 from chromattend.files import write_table
-from chromattend.quality import CHECKS, quality_table, read_quality, sources_table, warnings_table, write_quality_page
+from chromattend.quality import CHECKS, quality_table, read_quality, sources_table, warnings_table
 
 EVIL = "<script>alert(1)</script>"
 NO_OVERLAPS = pd.DataFrame(columns=["gene", "split", "other_gene", "other_split", "chrom", "shared_bp"])

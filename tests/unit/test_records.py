@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import SimpleNamespace
 
+from chromattend.pipeline.jobs import logged
+
 import pytest
 
 from chromattend import STAGE_VERSIONS, __version__
 from chromattend.cli import main
 from chromattend.errors import UserError
 from chromattend.files import sha256
-from chromattend.pipeline.jobs import logged
 from chromattend.pipeline.records import configuration_sha256, find_record, recorded
 from chromattend.pipeline.verify import verify
 

@@ -20,12 +20,13 @@ from bs4 import BeautifulSoup
 from builders import MODELS, synthetic_dataset, synthetic_predictions
 
 from chromattend import __version__, pages
-from chromattend.browser import MISSING, browser_data, example_genes, shown_genes
+from chromattend.chromatin.figures import plot_profile
+from chromattend.chromatin.pages.browser import MISSING, browser_data, example_genes, shown_genes
+from chromattend.chromatin.pages.epigenome import write_page
 from chromattend.evaluate import calibration_table, metrics, scores_of_test
+from chromattend.figures import plot_calibration, save
 from chromattend.files import atomic
 from chromattend.models.registry import REGISTRY
-from chromattend.plots import plot_calibration, plot_profile, save
-from chromattend.report import write_page
 from chromattend.statistics import compare_aucs
 
 EVIL = "<script>alert(1)</script>"
@@ -312,7 +313,7 @@ def test_scores_are_those_of_the_gene_and_symbol() -> None:
 
 
 def test_a_large_study_shows_its_test_genes_and_named_ones(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chromattend.browser.MOST_GENES", 200)
+    monkeypatch.setattr("chromattend.chromatin.pages.browser.MOST_GENES", 200)
     dataset = synthetic_dataset()
     maps = {"attentivechrome": maps_of(dataset.isel(gene=[7, 9, *range(480, 640)]))}
     assert shown_genes(dataset, maps).tolist() == [7, 9, *range(480, 640)]
@@ -336,7 +337,7 @@ def test_json_ends_no_script() -> None:
 
 def test_a_page_lacks_nothing_that_its_template_uses(tmp_path: Path) -> None:
     with pytest.raises(jinja2.UndefinedError):
-        pages.render(tmp_path / "a.html", "epigenome.html", name="a")
+        pages.render(tmp_path / "a.html", "chromattend.chromatin.pages", "epigenome.html", name="a")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -382,7 +383,8 @@ def test_a_written_file_has_the_usual_permissions(tmp_path: Path, umask: int, mo
 
 def run(folder: Path, body: str) -> subprocess.CompletedProcess[str]:
     """Run a script whose work is within `logged`."""
-    script = "import logging, warnings\nfrom chromattend.errors import UserError\nfrom chromattend.pipeline.jobs import logged\n"
+    script = "import logging, warnings\nfrom chromattend.errors import UserError\n"
+    script += "from chromattend.pipeline.jobs import logged\n"
     script += f"with logged('logs/job/a.log'):\n    {body}\n"
     return subprocess.run([sys.executable, "-c", script], cwd=folder, capture_output=True, text=True)
 

@@ -15,7 +15,7 @@ os.environ.update(CHROMATTEND_PYTHON=sys.executable)
 os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [SOURCE, os.environ.get("PYTHONPATH")])))
 
 from chromattend import STAGE_VERSIONS
-from chromattend.about import about
+from chromattend.chromatin.pages.about import about
 from chromattend.errors import UserError
 from chromattend.interpret import methods_of
 from chromattend.models.registry import REGISTRY

@@ -6,10 +6,10 @@ from typing import Any
 
 import pandas as pd
 
+from chromattend.chromatin.figures import plot_dots
+from chromattend.figures import inline_svg
 from chromattend.models.registry import REGISTRY
-from chromattend.pages import render
-from chromattend.plots import inline_svg, plot_dots
-from chromattend.quality import records
+from chromattend.pages import render, rows_of
 
 # How many epigenomes the comparison begins with.
 CHOSEN = 3
@@ -106,12 +106,13 @@ def write_index(
     }
     render(
         path,
+        __package__,
         "index.html",
         **values,
         data=values,
         dots=dots,
         limits=limits,
-        summary=records(summary),
+        summary=rows_of(summary),
         validated=validation is not None,
         chosen=CHOSEN,
         split_rule=split_rule,

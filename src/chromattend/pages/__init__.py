@@ -3,12 +3,12 @@
 import json
 import re
 from functools import cache
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import jinja2
 import markupsafe
+import pandas as pd
 
 from chromattend import __version__
 from chromattend.files import atomic
@@ -54,51 +54,58 @@ def plotly_script() -> markupsafe.Markup:
     return _script_text(get_plotlyjs())
 
 
-@cache
-def script(name: str) -> markupsafe.Markup:
-    """Return a JavaScript file of the templates folder, to be inlined in a script element.
-
-    Args:
-        name: the file's name, such as `tables.js`.
-
-    Returns:
-        Its text as it stands: unlike an include, Jinja does not look into it.
-    """
-    return _script_text(resources.files("chromattend").joinpath("templates", name).read_text(encoding="utf-8"))
-
-
 def _script_text(text: str) -> markupsafe.Markup:
     """Return JavaScript that ends no script element: in its strings, and nowhere else, `<\\/` is `</`."""
     return markupsafe.Markup(text.replace("</script", "<\\/script").replace("<!--", "<\\!--"))
 
 
-def _environment() -> jinja2.Environment:
+@cache
+def environment(package: str) -> jinja2.Environment:
+    """Return the Jinja environment of a track's pages.
+
+    Templates and scripts are looked up in the track's folder `templates` first, then in that of this room.
+
+    Args:
+        package: the track's package of pages, such as `chromattend.chromatin.pages`.
+    """
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("chromattend"),
+        loader=jinja2.ChoiceLoader([jinja2.PackageLoader(package), jinja2.PackageLoader(__name__)]),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+
+    def script(name: str) -> markupsafe.Markup:
+        """Return a JavaScript file as it stands: unlike an include, Jinja does not look into it."""
+        assert environment.loader is not None
+        return _script_text(environment.loader.get_source(environment, name)[0])
+
     environment.globals |= {"plotly_script": plotly_script, "script": script, "version": __version__}
     environment.filters["embed_json"] = embed_json
     return environment
 
 
-ENVIRONMENT = _environment()
-
-
-def render(path: str | Path, template: str, **values: Any) -> None:
+def render(path: str | Path, package: str, template: str, **values: Any) -> None:
     """Write a page.
 
     Args:
         path: the HTML file.
+        package: see `environment`.
         template: its template, which extends `base.html`.
         **values: what the template shows; every name that it uses must be given.
 
     Raises:
         jinja2.UndefinedError: the template uses a name that was not given.
     """
-    page = ENVIRONMENT.get_template(template).render(**values)
+    page = environment(package).get_template(template).render(**values)
     with atomic(path) as temporary:
         temporary.write_text(page, encoding="utf-8")
+
+
+def rows_of(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows of a table as a template shows them: what is missing is None."""
+    return [
+        {str(name): None if pd.isna(value) else value for name, value in row.items()}
+        for row in table.to_dict("records")
+    ]

@@ -1,156 +1,17 @@
-"""Figures, one function each. They return a matplotlib figure, which `save` writes."""
+"""Figures of chromatin and its models, one function each; see `chromattend.figures`."""
 
-import io
-import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
 
-import markupsafe
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import seaborn as sns
 import xarray as xr
-from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from chromattend.files import atomic
-from chromattend.models.registry import REGISTRY
-from chromattend.pages import embed_svg
+from chromattend.figures import PAGE_COLOURS, STATE_COLOURS, sentence, title
 from chromattend.signal import of_genes
-
-# Text stays text, so that figures are searchable and small; the salt and the missing date make the same figure
-# the same bytes.
-mpl.use("Agg")
-sns.set_theme(
-    context="notebook",
-    style="ticks",
-    palette="colorblind",
-    rc={"svg.fonttype": "none", "svg.hashsalt": "chromattend", "axes.spines.top": False, "axes.spines.right": False},
-)
-# The colours of charts in pages, see base.html, in the order of --series-1 to --series-8.
-PAGE_COLOURS = ("#0072b2", "#d55e00", "#007a5a", "#a8457f", "#6b6100", "#5b4bb5", "#5f6b78", "#a33a3a")
-STATE_COLOURS = {"ON": sns.color_palette("colorblind")[1], "OFF": sns.color_palette("colorblind")[0]}
-
-
-def save(figure: Figure, path: str | Path) -> None:
-    """Write a figure as SVG."""
-    with atomic(path) as temporary:
-        figure.savefig(temporary, format="svg", metadata={"Date": None}, bbox_inches="tight")
-        temporary.write_text(_compact(temporary.read_text(encoding="utf-8")), encoding="utf-8")
-
-
-def _compact(svg: str) -> str:
-    """Round the coordinates of paths to hundredths of a point: a smaller figure that looks the same."""
-
-    def rounded(path: re.Match[str]) -> str:
-        return re.sub(r"-?\d+\.\d{3,}", lambda number: f"{float(number[0]):.2f}".rstrip("0").rstrip("."), path[0])
-
-    return re.sub(r'\bd="[^"]*"', rounded, svg)
-
-
-def inline_svg(figure: Figure, prefix: str, label: str) -> markupsafe.Markup:
-    """Return a figure as an svg element to put into a page.
-
-    Args:
-        figure: what to draw.
-        prefix: letters and digits that its ids begin with, so that they do not clash with another figure's.
-        label: what a screen reader says in its place.
-    """
-    buffer = io.StringIO()
-    figure.savefig(buffer, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
-    return embed_svg(_compact(buffer.getvalue()), prefix, label)
-
-
-def title(model: str) -> str:
-    """Name of a model as figures and tables show it."""
-    return REGISTRY[model].title
-
-
-def _styles(models: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Colour and line of each model: ten colours that the colour-blind can tell apart, then the same ones dashed."""
-    colours = sns.color_palette("colorblind")
-    lines = ["-", "--", ":"]
-    return {
-        model: {"color": colours[number % len(colours)], "linestyle": lines[number // len(colours) % len(lines)]}
-        for number, model in enumerate(models)
-    }
-
-
-def plot_roc(
-    predictions: Mapping[str, pd.DataFrame], metrics: Mapping[str, Mapping[str, Any]], epigenome: str
-) -> Figure:
-    """Draw the ROC curves of all models on the test genes of one epigenome.
-
-    Args:
-        predictions: model -> label and score by gene, see `chromattend.evaluate.predict`.
-        metrics: model -> see `chromattend.evaluate.metrics`.
-        epigenome: for the heading.
-    """
-    # Most figures need none of scikit-learn, which takes longer to import than they do to be drawn.
-    from sklearn.metrics import roc_curve
-
-    figure = Figure(figsize=(5.4, 5.2), layout="constrained")
-    axes = figure.subplots()
-    order = sorted(predictions, key=lambda model: -metrics[model]["test"]["auc"])
-    styles = _styles(list(metrics))
-    for model in order:
-        test = predictions[model].query("split == 'test'")
-        false_positive, true_positive, _ = roc_curve(test["label"], test["score"])
-        found = metrics[model]["test"]
-        label = f"{title(model)}  {found['auc']:.3f} ({found['auc_low']:.3f}-{found['auc_high']:.3f})"
-        axes.plot(false_positive, true_positive, label=label, linewidth=1.6, **styles[model])
-    axes.plot([0, 1], [0, 1], color="0.6", linewidth=0.8, linestyle="--")
-    axes.set(xlabel="False positive rate", ylabel="True positive rate", xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
-    axes.set_aspect("equal")
-    axes.set_title(f"{epigenome}: {metrics[order[0]]['test']['n']:,} test genes")
-    _name_models(axes, len(order), "AUC (95 % interval)", "lower right")
-    return figure
-
-
-def plot_calibration(calibration: pd.DataFrame, metrics: Mapping[str, Mapping[str, Any]], epigenome: str) -> Figure:
-    """Draw how often genes are ON among those of about the same predicted P(ON), by model.
-
-    Args:
-        calibration: see `chromattend.evaluate.calibration_table`.
-        metrics: model -> see `chromattend.evaluate.metrics`.
-        epigenome: for the heading.
-    """
-    figure = Figure(figsize=(5.4, 5.2), layout="constrained")
-    axes = figure.subplots()
-    order = sorted(metrics, key=lambda model: metrics[model]["test"]["brier"])
-    styles = _styles(list(metrics))
-    for model in order:
-        rows = calibration[calibration["model"] == model]
-        label = f"{title(model)}  {metrics[model]['test']['brier']:.3f}"
-        axes.plot(
-            rows["mean_predicted"],
-            rows["share_on"],
-            label=label,
-            marker="o",
-            markersize=3,
-            linewidth=1.3,
-            **styles[model],
-        )
-    axes.plot([0, 1], [0, 1], color="0.6", linewidth=0.8, linestyle="--")
-    axes.set(xlabel="Predicted P(ON), tenths of the genes", ylabel="Share of them that is ON")
-    axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
-    axes.set_aspect("equal")
-    axes.set_title(f"{epigenome}: calibration on the test genes")
-    _name_models(axes, len(order), "Brier score", "upper left")
-    return figure
-
-
-def _name_models(axes: Axes, number: int, heading: str, location: str) -> None:
-    """Put the legend into the panel, or beside it where it would hide the curves."""
-    if number > 6:
-        place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.01, 1)}
-    else:
-        place = {"loc": location}
-    axes.legend(title=heading, fontsize=8, title_fontsize=8, frameon=False, **place)
 
 
 def plot_comparisons(comparisons: pd.DataFrame) -> Figure:
@@ -196,13 +57,6 @@ def plot_comparisons(comparisons: pd.DataFrame) -> Figure:
     axes.tick_params(labelsize=8, length=0)
     axes.set_xticklabels(axes.get_xticklabels(), rotation=45, ha="right")
     axes.set_yticklabels(axes.get_yticklabels(), rotation=0)
-    return figure
-
-
-def sentence(text: str) -> Figure:
-    """Return a figure that says why there is none."""
-    figure = Figure(figsize=(6, 1))
-    figure.text(0.5, 0.5, text, ha="center", va="center", fontsize=10)
     return figure
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 import xarray as xr
 from sklearn.metrics import roc_curve
 
-from chromattend.browser import browser_data, example_genes
+from chromattend.chromatin.pages.browser import browser_data, example_genes
 from chromattend.evaluate import auc_table, published_table
 from chromattend.interpret import TITLES
 from chromattend.models.registry import REGISTRY
@@ -116,6 +116,7 @@ def write_page(
     own = auc_table({(epigenome, model): found for model, found in ranked}, str(dataset.attrs["split_rule"]))
     render(
         path,
+        __package__,
         "epigenome.html",
         epigenome=epigenome,
         name=name,

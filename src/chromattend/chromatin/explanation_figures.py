@@ -1,7 +1,6 @@
-"""Figures of explanations, one function each; see `chromattend.plots`."""
+"""Figures of explanations, one function each; see `chromattend.figures`."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,9 +12,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from scipy.cluster.hierarchy import dendrogram, linkage
 
-from chromattend.interpret import METHODS, RANDOM, TITLES
+from chromattend.figures import STATE_COLOURS, sentence, title
+from chromattend.interpret import METHODS, TITLES
 from chromattend.interpret.maps import mean_maps
-from chromattend.plots import STATE_COLOURS, sentence, title
 
 POSITION = "Position relative to the TSS (bp)"
 
@@ -132,37 +131,6 @@ def _row_means(maps: xr.Dataset, row: str) -> xr.DataArray:
         return maps["optimum"]
     found = [mean_maps(maps[row].sel(weights=name), maps["score"]) for name in maps["weights"].values]
     return xr.concat(found, maps["weights"])
-
-
-def plot_faithfulness(curves: pd.DataFrame, table: pd.DataFrame, heading: str) -> Figure:
-    """Draw how the logit for the model's answer changes while bins are removed, or brought back, by weight.
-
-    Args:
-        curves: see `chromattend.interpret.faithfulness.curve_table`.
-        table: see `chromattend.interpret.faithfulness.faithfulness_table`.
-        heading: what model it is.
-    """
-    figure = Figure(figsize=(9.2, 3.9), layout="constrained")
-    panels = figure.subplots(1, 2, sharey=True)
-    colours: dict[str, Any] = {RANDOM: "0.4", **dict(zip(METHODS, sns.color_palette("colorblind"), strict=False))}
-    trusted = table.groupby("method")["trustworthy"].min()
-    for axes, measure in zip(panels, ("deletion", "insertion"), strict=True):
-        for method in dict.fromkeys(curves["method"]):
-            rows = curves[(curves["measure"] == measure) & (curves["method"] == method)]
-            label = (
-                "Random order" if method == RANDOM else TITLES[method] + ("" if trusted[method] else " (not trusted)")
-            )
-            style = "--" if method == RANDOM else "-" if trusted[method] else ":"
-            axes.plot(rows["share"], rows["mean"], color=colours[method], linestyle=style, linewidth=1.5, label=label)
-        axes.set_xscale("symlog", linthresh=0.01)
-        axes.set_xticks([0, 0.01, 0.1, 1], ["0", "1 %", "10 %", "100 %"])
-        axes.set_xlabel("Bins " + ("removed" if measure == "deletion" else "brought back") + ", most important first")
-        axes.set_title("Deletion" if measure == "deletion" else "Insertion", fontsize=10)
-        axes.tick_params(labelsize=8)
-    panels[0].set_ylabel("Change of the logit\nfor the model's answer")
-    panels[1].legend(loc="upper left", bbox_to_anchor=(1.01, 1), fontsize=8, frameon=False)
-    figure.suptitle(heading, fontsize=11)
-    return figure
 
 
 def plot_validation(validation: pd.DataFrame, mark: str, validation_mark: str | None) -> Figure:

@@ -1,0 +1,58 @@
+"""The page on the quality of the data."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from chromattend.chromatin.figures import plot_depth
+from chromattend.figures import inline_svg
+from chromattend.pages import render, rows_of
+from chromattend.quality import CHECKS, EPIGENOME_COLUMNS, MARK_COLUMNS
+
+
+def write_quality_page(
+    path: str | Path,
+    *,
+    quality: pd.DataFrame,
+    warnings: pd.DataFrame,
+    sources: pd.DataFrame,
+    names: Mapping[str, str],
+    split_rule: str,
+) -> None:
+    """Write the page on the quality of the data.
+
+    Args:
+        path: the HTML file.
+        quality: see `quality_table`, of all epigenomes.
+        warnings: see `warnings_table`.
+        sources: see `sources_table`, of all epigenomes.
+        names: epigenome -> name.
+        split_rule: how genes were split.
+    """
+    by_name = {check.what: check for check in CHECKS}
+    # What few epigenomes have comes before what the design of the study gives to all.
+    frequency = warnings["what"].value_counts()
+    ordered = warnings.fillna({"mark": ""}).sort_values("what", key=lambda what: what.map(frequency), kind="stable")
+    rows = ordered.to_dict("records")
+    render(
+        path,
+        __package__,
+        "quality.html",
+        warnings=[{**row, "shown": by_name[row["what"]].shown(row["value"])} for row in rows],
+        warned=warnings["epigenome"].nunique(),
+        checks=[
+            (
+                check,
+                int((warnings["what"] == check.what).sum()),
+                warnings.loc[warnings["what"] == check.what, "epigenome"].nunique(),
+            )
+            for check in CHECKS
+        ],
+        marks=rows_of(quality[MARK_COLUMNS]),
+        epigenomes=rows_of(quality.drop_duplicates("epigenome")[["epigenome", *EPIGENOME_COLUMNS]]),
+        sources=sources.fillna("").to_dict("records"),
+        depth=inline_svg(plot_depth(quality), "depth", "Mean depth per bin by epigenome and mark"),
+        names=names,
+        split_rule=split_rule,
+    )
