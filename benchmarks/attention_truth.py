@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from chromattend.interpret.attention import attention_maps
+from chromattend.chromatin.attention import attention_maps
 from chromattend.training.protocols import TrainingOptions
 from chromattend.training.train import train
 

@@ -29,9 +29,11 @@ import pysam
 from isal import igzip
 from side_by_side import Program, median_ratio, side_by_side
 
-from chromattend.bins import Bins, bin_bigwig, count_reads
-from chromattend.genes import read_chrom_sizes
-from chromattend.reads import read_bam, read_intervals
+from chromattend.chromatin.bigwig import bin_bigwig
+from chromattend.chromatin.bins import Bins
+from chromattend.chromatin.count import count_reads
+from chromattend.chromatin.genes import read_chrom_sizes
+from chromattend.chromatin.reads import read_bam, read_intervals
 
 SIZES = read_chrom_sizes(Path(__file__).parents[1] / "resources/hg19.chrom.sizes")
 LENGTHS = np.array(list(SIZES.values()))

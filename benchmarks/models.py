@@ -19,10 +19,10 @@ import xarray as xr
 import yaml
 from sklearn.metrics import roc_auc_score
 
-from chromattend.binned import read_binned
-from chromattend.bins import Bins
+from chromattend.chromatin.binned import read_binned
+from chromattend.chromatin.bins import Bins
+from chromattend.chromatin.dataset import part_sizes
 from chromattend.chromatin.formats import PUBLISHED_MARKS
-from chromattend.dataset import part_sizes
 from chromattend.files import read_netcdf
 from chromattend.models.registry import REGISTRY
 from chromattend.pipeline.config import with_defaults

@@ -14,8 +14,8 @@ from side_by_side import median_ratio, side_by_side
 from stacked import BINS, CONTRACT, MARKS, epigenome
 from torch import Tensor, nn
 
+from chromattend.chromatin.models.attentivechrome import AttentiveChrome
 from chromattend.models.attention import SoftAttention
-from chromattend.models.attentivechrome import AttentiveChrome
 from chromattend.recurrence import use_threads
 from chromattend.training.networks import train_networks
 from chromattend.training.protocols import TrainingOptions

@@ -2,8 +2,8 @@ from chromattend.pipeline.jobs import job
 
 import pandas as pd
 
+from chromattend.chromatin.attention import attention_maps, select_genes
 from chromattend.files import read_netcdf, write_netcdf
-from chromattend.interpret.attention import attention_maps, select_genes
 from chromattend.models import load_model
 from chromattend.recurrence import use_threads
 

@@ -5,9 +5,9 @@ from chromattend.pipeline.jobs import job
 import pandas as pd
 
 from chromattend.chromatin.explanation_figures import plot_named_genes
+from chromattend.chromatin.tables import beta_table
 from chromattend.figures import save
 from chromattend.files import read_netcdf, write_table
-from chromattend.interpret.maps import beta_table
 
 with job(snakemake):
     keys = itertools.product(snakemake.params.epigenomes, snakemake.params.models)

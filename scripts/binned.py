@@ -1,8 +1,8 @@
 from chromattend.pipeline.jobs import job
 
-from chromattend.bins import Bins
+from chromattend.chromatin.bins import Bins
+from chromattend.chromatin.signal import import_binned
 from chromattend.files import write_netcdf
-from chromattend.signal import import_binned
 
 with job(snakemake):
     dataset = import_binned(

@@ -1,10 +1,10 @@
 from chromattend.pipeline.jobs import job
 
-from chromattend.bins import Bins
+from chromattend.chromatin.bins import Bins
+from chromattend.chromatin.genes import read_chrom_sizes, read_gene_table
+from chromattend.chromatin.reads import ReadOptions
+from chromattend.chromatin.signal import count_signal
 from chromattend.files import write_netcdf
-from chromattend.genes import read_chrom_sizes, read_gene_table
-from chromattend.reads import ReadOptions
-from chromattend.signal import count_signal
 
 with job(snakemake):
     dataset = count_signal(

@@ -2,11 +2,11 @@ from chromattend.pipeline.jobs import job
 
 import pandas as pd
 
-from chromattend.dataset import build_dataset
-from chromattend.expression import read_rpkm
+from chromattend.chromatin.dataset import build_dataset
+from chromattend.chromatin.expression import read_rpkm
+from chromattend.chromatin.genes import read_gene_table
+from chromattend.chromatin.signal import join_marks
 from chromattend.files import file_sha256, read_netcdf, write_netcdf
-from chromattend.genes import read_gene_table
-from chromattend.signal import join_marks
 
 with job(snakemake):
     counts, labels, provenance = join_marks(

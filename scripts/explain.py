@@ -1,7 +1,7 @@
 from chromattend.pipeline.jobs import job
 
+from chromattend.chromatin.explain import ExplainOptions, explain
 from chromattend.files import read_netcdf, write_netcdf, write_table
-from chromattend.interpret.explain import ExplainOptions, explain
 from chromattend.models import load_model
 from chromattend.recurrence import use_threads
 

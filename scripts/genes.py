@@ -1,8 +1,8 @@
 from chromattend.pipeline.jobs import job
 
-from chromattend.expression import read_gene_ids
+from chromattend.chromatin.expression import read_gene_ids
+from chromattend.chromatin.genes import build_gene_table, read_annotation, read_gene_list
 from chromattend.files import write_table
-from chromattend.genes import build_gene_table, read_annotation, read_gene_list
 
 with job(snakemake):
     table = build_gene_table(

@@ -2,8 +2,8 @@ from chromattend.pipeline.jobs import job
 
 import pandas as pd
 
+from chromattend.chromatin.across import labels_elsewhere
 from chromattend.files import read_netcdf, write_table
-from chromattend.pan import labels_elsewhere
 
 with job(snakemake):
     labels = {}

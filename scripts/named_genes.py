@@ -1,8 +1,8 @@
 from chromattend.pipeline.jobs import job
 
+from chromattend.chromatin.genes import find_genes, read_gene_table
 from chromattend.errors import UserError
 from chromattend.files import write_table
-from chromattend.genes import find_genes, read_gene_table
 
 with job(snakemake):
     try:

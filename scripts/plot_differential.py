@@ -4,8 +4,8 @@ from chromattend.pipeline.jobs import job
 
 import pandas as pd
 
+from chromattend.chromatin.differential import differential_table
 from chromattend.chromatin.figures import plot_differential
-from chromattend.differential import differential_table
 from chromattend.figures import save
 from chromattend.files import read_json, write_table
 

@@ -1,10 +1,10 @@
 from chromattend.pipeline.jobs import job
 
-from chromattend.dataset import build_unlabelled
+from chromattend.chromatin.dataset import build_unlabelled
+from chromattend.chromatin.genes import read_gene_table
+from chromattend.chromatin.predict import load_models, score
+from chromattend.chromatin.signal import join_marks
 from chromattend.files import read_netcdf, write_table
-from chromattend.genes import read_gene_table
-from chromattend.predict import load_models, score
-from chromattend.signal import join_marks
 
 with job(snakemake):
     epigenome = snakemake.wildcards.epigenome

@@ -2,8 +2,8 @@ from chromattend.pipeline.jobs import job
 
 import pandas as pd
 
+from chromattend.chromatin.quality import quality_table, sources_table
 from chromattend.files import read_netcdf, write_table
-from chromattend.quality import quality_table, sources_table
 
 with job(snakemake):
     dataset = read_netcdf(snakemake.input.dataset)

@@ -4,9 +4,9 @@ import pandas as pd
 
 from chromattend.chromatin.figures import plot_depth
 from chromattend.chromatin.pages.quality import write_quality_page
+from chromattend.chromatin.quality import read_quality, warnings_table
 from chromattend.figures import save
 from chromattend.files import write_table
-from chromattend.quality import read_quality, warnings_table
 
 with job(snakemake):
     quality = read_quality(snakemake.input.quality)

@@ -2,10 +2,10 @@ import logging
 
 from chromattend.pipeline.jobs import job
 
-from chromattend.bins import Bins
-from chromattend.dataset import assign_split, overlaps_across_splits
+from chromattend.chromatin.bins import Bins
+from chromattend.chromatin.dataset import assign_split, overlaps_across_splits
+from chromattend.chromatin.genes import read_gene_table
 from chromattend.files import write_table
-from chromattend.genes import read_gene_table
 
 with job(snakemake):
     genes = read_gene_table(snakemake.input[0])

@@ -4,7 +4,7 @@ from chromattend.pipeline.jobs import job
 
 import pandas as pd
 
-from chromattend.evaluate import auc_table, published_table, summary_table
+from chromattend.chromatin.tables import auc_table, published_table, summary_table
 from chromattend.files import read_json, write_table
 from chromattend.statistics import compare_over_epigenomes
 

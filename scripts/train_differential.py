@@ -2,7 +2,7 @@ from pathlib import Path
 
 from chromattend.pipeline.jobs import job
 
-from chromattend.differential import correlations, pair_dataset, predict_change
+from chromattend.chromatin.differential import correlations, pair_dataset, predict_change
 from chromattend.files import read_netcdf, write_json, write_table
 from chromattend.training.train import train_to_files
 

@@ -2,8 +2,8 @@ from pathlib import Path
 
 from chromattend.pipeline.jobs import job
 
+from chromattend.chromatin.across import join_epigenomes
 from chromattend.files import read_netcdf
-from chromattend.pan import join_epigenomes
 from chromattend.training.train import train_to_files
 
 with job(snakemake):

@@ -1,8 +1,8 @@
 from chromattend.pipeline.jobs import job
 
+from chromattend.chromatin.across import transfer_aucs
 from chromattend.files import read_netcdf, write_table
 from chromattend.models import load_model
-from chromattend.transfer import transfer_aucs
 
 with job(snakemake):
     datasets = zip(snakemake.params.epigenomes, map(read_netcdf, snakemake.input.datasets), strict=True)

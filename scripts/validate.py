@@ -2,8 +2,8 @@ from chromattend.pipeline.jobs import job
 
 import pandas as pd
 
+from chromattend.chromatin.validation import unvalidated, validate, validation_table
 from chromattend.files import read_netcdf, write_table
-from chromattend.interpret.validation import unvalidated, validate, validation_table
 
 with job(snakemake):
     epigenome, params = snakemake.wildcards.epigenome, snakemake.params

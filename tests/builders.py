@@ -11,9 +11,9 @@ import xarray as xr
 from sklearn.metrics import roc_auc_score
 from torch import nn
 
+from chromattend.chromatin.across import join_epigenomes
 from chromattend.models.base import TrainedModel
 from chromattend.models.registry import REGISTRY
-from chromattend.pan import join_epigenomes
 from chromattend.recurrence import BidirectionalLSTM
 from chromattend.training.protocols import TrainingOptions
 from chromattend.training.train import train

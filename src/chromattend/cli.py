@@ -88,14 +88,14 @@ error. The exit status is 0 if all files are as written."""
 
 
 def _simulate(options: argparse.Namespace) -> None:
-    from chromattend.simulate import simulate_mirror
+    from chromattend.chromatin.simulate import simulate_mirror
 
     simulate_mirror(options.folder, chrom_sizes=options.chrom_sizes, genes=options.genes, seed=options.seed)
 
 
 def _predict(options: argparse.Namespace) -> None:
+    from chromattend.chromatin.predict import predict
     from chromattend.files import check_writable, write_table
-    from chromattend.predict import predict
 
     if options.output:
         check_writable(options.output)

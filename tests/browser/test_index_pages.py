@@ -15,9 +15,9 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 from chromattend.chromatin.pages.index import write_index
 from chromattend.chromatin.pages.quality import write_quality_page
-from chromattend.evaluate import published_table, summary_table
+from chromattend.chromatin.quality import quality_table, sources_table, warnings_table
+from chromattend.chromatin.tables import published_table, summary_table
 from chromattend.models.registry import REGISTRY
-from chromattend.quality import quality_table, sources_table, warnings_table
 
 EVIL = "<script>alert(1)</script>"
 MODELS = ["random_forest", "deepchrome", "attentivechrome", "lstm"]

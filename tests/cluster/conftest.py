@@ -13,7 +13,7 @@ import pytest
 import yaml
 from slurm import Slurm, missing
 
-from chromattend.simulate import simulate_mirror
+from chromattend.chromatin.simulate import simulate_mirror
 
 # Hard limit of one call of Snakemake (seconds): far above what any takes.
 LIMIT = 900

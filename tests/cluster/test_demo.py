@@ -7,7 +7,7 @@ import pandas as pd
 from conftest import Checkout, copy_checkout
 from slurm import Slurm
 
-from chromattend.simulate import simulate_mirror
+from chromattend.chromatin.simulate import simulate_mirror
 
 # A kind of each model and of each stage; the tests of the demo itself run all of it.
 FEWER = """\

@@ -9,8 +9,8 @@ import xarray as xr
 from builders import MARKS, auc, synthetic_dataset
 from sklearn.metrics import roc_auc_score
 
+from chromattend.chromatin.explain import ExplainOptions, explain
 from chromattend.interpret.attribution import Explained, attribute, randomised
-from chromattend.interpret.explain import ExplainOptions, explain
 from chromattend.models.network import Network
 from chromattend.training.protocols import TrainingOptions
 from chromattend.training.train import train

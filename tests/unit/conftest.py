@@ -9,7 +9,7 @@ import pandas as pd
 import pysam
 import pytest
 
-from chromattend.genes import build_gene_table, read_annotation
+from chromattend.chromatin.genes import build_gene_table, read_annotation
 
 
 @pytest.fixture

@@ -8,16 +8,15 @@ import pytest
 import xarray as xr
 from builders import MARKS, synthetic_dataset
 
+from chromattend.chromatin.across import join_epigenomes, labels_elsewhere, transfer_aucs
+from chromattend.chromatin.differential import correlations, differential_table, pair_dataset, predict_change
 from chromattend.chromatin.figures import plot_differential, plot_transfer
-from chromattend.differential import correlations, differential_table, pair_dataset, predict_change
 from chromattend.errors import UserError
 from chromattend.evaluate import predict
 from chromattend.figures import save
 from chromattend.models import load_model
-from chromattend.pan import join_epigenomes, labels_elsewhere
 from chromattend.training.protocols import TrainingOptions
 from chromattend.training.train import train, train_to_files
-from chromattend.transfer import transfer_aucs
 
 QUICK = TrainingOptions(max_epochs=3, learning_rate=0.01, batch_size=32, warmup=0, accelerator="cpu")
 

@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from chromattend.binned import doubled_marks, read_binned
-from chromattend.bins import Bins
+from chromattend.chromatin.binned import doubled_marks, read_binned
+from chromattend.chromatin.bins import Bins
 from chromattend.chromatin.formats import PUBLISHED_MARKS
+from chromattend.chromatin.signal import import_binned, join_marks
 from chromattend.errors import UserError
-from chromattend.signal import import_binned, join_marks
 
 BINS = Bins(upstream=100, downstream=100, size=100)
 ROWS = [

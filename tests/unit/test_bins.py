@@ -15,14 +15,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from chromattend import alignments, bedtext
-from chromattend import bins as bins_module
-from chromattend import reads as reads_module
-from chromattend.bins import Bins, bin_bigwig, count_reads
+from chromattend.chromatin import bins as bins_module
+from chromattend.chromatin import reads as reads_module
+from chromattend.chromatin.bigwig import bin_bigwig
+from chromattend.chromatin.bins import Bins
+from chromattend.chromatin.count import count_reads
 from chromattend.chromatin.formats import PUBLISHED_MARKS
+from chromattend.chromatin.genes import read_chrom_sizes
+from chromattend.chromatin.reads import ReadOptions, read_bam, read_intervals
+from chromattend.chromatin.reads import bam as alignments
+from chromattend.chromatin.reads import bed as bedtext
 from chromattend.errors import UserError
-from chromattend.genes import read_chrom_sizes
-from chromattend.reads import ReadOptions, read_bam, read_intervals
 
 SIZES = {"chr1": 2000, "chr2": 900}
 SMALL = Bins(upstream=300, downstream=300, size=100)

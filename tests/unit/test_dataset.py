@@ -9,12 +9,12 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from chromattend.bins import Bins
-from chromattend.dataset import SPLITS, assign_split, build_dataset, overlaps_across_splits, part_sizes
+from chromattend.chromatin.bins import Bins
+from chromattend.chromatin.dataset import SPLITS, assign_split, build_dataset, overlaps_across_splits, part_sizes
+from chromattend.chromatin.expression import read_gene_ids
+from chromattend.chromatin.genes import build_gene_table, read_annotation
 from chromattend.errors import UserError
-from chromattend.expression import read_gene_ids
 from chromattend.files import read_netcdf, write_netcdf
-from chromattend.genes import build_gene_table, read_annotation
 
 BINS = Bins(upstream=200, downstream=200, size=100)
 MARKS = ["H3K4me3", "H3K27me3"]

@@ -10,15 +10,8 @@ import xarray as xr
 from builders import MARKS, synthetic_dataset
 from sklearn.metrics import average_precision_score
 
-from chromattend.evaluate import (
-    auc_table,
-    calibration_table,
-    metrics,
-    predict,
-    published_table,
-    scores_of_test,
-    summary_table,
-)
+from chromattend.chromatin.tables import auc_table, published_table, summary_table
+from chromattend.evaluate import calibration_table, metrics, predict, scores_of_test
 from chromattend.models.base import Contract
 
 PUBLISHED = pd.DataFrame(

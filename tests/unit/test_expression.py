@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from chromattend.chromatin.expression import label_by_median, read_gene_ids, read_rpkm
 from chromattend.errors import UserError
-from chromattend.expression import label_by_median, read_gene_ids, read_rpkm
 
 HEADER = "gene_id\tE000\tE003\n"
 

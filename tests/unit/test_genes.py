@@ -7,10 +7,16 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from chromattend.dataset import assign_split
+from chromattend.chromatin.dataset import assign_split
+from chromattend.chromatin.expression import read_gene_ids
+from chromattend.chromatin.genes import (
+    build_gene_table,
+    read_annotation,
+    read_chrom_sizes,
+    read_gene_list,
+    read_gene_table,
+)
 from chromattend.errors import UserError
-from chromattend.expression import read_gene_ids
-from chromattend.genes import build_gene_table, read_annotation, read_chrom_sizes, read_gene_list, read_gene_table
 
 
 def gtf(chrom: str, start: int, end: int, strand: str, gene: str, symbol: str = "X", feature: str = "gene") -> str:

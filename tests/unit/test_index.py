@@ -8,9 +8,9 @@ import pytest
 from bs4 import BeautifulSoup
 
 from chromattend.chromatin.pages.index import index_values, write_index
-from chromattend.evaluate import published_table, summary_table
+from chromattend.chromatin.quality import WARNING_COLUMNS
+from chromattend.chromatin.tables import published_table, summary_table
 from chromattend.models.registry import REGISTRY
-from chromattend.quality import WARNING_COLUMNS
 
 EVIL = "<script>alert(1)</script>"
 MODELS = ["random_forest", "deepchrome", "attentivechrome"]

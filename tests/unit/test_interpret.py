@@ -11,14 +11,19 @@ from builders import MARKS, MODELS, NETWORKS, SMALL, quick, synthetic_dataset
 from scipy import stats
 from torch import Tensor, nn
 
+from chromattend.chromatin.across import join_epigenomes
+from chromattend.chromatin.attention import attention_maps, select_genes
+from chromattend.chromatin.explain import WEIGHTS, ExplainOptions, explain, sample_genes
+from chromattend.chromatin.explanation_figures import mean_maps
+from chromattend.chromatin.genes import find_genes
+from chromattend.chromatin.importance import importance_table, influential_marks, mark_effects
 from chromattend.chromatin.pages.epigenome import Validation
+from chromattend.chromatin.tables import beta_table
+from chromattend.chromatin.validation import correlate_maps, unvalidated, validate, validation_table
 from chromattend.errors import UserError
-from chromattend.genes import find_genes
 from chromattend.interpret import METHODS, methods_of
-from chromattend.interpret.attention import attention_maps, select_genes
-from chromattend.interpret.attribution import Explained, attribute, integrated_gradients, randomised
-from chromattend.interpret.class_optimization import class_optima, influential_marks, optimise_input
-from chromattend.interpret.explain import WEIGHTS, ExplainOptions, explain, sample_genes
+from chromattend.interpret.attribution import Explained, attribute, randomised
+from chromattend.interpret.class_optimization import class_optima, optimise_input
 from chromattend.interpret.faithfulness import (
     SHARES,
     area,
@@ -27,13 +32,10 @@ from chromattend.interpret.faithfulness import (
     order_of,
     similarity,
 )
-from chromattend.interpret.importance import importance_table, mark_effects
-from chromattend.interpret.maps import beta_table, mean_maps
-from chromattend.interpret.validation import correlate_maps, unvalidated, validate, validation_table
+from chromattend.interpret.integrated_gradients import integrated_gradients
 from chromattend.models.base import Contract
 from chromattend.models.network import Network
 from chromattend.models.registry import REGISTRY
-from chromattend.pan import join_epigenomes
 from chromattend.training.protocols import TrainingOptions
 from chromattend.training.train import train
 

@@ -13,6 +13,8 @@ import xarray as xr
 from builders import MARKS, synthetic_dataset
 from test_plots import texts
 
+from chromattend.chromatin.attention import attention_maps
+from chromattend.chromatin.explain import ExplainOptions, Explanation, explain
 from chromattend.chromatin.explanation_figures import (
     plot_attention,
     plot_explanation,
@@ -24,8 +26,6 @@ from chromattend.chromatin.explanation_figures import (
 from chromattend.figures import save
 from chromattend.files import write_table
 from chromattend.interpret import METHODS
-from chromattend.interpret.attention import attention_maps
-from chromattend.interpret.explain import ExplainOptions, Explanation, explain
 from chromattend.interpret.figures import plot_faithfulness
 from chromattend.models.base import Contract
 from chromattend.models.network import Network

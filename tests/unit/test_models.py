@@ -10,9 +10,9 @@ import torch
 import yaml
 from torch import nn
 
-from chromattend.models.attentivechrome import AttentiveChrome
+from chromattend.chromatin.models.attentivechrome import AttentiveChrome
+from chromattend.chromatin.models.deepchrome import DeepChrome
 from chromattend.models.baseline import BestBins, LogCounts, MarkTotals, OneBin, Setting
-from chromattend.models.deepchrome import DeepChrome
 from chromattend.models.network import Standardise
 from chromattend.models.registry import REGISTRY
 

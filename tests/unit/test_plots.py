@@ -13,7 +13,8 @@ from builders import MARKS, MODELS, synthetic_dataset, synthetic_predictions
 from matplotlib.figure import Figure
 
 from chromattend.chromatin.figures import plot_auc, plot_comparisons, plot_profile, plot_published
-from chromattend.evaluate import calibration_table, metrics, published_table, summary_table
+from chromattend.chromatin.tables import published_table, summary_table
+from chromattend.evaluate import calibration_table, metrics
 from chromattend.figures import plot_calibration, plot_roc, save
 from chromattend.models.registry import REGISTRY
 from chromattend.statistics import compare_over_epigenomes

@@ -17,19 +17,19 @@ import pytest
 import torch
 import xarray as xr
 
-from chromattend.bins import Bins
+from chromattend.chromatin.bins import Bins
+from chromattend.chromatin.dataset import build_dataset
+from chromattend.chromatin.genes import COLUMNS
+from chromattend.chromatin.predict import name_checkpoints, predict, score
+from chromattend.chromatin.reads import ReadOptions
+from chromattend.chromatin.signal import count_signal, join_marks
 from chromattend.cli import main
-from chromattend.dataset import build_dataset
 from chromattend.errors import UserError
 from chromattend.evaluate import predict as evaluate
 from chromattend.files import read_netcdf, write_netcdf, write_table
-from chromattend.genes import COLUMNS
 from chromattend.models import load_model
 from chromattend.models.base import Contract
 from chromattend.models.network import Network
-from chromattend.predict import name_checkpoints, predict, score
-from chromattend.reads import ReadOptions
-from chromattend.signal import count_signal, join_marks
 from chromattend.training.protocols import TrainingOptions
 from chromattend.training.train import train
 

@@ -10,8 +10,8 @@ from bs4 import BeautifulSoup
 from builders import synthetic_dataset
 
 from chromattend.chromatin.pages.quality import write_quality_page
+from chromattend.chromatin.quality import CHECKS, quality_table, read_quality, sources_table, warnings_table
 from chromattend.files import write_table
-from chromattend.quality import CHECKS, quality_table, read_quality, sources_table, warnings_table
 
 EVIL = "<script>alert(1)</script>"
 NO_OVERLAPS = pd.DataFrame(columns=["gene", "split", "other_gene", "other_split", "chrom", "shared_bp"])

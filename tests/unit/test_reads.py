@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from chromattend.chromatin.reads import ReadOptions, read_bam, read_intervals
 from chromattend.errors import UserError
-from chromattend.reads import ReadOptions, read_bam, read_intervals
 
 GOOD = [("chr1", 100, 136, "N", 1000, "+"), ("chr2", 50, 86, "N", 1000, "-"), ("chr1", 10, 46, "N", 1000, "+")]
 LINES = "".join("\t".join(map(str, row)) + "\n" for row in GOOD)

@@ -10,15 +10,15 @@ import pyBigWig
 import pytest
 import xarray as xr
 
-from chromattend.bins import Bins
+from chromattend.chromatin.bins import Bins
+from chromattend.chromatin.dataset import build_dataset
+from chromattend.chromatin.expression import read_rpkm
 from chromattend.chromatin.formats import PUBLISHED_MARKS
-from chromattend.dataset import build_dataset
+from chromattend.chromatin.genes import read_chrom_sizes
+from chromattend.chromatin.reads import ReadOptions
+from chromattend.chromatin.signal import count_signal, import_binned, join_marks
 from chromattend.errors import UserError
-from chromattend.expression import read_rpkm
 from chromattend.files import read_netcdf, write_netcdf
-from chromattend.genes import read_chrom_sizes
-from chromattend.reads import ReadOptions
-from chromattend.signal import count_signal, import_binned, join_marks
 
 SIZES = {"chr1": 2000, "chr2": 900}
 BINS = Bins(upstream=300, downstream=300, size=100)

@@ -9,10 +9,10 @@ import pandas as pd
 import pyBigWig
 import pytest
 
-from chromattend import simulate
-from chromattend.expression import read_rpkm
-from chromattend.genes import read_annotation, read_chrom_sizes
-from chromattend.simulate import simulate_mirror
+from chromattend.chromatin import simulate
+from chromattend.chromatin.expression import read_rpkm
+from chromattend.chromatin.genes import read_annotation, read_chrom_sizes
+from chromattend.chromatin.simulate import simulate_mirror
 
 MARKS = ["H3K27me3", "H3K36me3", "H3K4me1", "H3K4me3", "H3K9me3", "H3K27ac"]
 EPIGENOMES = ["SYN1", "SYN2", "SYN3"]

@@ -9,10 +9,11 @@ import pytest
 import yaml
 
 from chromattend.chromatin.formats import format_of
+from chromattend.chromatin.sheet import RESERVED_NAMES
+from chromattend.chromatin.study import Study, load_study
 from chromattend.errors import UserError
 from chromattend.models.registry import REGISTRY
 from chromattend.pipeline.locations import download_name
-from chromattend.study import RESERVED_NAMES, Study, load_study
 
 SCHEMAS = Path(__file__).parents[2] / "workflow/schemas"
 MIRROR = "https://egg2.wustl.edu/roadmap/data"

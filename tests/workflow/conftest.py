@@ -17,8 +17,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from chromattend.genes import build_gene_table, read_annotation
-from chromattend.simulate import simulate_mirror
+from chromattend.chromatin.genes import build_gene_table, read_annotation
+from chromattend.chromatin.simulate import simulate_mirror
 
 # Hard limit of one call of Snakemake (seconds): far above what any takes.
 LIMIT = 900

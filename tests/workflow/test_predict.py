@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from chromattend.genes import COLUMNS, read_gene_table
+from chromattend.chromatin.genes import COLUMNS, read_gene_table
 
 from .conftest import MODEL_MARKS, Workspace, run
 

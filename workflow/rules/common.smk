@@ -19,7 +19,7 @@ from chromattend.chromatin.pages.about import about
 from chromattend.errors import UserError
 from chromattend.interpret import methods_of
 from chromattend.models.registry import REGISTRY
-from chromattend.study import load_study
+from chromattend.chromatin.study import load_study
 from chromattend.training.protocols import resolve
 from chromattend.pipeline.records import configuration_sha256
 

@@ -14,7 +14,6 @@ from scipy.cluster.hierarchy import dendrogram, linkage
 
 from chromattend.figures import STATE_COLOURS, sentence, title
 from chromattend.interpret import METHODS, TITLES
-from chromattend.interpret.maps import mean_maps
 
 POSITION = "Position relative to the TSS (bp)"
 
@@ -33,7 +32,7 @@ def plot_attention(attention: xr.Dataset) -> Figure:
     """Draw the mean attention to the bins of each mark, and to the marks, of genes predicted ON and predicted OFF.
 
     Args:
-        attention: see `chromattend.interpret.attention.attention_maps`.
+        attention: see `chromattend.chromatin.attention.attention_maps`.
     """
     # Named genes and, if all are asked for, those of the other parts are in the file too.
     attention = attention.isel(gene=np.flatnonzero(attention["split"].values == "test"))
@@ -85,7 +84,7 @@ def plot_explanation(maps: xr.Dataset) -> Figure:
     """Draw the mean map of every method and mark, of genes predicted ON and OFF, and of a model without training.
 
     Args:
-        maps: see `chromattend.interpret.explain.Explanation`.
+        maps: see `chromattend.chromatin.explain.Explanation`.
     """
     methods, marks, position = [name for name in METHODS if name in maps], maps["mark"].values, _centres(maps)
     rows = [*methods, "optimum"]
@@ -137,7 +136,7 @@ def plot_validation(validation: pd.DataFrame, mark: str, validation_mark: str | 
     """Draw the correlation of weights and validation mark by model and method, of all epigenomes.
 
     Args:
-        validation: see `chromattend.interpret.validation.validation_table`.
+        validation: see `chromattend.chromatin.validation.validation_table`.
         mark: whose weights are shown.
         validation_mark: for the axis.
     """
@@ -191,7 +190,7 @@ def plot_named_genes(table: pd.DataFrame) -> Figure:
     """Draw the attention to the marks of named genes, one panel a model and epigenome.
 
     Args:
-        table: see `chromattend.interpret.maps.beta_table`.
+        table: see `chromattend.chromatin.tables.beta_table`.
     """
     if table.empty:
         return sentence("No gene is named in interpret.named_genes, or no model attends to marks.")
@@ -226,7 +225,7 @@ def plot_importance(table: pd.DataFrame, model: str, groups: Mapping[str, Sequen
     """Draw how much each mark matters in every epigenome; epigenomes are clustered by it.
 
     Args:
-        table: columns epigenome, model and those of `chromattend.interpret.importance.importance_table`.
+        table: columns epigenome, model and those of `chromattend.chromatin.importance.importance_table`.
         model: whose rows are shown.
         groups: epigenome -> name and colour of its group.
     """
@@ -298,3 +297,18 @@ def plot_interactions(table: pd.DataFrame, model: str) -> Figure:
         axes.set_yticks(axes.get_yticks(), marks, rotation=0)
     figure.suptitle(f"{title(model)}: own effect of a mark (diagonal), interaction of two", fontsize=11)
     return figure
+
+
+def mean_maps(alpha: xr.DataArray, score: xr.DataArray) -> xr.DataArray:
+    """Average maps over the genes predicted ON and over those predicted OFF (AttentiveChrome, figure 2).
+
+    Args:
+        alpha: dims gene, mark, bin.
+        score: P(ON) by gene.
+
+    Returns:
+        dims state (ON, OFF), mark, bin; NaN where no gene is predicted so.
+    """
+    on = score.values > 0.5
+    parts = [alpha.isel(gene=np.flatnonzero(chosen)).mean("gene") for chosen in (on, ~on)]
+    return xr.concat(parts, "state").assign_coords(state=["ON", "OFF"])

@@ -10,8 +10,8 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from chromattend.chromatin.dataset import of_genes
 from chromattend.figures import PAGE_COLOURS, STATE_COLOURS, sentence, title
-from chromattend.signal import of_genes
 
 
 def plot_comparisons(comparisons: pd.DataFrame) -> Figure:
@@ -64,7 +64,7 @@ def plot_published(published: pd.DataFrame) -> Figure:
     """Draw the AUC of each epigenome and model against what others report for them.
 
     Args:
-        published: see `chromattend.evaluate.published_table`; without rows the figure says so.
+        published: see `chromattend.chromatin.tables.published_table`; without rows the figure says so.
     """
     models = list(dict.fromkeys(published["model"]))
     if not models:
@@ -94,8 +94,8 @@ def plot_auc(auc: pd.DataFrame, summary: pd.DataFrame, groups: Mapping[str, Sequ
     """Draw the test AUCs of all epigenomes by model, with the published mean where there is one.
 
     Args:
-        auc: see `chromattend.evaluate.auc_table`.
-        summary: see `chromattend.evaluate.summary_table`.
+        auc: see `chromattend.chromatin.tables.auc_table`.
+        summary: see `chromattend.chromatin.tables.summary_table`.
         groups: epigenome -> name and colour of its group.
     """
     models = list(dict.fromkeys(auc["model"]))
@@ -132,7 +132,7 @@ def plot_profile(dataset: xr.Dataset, validation: xr.Dataset | None = None) -> F
     """Draw the mean signal of each mark around the TSS, of ON and of OFF genes.
 
     Args:
-        dataset: see `chromattend.dataset.build_dataset`.
+        dataset: see `chromattend.chromatin.dataset.build_dataset`.
         validation: signal of the validation mark, or None.
     """
     marks = dataset["mark"].values.tolist()
@@ -170,7 +170,7 @@ def plot_depth(quality: pd.DataFrame) -> Figure:
     """Draw the mean depth per bin of every mark and epigenome.
 
     Args:
-        quality: see `chromattend.quality.quality_table`, of all epigenomes.
+        quality: see `chromattend.chromatin.quality.quality_table`, of all epigenomes.
     """
     # A dollar sign would start a formula.
     shown = quality.assign(**{name: quality[name].str.replace("$", r"\$") for name in ("epigenome", "mark")})
@@ -268,8 +268,8 @@ def plot_differential(table: pd.DataFrame, predictions: Mapping[tuple[str, str],
     """Draw predicted against observed log fold changes of the test genes, one panel a pair and model.
 
     Args:
-        table: see `chromattend.differential.differential_table`.
-        predictions: (pair, model) -> see `chromattend.differential.predict_change`.
+        table: see `chromattend.chromatin.differential.differential_table`.
+        predictions: (pair, model) -> see `chromattend.chromatin.differential.predict_change`.
     """
     pairs, models = list(dict.fromkeys(table["pair"])), list(dict.fromkeys(table["model"]))
     figure = Figure(figsize=(3.1 * len(models) + 0.6, 2.9 * len(pairs) + 0.4), layout="constrained")

@@ -5,14 +5,10 @@ Simonyan et al., arXiv 1312.6034, section 2; DeepChrome, section 3.4.
 
 from collections.abc import Callable, Sequence
 
-import numpy as np
-import pandas as pd
 import torch
-import xarray as xr
 from torch import Tensor
 
 STATES = {"ON": 1.0, "OFF": -1.0}
-ACTIVE = 0.25  # of the highest bin: DeepChrome, section 3.4
 
 
 def optimise_input(
@@ -83,24 +79,3 @@ def class_optima(
         starts=starts,
         steps=steps,
     )
-
-
-def influential_marks(optima: xr.DataArray) -> pd.DataFrame:
-    """Tell which marks drive a class (DeepChrome, section 3.4).
-
-    An optimum is divided by its maximum; a bin is active above 0.25; a mark is influential if it has more active bins
-    than the mean over the marks.
-
-    Args:
-        optima: dims state, mark, bin.
-
-    Returns:
-        Columns state, mark, active_bins, influential (0 or 1).
-    """
-    rows = []
-    for state in optima["state"].values:
-        found = optima.sel(state=state).transpose("mark", "bin").values
-        active = (found / max(float(found.max()), np.finfo(float).tiny) > ACTIVE).sum(axis=1)
-        for mark, number in zip(optima["mark"].values, active, strict=True):
-            rows.append((str(state), str(mark), int(number), int(number > active.mean())))
-    return pd.DataFrame(rows, columns=["state", "mark", "active_bins", "influential"])

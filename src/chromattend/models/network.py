@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from chromattend.errors import UserError
 from chromattend.files import atomic
-from chromattend.models.base import Contract
+from chromattend.models.base import Contract, TrainedModel
 from chromattend.models.registry import REGISTRY
 
 # Genes scored at once: so many keep a processor busy, and more only take memory.
@@ -149,3 +149,18 @@ class Network(nn.Module):
         network.load_state_dict(content["state_dict"])
         # Explanations take gradients of the inputs; those of the weights would cost as much again.
         return network.eval().requires_grad_(False)
+
+
+def network_of(model: TrainedModel, needs_attention: bool = False) -> Network:
+    """Return a trained model as a network.
+
+    Raises:
+        UserError: it is no network, or has no attention where that is needed.
+    """
+    name = model.contract.model
+    if not isinstance(model, Network):
+        raise UserError(f"{name}: is no network, so it has no gradients; explain one of the networks")
+    if needs_attention and not REGISTRY[name].attention:
+        attentive = [spec.name for spec in REGISTRY.values() if spec.attention and spec.scope == "epigenome"]
+        raise UserError(f"{name}: has no attention; choose one of {', '.join(attentive)}")
+    return model

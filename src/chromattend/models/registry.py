@@ -17,9 +17,9 @@ class ModelSpec:
     """What is known of a model without importing it.
 
     Attributes:
-        name: name in the configuration and in file names, and of its module.
+        name: name in the configuration and in file names.
         title: name in tables and figures.
-        builder: class (network) or function (baseline) in the module.
+        builder: class (network) or function (baseline), as `package.module:name` below `chromattend`.
         kind: `network` (torch) or `baseline` (scikit-learn).
         published: row of the published summary table to compare with, if the papers report the model.
         random: whether a seed changes what is trained.
@@ -42,15 +42,16 @@ class ModelSpec:
 
     def load(self) -> Callable[..., Any]:
         """Import and return the class or function."""
-        return getattr(importlib.import_module(f"chromattend.models.{self.name}"), self.builder)
+        module, _, name = self.builder.partition(":")
+        return getattr(importlib.import_module(f"chromattend.{module}"), name)
 
 
 def _network(name: str, title: str, builder: str, **facts: Any) -> ModelSpec:
-    return ModelSpec(name, title, builder, "network", **facts)
+    return ModelSpec(name, title, f"chromatin.models.{name}:{builder}", "network", **facts)
 
 
 def _baseline(name: str, title: str, *, random: bool = False, **facts: Any) -> ModelSpec:
-    return ModelSpec(name, title, name, "baseline", random=random, **facts)
+    return ModelSpec(name, title, f"chromatin.models.baselines:{name}", "baseline", random=random, **facts)
 
 
 REGISTRY = {

@@ -31,7 +31,7 @@ def train(
 
     Args:
         model: name in the registry.
-        dataset: see `chromattend.dataset.build_dataset`.
+        dataset: see `chromattend.chromatin.dataset.build_dataset`.
         model_options: keyword arguments of the model.
         options: optimiser, epochs, seeds and device.
         work_folder: where checkpoints of networks lie, so that a training that was killed goes on from its last

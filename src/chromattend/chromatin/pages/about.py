@@ -4,8 +4,8 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from chromattend import __version__
+from chromattend.chromatin.study import Study
 from chromattend.models.registry import REGISTRY
-from chromattend.study import Study
 
 
 def about(study: Study) -> dict[str, Any]:

@@ -24,8 +24,8 @@ def shown_genes(dataset: xr.Dataset, attention: Mapping[str, xr.Dataset]) -> np.
     """Return the rows of the dataset whose marks a page holds.
 
     Args:
-        dataset: see `chromattend.dataset.build_dataset`.
-        attention: attentive model -> see `chromattend.interpret.attention.attention_maps`.
+        dataset: see `chromattend.chromatin.dataset.build_dataset`.
+        attention: attentive model -> see `chromattend.chromatin.attention.attention_maps`.
 
     Returns:
         Every row of a small study; else the test genes, which are first, and then the others with attention (named
@@ -52,9 +52,9 @@ def browser_data(
     its greatest value in a gene and mark, beta and P(ON) to 1/131,068.
 
     Args:
-        dataset: see `chromattend.dataset.build_dataset`.
-        predictions: model -> see `chromattend.predict`; of the genes of the dataset.
-        attention: attentive model -> see `chromattend.interpret.attention.attention_maps`; of some of the genes.
+        dataset: see `chromattend.chromatin.dataset.build_dataset`.
+        predictions: model -> see `chromattend.chromatin.predict`; of the genes of the dataset.
+        attention: attentive model -> see `chromattend.chromatin.attention.attention_maps`; of some of the genes.
 
     Returns:
         What `browser.js` reads: marks, bins (bp), models, attentive models, `index` of all genes, `scores` and `beta`

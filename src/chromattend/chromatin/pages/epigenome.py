@@ -13,7 +13,7 @@ import xarray as xr
 from sklearn.metrics import roc_curve
 
 from chromattend.chromatin.pages.browser import browser_data, example_genes
-from chromattend.evaluate import auc_table, published_table
+from chromattend.chromatin.tables import auc_table, published_table
 from chromattend.interpret import TITLES
 from chromattend.models.registry import REGISTRY
 from chromattend.pages import embed_svg, render
@@ -38,7 +38,7 @@ class Validation:
     Attributes:
         mark: whose weights are compared.
         validation_mark: what they are compared with.
-        table: see `chromattend.interpret.validation.validation_table`, of the epigenome.
+        table: see `chromattend.chromatin.validation.validation_table`, of the epigenome.
     """
 
     mark: str
@@ -95,15 +95,15 @@ def write_page(
     Args:
         path: the HTML file.
         name, group: as in the sample sheet.
-        dataset: see `chromattend.dataset.build_dataset`.
+        dataset: see `chromattend.chromatin.dataset.build_dataset`.
         signals: attributes of the signal files.
         metrics: model -> see `chromattend.evaluate.metrics`.
         comparisons: see `chromattend.statistics.compare_aucs`.
         predictions: model -> see `chromattend.evaluate.predict`, of the same models as `metrics`.
-        published: AUCs that others report, see `chromattend.evaluate.published_table`.
+        published: AUCs that others report, see `chromattend.chromatin.tables.published_table`.
         figures: SVG files to embed: calibration and profile.
         attention: SVG files of the attention of each attentive model.
-        maps: attentive model -> see `chromattend.interpret.attention.attention_maps`, for the gene browser.
+        maps: attentive model -> see `chromattend.chromatin.attention.attention_maps`, for the gene browser.
         validation: how explanations compare with the validation mark, if any were made.
         command: what makes the page again.
     """

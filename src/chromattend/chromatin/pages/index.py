@@ -25,10 +25,10 @@ def index_values(
     """Collect what the index shows.
 
     Args:
-        auc: see `chromattend.evaluate.auc_table`.
-        published: see `chromattend.evaluate.published_table`.
-        warnings: see `chromattend.quality.warnings_table`.
-        validation: see `chromattend.interpret.validation.validation_table`, of all epigenomes; None if nothing was
+        auc: see `chromattend.chromatin.tables.auc_table`.
+        published: see `chromattend.chromatin.tables.published_table`.
+        warnings: see `chromattend.chromatin.quality.warnings_table`.
+        validation: see `chromattend.chromatin.validation.validation_table`, of all epigenomes; None if nothing was
             explained.
         epigenomes: epigenome -> name, group and colour.
 
@@ -90,7 +90,7 @@ def write_index(
     Args:
         path: the HTML file.
         auc, published, warnings, validation, epigenomes: see `index_values`.
-        summary: see `chromattend.evaluate.summary_table`.
+        summary: see `chromattend.chromatin.tables.summary_table`.
         split_rule: how genes were split.
     """
     values = index_values(auc, published, warnings, validation, epigenomes)

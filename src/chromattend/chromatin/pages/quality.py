@@ -6,9 +6,9 @@ from pathlib import Path
 import pandas as pd
 
 from chromattend.chromatin.figures import plot_depth
+from chromattend.chromatin.quality import CHECKS, EPIGENOME_COLUMNS, MARK_COLUMNS
 from chromattend.figures import inline_svg
 from chromattend.pages import render, rows_of
-from chromattend.quality import CHECKS, EPIGENOME_COLUMNS, MARK_COLUMNS
 
 
 def write_quality_page(

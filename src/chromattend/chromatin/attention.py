@@ -6,26 +6,9 @@ import numpy as np
 import torch
 import xarray as xr
 
-from chromattend.errors import UserError
 from chromattend.models.attention import Attention
 from chromattend.models.base import TrainedModel
-from chromattend.models.network import SCORING_BATCH, Network
-from chromattend.models.registry import REGISTRY
-
-
-def network_of(model: TrainedModel, needs_attention: bool = False) -> Network:
-    """Return a trained model as a network.
-
-    Raises:
-        UserError: it is no network, or has no attention where that is needed.
-    """
-    name = model.contract.model
-    if not isinstance(model, Network):
-        raise UserError(f"{name}: is no network, so it has no gradients; explain one of the networks")
-    if needs_attention and not REGISTRY[name].attention:
-        attentive = [spec.name for spec in REGISTRY.values() if spec.attention and spec.scope == "epigenome"]
-        raise UserError(f"{name}: has no attention; choose one of {', '.join(attentive)}")
-    return model
+from chromattend.models.network import SCORING_BATCH, network_of
 
 
 @torch.inference_mode()
@@ -37,7 +20,7 @@ def attention_maps(model: TrainedModel, dataset: xr.Dataset) -> xr.Dataset:
 
     Args:
         model: an attentive network.
-        dataset: see `chromattend.dataset.build_dataset`.
+        dataset: see `chromattend.chromatin.dataset.build_dataset`.
 
     Returns:
         `alpha[gene, mark, bin]`, float32, which sums to 1 over the bins; `beta[gene, mark]`, which sums to 1 over the
@@ -87,7 +70,7 @@ def select_genes(dataset: xr.Dataset, part: str, named: Sequence[str] = ()) -> x
     """Return the genes of a part of the split (`all` for every one), and named ones wherever they are.
 
     Args:
-        dataset: see `chromattend.dataset.build_dataset`.
+        dataset: see `chromattend.chromatin.dataset.build_dataset`.
         part: train, valid, test or all.
         named: gene ids.
     """

@@ -9,9 +9,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from chromattend.binned import doubled_marks
-from chromattend.dataset import SPLITS
-from chromattend.signal import of_genes
+from chromattend.chromatin.binned import doubled_marks
+from chromattend.chromatin.dataset import SPLITS, of_genes
 
 MARK_COLUMNS = [
     *("epigenome", "mark", "role", "format", "reads", "reads_elsewhere", "share_elsewhere", "depth"),
@@ -118,9 +117,10 @@ def quality_table(dataset: xr.Dataset, signals: Sequence[xr.Dataset], overlaps: 
     """Measure the data of one epigenome.
 
     Args:
-        dataset: see `chromattend.dataset.build_dataset`.
-        signals: signal of marks that no model sees, see `chromattend.signal.count_signal`; the validation mark.
-        overlaps: see `chromattend.dataset.overlaps_across_splits`.
+        dataset: see `chromattend.chromatin.dataset.build_dataset`.
+        signals: signal of marks that no model sees (the validation mark), see
+            `chromattend.chromatin.signal.count_signal`.
+        overlaps: see `chromattend.chromatin.dataset.overlaps_across_splits`.
 
     Returns:
         One row a mark: epigenome, mark, role (model or validation), format, reads (counted), reads_elsewhere,

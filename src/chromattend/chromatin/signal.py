@@ -9,11 +9,13 @@ import pandas as pd
 import xarray as xr
 
 from chromattend import __version__
-from chromattend.binned import doubled_marks, read_binned
-from chromattend.bins import Bins, bin_bigwig, count_reads
+from chromattend.chromatin.bigwig import bin_bigwig
+from chromattend.chromatin.binned import doubled_marks, read_binned
+from chromattend.chromatin.bins import Bins
+from chromattend.chromatin.count import count_reads
 from chromattend.chromatin.formats import PUBLISHED_MARKS, format_of
+from chromattend.chromatin.reads import ReadOptions, read_bam, read_intervals
 from chromattend.files import file_sha256
-from chromattend.reads import ReadOptions, read_bam, read_intervals
 
 logger = logging.getLogger(__name__)
 
@@ -67,7 +69,7 @@ def import_binned(
     """Import the authors' binned CSV files of one epigenome.
 
     Counts stay as they are, but marks whose counts are all even are named in the log and in the attribute
-    `doubled_marks`: see `chromattend.binned.doubled_marks`.
+    `doubled_marks`: see `chromattend.chromatin.binned.doubled_marks`.
 
     Returns:
         `counts[gene, bin, mark]`, int32, and `label[gene]`.
@@ -103,22 +105,6 @@ def _packed(counts: xr.DataArray, genes: np.ndarray, bins: Bins, attributes: Map
         "orientation": "strand" if bins.flip_strand else "genome",
     }
     return dataset.assign_attrs(attributes, program=f"chromattend {__version__}")
-
-
-def of_genes(signal: xr.Dataset, genes: np.ndarray) -> np.ndarray:
-    """Return the counts of one mark for chosen genes, shape (gene, bin).
-
-    Args:
-        signal: see `count_signal`; of a gene that stands twice the first row is taken.
-        genes: ids.
-    """
-    return signal["counts"].values[first_rows(signal, genes)]
-
-
-def first_rows(dataset: xr.Dataset, genes: Sequence[str] | np.ndarray) -> np.ndarray:
-    """Return the row of each gene in a dataset; of a gene that stands twice the first."""
-    rows = pd.Series(np.arange(dataset.sizes["gene"]), index=dataset["gene"].values)
-    return rows[~rows.index.duplicated()].loc[list(genes)].to_numpy()
 
 
 def join_marks(

@@ -11,8 +11,8 @@ import numpy as np
 import pysam
 from isal import igzip
 
-from chromattend.alignments import read_alignments
-from chromattend.bedtext import MARGIN, MOST_DIGITS, NEWLINE, IntervalParser, NotIntervals
+from chromattend.chromatin.reads.bam import read_alignments
+from chromattend.chromatin.reads.bed import MARGIN, MOST_DIGITS, NEWLINE, IntervalParser, NotIntervals
 from chromattend.errors import UserError
 from chromattend.files import GZIP_ERRORS
 

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from chromattend.chromatin.models.attentivechrome import AttentiveChrome
 from chromattend.models.attention import Attention
-from chromattend.models.attentivechrome import AttentiveChrome
 from chromattend.recurrence import BidirectionalLSTM
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.csv
 
-from chromattend.bins import Bins
+from chromattend.chromatin.bins import Bins
 from chromattend.chromatin.formats import PUBLISHED_MARKS
 from chromattend.errors import UserError
 

@@ -1,17 +1,15 @@
-"""Counts of reads, or average signal, in the bins around each TSS."""
+"""Counts of reads in the bins around each TSS."""
 
 import logging
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pybigtools
 
+from chromattend.chromatin.bins import Bins, check_chromosomes
+from chromattend.chromatin.reads import Reads
 from chromattend.errors import UserError
-from chromattend.reads import Reads
 
 logger = logging.getLogger(__name__)
 
@@ -20,51 +18,6 @@ READS_AT_ONCE = 4_000_000
 GENES_AT_ONCE = 1000
 # Genes' neighbourhoods are looked up in steps of 2 ** CELL bp.
 CELL = 13
-
-
-@dataclass(frozen=True)
-class Bins:
-    """Bins around a TSS.
-
-    Bin b (from 0) of a gene is [TSS - upstream + b * size, TSS - upstream + (b + 1) * size), half-open and in
-    genome orientation, with the 1-based TSS of the GTF taken as it stands: that is how the published counts
-    were made (AttentiveChrome, section 3).
-
-    Attributes:
-        upstream, downstream: extent of the window before and after the TSS (bp).
-        size: width of a bin (bp).
-        flip_strand: turn the windows of minus-strand genes round, so that bin 0 is upstream in the gene's own
-            direction. The papers do not.
-    """
-
-    upstream: int = 5000
-    downstream: int = 5000
-    size: int = 100
-    flip_strand: bool = False
-
-    @property
-    def number(self) -> int:
-        """Number of bins of a gene."""
-        return (self.upstream + self.downstream) // self.size
-
-    @property
-    def offsets(self) -> np.ndarray:
-        """Start of each bin relative to the TSS (bp), shape (bin,)."""
-        return np.arange(self.number) * self.size - self.upstream
-
-    def starts(self, genes: pd.DataFrame) -> np.ndarray:
-        """Return the first base of each gene's window, shape (gene,); negative where it leaves the chromosome."""
-        before = np.full(len(genes), self.upstream, dtype=np.int64)
-        if self.flip_strand:
-            before[(genes["strand"] == "-").to_numpy()] = self.downstream
-        return genes["tss"].to_numpy(np.int64) - before
-
-    def orient(self, values: np.ndarray, genes: pd.DataFrame) -> np.ndarray:
-        """Reverse the bins (axis 1) of minus-strand genes if `flip_strand` is set."""
-        if self.flip_strand:
-            minus = (genes["strand"] == "-").to_numpy()
-            values[minus] = values[minus, ::-1]
-        return values
 
 
 class _Windows:
@@ -148,7 +101,7 @@ def count_reads(
     come in any order; memory is bounded by `READS_AT_ONCE` and the bins.
 
     Args:
-        blocks: reads of one file, see `chromattend.reads`.
+        blocks: reads of one file, see `chromattend.chromatin.reads`.
         genes: table with chrom, tss and strand.
         bins: the window and its bins.
         chrom_sizes: chromosome lengths (bp). Reads on other chromosomes are left out and counted.
@@ -161,7 +114,7 @@ def count_reads(
     Raises:
         UserError: no read lies on a chromosome of the genome, or a read lies beyond a chromosome's end.
     """
-    _check_chromosomes(genes, chrom_sizes)
+    check_chromosomes(genes, chrom_sizes)
     windows = _Windows(genes, bins, chrom_sizes)
     inside, elsewhere, unknown = 0, 0, set[str]()
     known: list[str] = []
@@ -196,79 +149,3 @@ def count_reads(
     if elsewhere:
         logger.warning("%s: %d reads on %s left out: not in the genome", source, elsewhere, ", ".join(sorted(unknown)))
     return bins.orient(windows.count(), genes), {"reads": inside, "reads_elsewhere": elsewhere}
-
-
-def bin_bigwig(
-    path: str | Path, genes: pd.DataFrame, bins: Bins, chrom_sizes: dict[str, int], statistic: str = "mean"
-) -> np.ndarray:
-    """Average or sum a bigWig's values in each bin; bases without a value count as 0.
-
-    Args:
-        path: the bigWig file.
-        genes: table with chrom, tss and strand.
-        bins: the window and its bins.
-        chrom_sizes: chromosome lengths (bp); the file's must agree.
-        statistic: `mean` or `sum` over the bases of a bin.
-
-    Returns:
-        float32, shape (gene, bin).
-
-    Raises:
-        UserError: not a bigWig or damaged, other chromosome lengths, values below 0, or no chromosome in common with
-            the genome.
-    """
-    _check_chromosomes(genes, chrom_sizes)
-    with ExitStack() as stack:
-        with _refused(f"{path}: is not a readable bigWig file; download it again"):
-            # A stream, because of paths pybigtools takes some endings only.
-            file = stack.enter_context(pybigtools.open(stack.enter_context(open(path, "rb"))))
-            if not file.is_bigwig:
-                raise ValueError("a bigBed file")
-        sizes = file.chroms()
-        for chrom in sizes.keys() & chrom_sizes.keys():
-            if sizes[chrom] != chrom_sizes[chrom]:
-                raise UserError(
-                    f"{path}: {chrom} is {sizes[chrom]} bp long and {chrom_sizes[chrom]} in genome.chrom_sizes; "
-                    "they are of different genome builds"
-                )
-        if not sizes.keys() & set(genes["chrom"]):
-            raise UserError(
-                f"{path}: has none of the genes' chromosomes, only {', '.join(list(sizes)[:3])}; "
-                "compare genome.chrom_sizes"
-            )
-        width = bins.number * bins.size
-        values = np.zeros((len(genes), bins.number), dtype=np.float32)
-        for row, (chrom, start) in enumerate(zip(genes["chrom"], bins.starts(genes).tolist(), strict=True)):
-            if chrom not in sizes:
-                continue
-            with _refused(f"{path}: is damaged around {chrom}:{start}-{start + width}; download it again"):
-                window = file.values(chrom, start, start + width, fillna=0.0, oob=0.0)
-            binned = window.reshape(bins.number, bins.size)
-            values[row] = binned.mean(axis=1) if statistic == "mean" else binned.sum(axis=1)
-    if (values < 0).any():
-        raise UserError(
-            f"{path}: has values below 0 around genes, as log ratios have; models take counts or a signal from 0, "
-            "such as fold change or -log10 p"
-        )
-    return bins.orient(values, genes)
-
-
-@contextmanager
-def _refused(message: str) -> Iterator[None]:
-    """Raise a UserError in place of what pybigtools raises of damaged files."""
-    try:
-        yield
-    except BaseException as error:
-        # Some damage makes its Rust code panic, which is no Exception and in no module that could be imported.
-        if isinstance(error, ValueError | pybigtools.BBIReadError) or type(error).__name__ == "PanicException":
-            raise UserError(message) from None
-        raise
-
-
-def _check_chromosomes(genes: pd.DataFrame, chrom_sizes: dict[str, int]) -> None:
-    lacking = sorted(set(genes["chrom"]) - chrom_sizes.keys())
-    if lacking:
-        raise UserError(
-            f"genome.chrom_sizes: lacks {', '.join(lacking[:3])}, where the annotation has genes; "
-            "give the chromosome sizes of the annotation's genome build"
-        )

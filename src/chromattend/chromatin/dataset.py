@@ -8,9 +8,9 @@ import pandas as pd
 import xarray as xr
 
 from chromattend import __version__
-from chromattend.bins import Bins
+from chromattend.chromatin.bins import Bins
+from chromattend.chromatin.expression import label_by_median
 from chromattend.errors import UserError
-from chromattend.expression import label_by_median
 
 logger = logging.getLogger(__name__)
 
@@ -213,3 +213,19 @@ def overlaps_across_splits(genes: pd.DataFrame, split: pd.Series, bins: Bins) ->
                 pairs.append((genes.gene[first], split[first], genes.gene[second], split[second], chrom, shared))
     columns = ["gene", "split", "other_gene", "other_split", "chrom", "shared_bp"]
     return pd.DataFrame(pairs, columns=columns).sort_values(["gene", "other_gene"], ignore_index=True)
+
+
+def of_genes(signal: xr.Dataset, genes: np.ndarray) -> np.ndarray:
+    """Return the counts of one mark for chosen genes, shape (gene, bin).
+
+    Args:
+        signal: see `count_signal`; of a gene that stands twice the first row is taken.
+        genes: ids.
+    """
+    return signal["counts"].values[first_rows(signal, genes)]
+
+
+def first_rows(dataset: xr.Dataset, genes: Sequence[str] | np.ndarray) -> np.ndarray:
+    """Return the row of each gene in a dataset; of a gene that stands twice the first."""
+    rows = pd.Series(np.arange(dataset.sizes["gene"]), index=dataset["gene"].values)
+    return rows[~rows.index.duplicated()].loc[list(genes)].to_numpy()

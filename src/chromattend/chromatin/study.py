@@ -1,6 +1,5 @@
 """The study: its checked configuration and sample sheet, and where each input comes from."""
 
-import csv
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -12,54 +11,12 @@ from urllib.parse import quote
 import yaml
 
 from chromattend.chromatin.formats import PARTS, PUBLISHED_MARKS, format_of
+from chromattend.chromatin.sheet import ROADMAP_MARKS, Epigenome, parse_epigenome, read_checksums, read_sheet
 from chromattend.errors import UserError, did_you_mean
 from chromattend.pipeline.config import check, with_defaults
 from chromattend.pipeline.locations import download_name, fill, is_url
 
-# Histone marks and variants of the Roadmap consolidated epigenomes. Others need a column in the sheet.
-ROADMAP_MARKS = frozenset(
-    "H2A.Z H2AK5ac H2AK9ac H2BK120ac H2BK12ac H2BK15ac H2BK20ac H2BK5ac H3K14ac H3K18ac H3K23ac H3K23me2 "  # noqa: SIM905
-    "H3K27ac H3K27me3 H3K36me3 H3K4ac H3K4me1 H3K4me2 H3K4me3 H3K56ac H3K79me1 H3K79me2 H3K9ac H3K9me1 "
-    "H3K9me3 H3T11ph H4K12ac H4K20me1 H4K5ac H4K8ac H4K91ac".split()
-)
 MARK_NAME = re.compile(r"\w[\w.+-]*")
-# What the results hold beside the folders of the epigenomes.
-RESERVED_NAMES = (
-    "tables",
-    "figures",
-    "pan_epigenome",
-    "transfer",
-    "differential",
-    "genes.tsv",
-    "named_genes.tsv",
-    "split.tsv",
-    "config.yaml",
-    "report.html",
-    "index.html",
-    "quality.html",
-)
-MISSING = "none"
-
-
-@dataclass(frozen=True)
-class Epigenome:
-    """One row of the sample sheet.
-
-    Attributes:
-        id: identifier, for instance E003.
-        name, group, colour: what reports and figures show.
-        signal: template of the sources of its marks.
-        sources: mark -> URL or path, for the marks whose column the row fills.
-        missing: marks that the sheet says there are no data for.
-    """
-
-    id: str
-    name: str
-    group: str
-    colour: str
-    signal: str
-    sources: Mapping[str, str]
-    missing: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -99,7 +56,7 @@ class Study:
     @property
     def counted_marks(self) -> list[str]:
         """The marks of the models and the validation mark."""
-        return _wanted_marks(self.config)
+        return wanted_marks(self.config)
 
     def is_binned(self, epigenome: str) -> bool:
         """Whether the epigenome comes as the authors' binned CSV instead of one file per mark."""
@@ -216,8 +173,8 @@ def load_study(config: dict[str, Any], schemas: Path, workdir: Path, config_name
 
     sheet = workdir / config["epigenomes"]
     row_schema = yaml.safe_load((schemas / "epigenomes.schema.yaml").read_text())
-    rows, columns = _read_sheet(sheet, config["epigenomes"], row_schema, set(_wanted_marks(config)))
-    for mark in _wanted_marks(config):
+    rows, columns = read_sheet(sheet, config["epigenomes"], row_schema, set(wanted_marks(config)))
+    for mark in wanted_marks(config):
         if mark not in ROADMAP_MARKS and mark not in columns:
             raise UserError(
                 f"{config_name}: key 'marks': unknown mark {mark!r}{did_you_mean(mark, ROADMAP_MARKS)}; "
@@ -238,7 +195,7 @@ def load_study(config: dict[str, Any], schemas: Path, workdir: Path, config_name
                 f"{config_name}: key 'predict.epigenomes': {name!r} is also in 'select'; an epigenome is either "
                 "trained on or only scored, remove it from one of them"
             )
-    parsed = {name: _epigenome(row, columns, config) for name, row in rows.items()}
+    parsed = {name: parse_epigenome(row, columns, config) for name, row in rows.items()}
     trained = {name: row for name, row in parsed.items() if name not in only_scored and (not select or name in select)}
     _check_several(config, trained, config_name)
     study = Study(
@@ -246,7 +203,7 @@ def load_study(config: dict[str, Any], schemas: Path, workdir: Path, config_name
         trained,
         {name: row for name, row in parsed.items() if name in only_scored},
         workdir,
-        _read_checksums(config, workdir),
+        read_checksums(config, workdir),
     )
     _check_predict(study, config_name)
     _check_sources(study, config_name)
@@ -293,78 +250,10 @@ def _check_interpret(config: dict[str, Any], config_name: str) -> None:
         )
 
 
-def _wanted_marks(config: dict[str, Any]) -> list[str]:
+def wanted_marks(config: dict[str, Any]) -> list[str]:
+    """Return the marks of the models and the validation mark."""
     validation = config["validation_mark"]
     return [*config["marks"], *([validation] if validation else [])]
-
-
-def _read_text(path: Path, name: str) -> str:
-    """Read a table of the user, with or without a byte order mark."""
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UserError(f"{name}: is not UTF-8 text ({error.reason}); save it as UTF-8") from None
-
-
-def _read_sheet(
-    path: Path, name: str, schema: dict[str, Any], wanted: set[str]
-) -> tuple[dict[str, dict[str, str]], list[str]]:
-    """Read the sample sheet into rows by epigenome, and the names of its mark columns."""
-    if not path.is_file():
-        raise UserError(f"key 'epigenomes': file {name!r} does not exist; give the path of the sample sheet")
-    text = _read_text(path, name)
-    lines = [
-        (number, line)
-        for number, line in enumerate(text.splitlines(), start=1)
-        if line.strip() and not line.startswith("#")
-    ]
-    if not lines:
-        raise UserError(f"{name}: is empty; it needs a header line and one row per epigenome")
-    table = [next(csv.reader([line], delimiter="\t")) for _, line in lines]
-    header = [cell.strip() for cell in table[0]]
-    fixed = list(schema["properties"])
-    columns = [column for column in header if column not in fixed]
-    for column in header:
-        if header.count(column) > 1:
-            raise UserError(f"{name}: column {column!r} is given twice; remove one")
-    for column in columns:
-        if column not in ROADMAP_MARKS and column not in wanted:
-            raise UserError(
-                f"{name}: unknown column {column!r}{did_you_mean(column, [*fixed, *sorted(wanted)])}; "
-                f"the columns are {', '.join(fixed)} and names of marks that the configuration lists"
-            )
-    if "epigenome" not in header:
-        raise UserError(f"{name}: column 'epigenome' is missing; the header line must be tab-separated and have it")
-
-    rows: dict[str, dict[str, str]] = {}
-    for (number, _), cells in zip(lines[1:], table[1:], strict=True):
-        where = f"{name} line {number}"
-        if len(cells) != len(header):
-            raise UserError(f"{where}: has {len(cells)} cells where the header has {len(header)}; separate by tabs")
-        row = {column: cell.strip() for column, cell in zip(header, cells, strict=True)}
-        check(row, schema, where)
-        epigenome = row["epigenome"]
-        if epigenome in rows:
-            raise UserError(f"{where}: epigenome {epigenome!r} is given twice; remove or rename one row")
-        if epigenome in RESERVED_NAMES:
-            raise UserError(f"{where}: epigenome {epigenome!r} is the name of another result; rename it")
-        rows[epigenome] = row
-    if not rows:
-        raise UserError(f"{name}: has a header line but no epigenome; add a row for each")
-    return rows, columns
-
-
-def _epigenome(row: dict[str, str], mark_columns: list[str], config: dict[str, Any]) -> Epigenome:
-    cells = {mark: row[mark] for mark in mark_columns if row[mark]}
-    return Epigenome(
-        id=row["epigenome"],
-        name=row.get("name") or row["epigenome"],
-        group=row.get("group", ""),
-        colour=row.get("colour") or "#808080",
-        signal=row.get("signal") or config["sources"]["signal"],
-        sources={mark: cell for mark, cell in cells.items() if cell != MISSING},
-        missing=frozenset(mark for mark, cell in cells.items() if cell == MISSING),
-    )
 
 
 def _check_predict(study: Study, config_name: str) -> None:
@@ -468,30 +357,3 @@ def _check_sources(study: Study, config_name: str) -> None:
                     if study.local_path(location, "") == location and not (study.workdir / location).is_file():
                         raise UserError(f"file {location!r} does not exist; correct the path")
     _ = study.downloads  # raises where two URLs collide
-
-
-def _read_checksums(config: dict[str, Any], workdir: Path) -> dict[str, tuple[str | None, int | None]]:
-    """Read the table of known checksums: URL -> (algorithm:digest, size in bytes)."""
-    name = config["sources"]["checksums"]
-    if not name:
-        return {}
-    path = workdir / name
-    if not path.is_file():
-        raise UserError(f"key 'sources.checksums': file {name!r} does not exist; correct the path or give null")
-    known: dict[str, tuple[str | None, int | None]] = {}
-    reader = csv.DictReader(_read_text(path, name).splitlines(), delimiter="\t")
-    if "url" not in (reader.fieldnames or []):
-        raise UserError(f"{name}: column 'url' is missing; the columns are url, checksum and size")
-    for row in reader:
-        checksum, size = (row.get("checksum") or "").strip(), (row.get("size") or "").strip()
-        if checksum and not re.fullmatch(r"sha256:[0-9a-fA-F]{64}|md5:[0-9a-fA-F]{32}", checksum):
-            raise UserError(
-                f"{name} line {reader.line_num}: checksum {checksum!r} is not valid; "
-                "give sha256: or md5: and its hexadecimal digits"
-            )
-        if size and not size.isdecimal():
-            raise UserError(
-                f"{name} line {reader.line_num}: size {size!r} is not a number of bytes; correct it or leave it empty"
-            )
-        known[row["url"]] = (checksum.lower() or None, int(size) if size else None)
-    return known

@@ -18,7 +18,7 @@ def pair_dataset(first: xr.Dataset, second: xr.Dataset) -> xr.Dataset:
     The paper takes read counts of RNA-seq plus 1, and its own split; here it is RPKM plus 1, and the study's split.
 
     Args:
-        first, second: see `chromattend.dataset.build_dataset`, with the same split.
+        first, second: see `chromattend.chromatin.dataset.build_dataset`, with the same split.
 
     Returns:
         `counts[gene, bin, mark]` of the genes that both have, the marks of the first epigenome (A:H3K4me3, ...)

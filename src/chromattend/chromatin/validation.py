@@ -11,8 +11,8 @@ import pandas as pd
 import xarray as xr
 from scipy import stats
 
+from chromattend.chromatin.dataset import first_rows, of_genes
 from chromattend.interpret import CLASS_OPTIMIZATION, METHODS
-from chromattend.signal import first_rows, of_genes
 
 LEVEL = 0.95
 RESAMPLES = 1000
@@ -74,9 +74,9 @@ def validate(
     """Correlate the maps of every method and mark with the validation mark.
 
     Args:
-        maps: see `chromattend.interpret.explain.Explanation`.
-        dataset: of the same epigenome, see `chromattend.dataset.build_dataset`.
-        signal: of the validation mark, see `chromattend.signal.count_signal`.
+        maps: see `chromattend.chromatin.explain.Explanation`.
+        dataset: of the same epigenome, see `chromattend.chromatin.dataset.build_dataset`.
+        signal: of the validation mark, see `chromattend.chromatin.signal.count_signal`.
         genes: whether those are averaged that the model predicts ON (`predicted_on`) or that are ON (`true_on`): text
             and caption of the paper's table 3 disagree.
         absolute: whether signed weights are taken without their sign; the paper does not say.

@@ -18,9 +18,9 @@ import pyBigWig
 from isal import igzip
 from scipy.stats import poisson
 
+from chromattend.chromatin.genes import read_chrom_sizes
 from chromattend.errors import UserError
 from chromattend.files import atomic
-from chromattend.genes import read_chrom_sizes
 
 logger = logging.getLogger(__name__)
 

@@ -11,19 +11,19 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from chromattend.bins import Bins
+from chromattend.chromatin.bins import Bins
+from chromattend.chromatin.dataset import build_unlabelled
 from chromattend.chromatin.formats import PARTS, PUBLISHED_MARKS, format_of
-from chromattend.dataset import build_unlabelled
+from chromattend.chromatin.genes import COLUMNS, read_annotation, read_chrom_sizes, read_gene_table
+from chromattend.chromatin.reads import ReadOptions
+from chromattend.chromatin.signal import count_signal, import_binned, join_marks
+from chromattend.chromatin.study import MARK_NAME
 from chromattend.errors import UserError, did_you_mean
 from chromattend.files import read_netcdf
-from chromattend.genes import COLUMNS, read_annotation, read_chrom_sizes, read_gene_table
 from chromattend.models import load_model
 from chromattend.models.base import Contract, TrainedModel
 from chromattend.models.registry import REGISTRY
 from chromattend.pipeline.locations import fill, is_url
-from chromattend.reads import ReadOptions
-from chromattend.signal import count_signal, import_binned, join_marks
-from chromattend.study import MARK_NAME
 
 logger = logging.getLogger(__name__)
 

@@ -80,3 +80,27 @@ def importance_table(effects: xr.DataArray, score: xr.DataArray, beta: xr.DataAr
                 row |= {"beta_on": mean(weights[on]), "beta_off": mean(weights[~on])}
             rows.append(row)
     return pd.DataFrame(rows)
+
+
+ACTIVE = 0.25  # of the highest bin: DeepChrome, section 3.4
+
+
+def influential_marks(optima: xr.DataArray) -> pd.DataFrame:
+    """Tell which marks drive a class (DeepChrome, section 3.4).
+
+    An optimum is divided by its maximum; a bin is active above 0.25; a mark is influential if it has more active bins
+    than the mean over the marks.
+
+    Args:
+        optima: dims state, mark, bin.
+
+    Returns:
+        Columns state, mark, active_bins, influential (0 or 1).
+    """
+    rows = []
+    for state in optima["state"].values:
+        found = optima.sel(state=state).transpose("mark", "bin").values
+        active = (found / max(float(found.max()), np.finfo(float).tiny) > ACTIVE).sum(axis=1)
+        for mark, number in zip(optima["mark"].values, active, strict=True):
+            rows.append((str(state), str(mark), int(number), int(number > active.mean())))
+    return pd.DataFrame(rows, columns=["state", "mark", "active_bins", "influential"])

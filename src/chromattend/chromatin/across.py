@@ -8,14 +8,16 @@ import xarray as xr
 from sklearn.metrics import roc_auc_score
 
 from chromattend.errors import UserError
+from chromattend.models.base import TrainedModel
+from chromattend.statistics import auc_interval
 
 
 def join_epigenomes(datasets: Iterable[tuple[str, xr.Dataset]]) -> xr.Dataset:
     """Put the train and valid genes of all epigenomes below each other.
 
     Args:
-        datasets: name and dataset of each epigenome, see `chromattend.dataset.build_dataset`, all with the same
-            split; taken one after the other, so that not all of them need be held.
+        datasets: name and dataset of each epigenome, see `chromattend.chromatin.dataset.build_dataset`, all with the
+            same split; taken one after the other, so that not all of them need be held.
 
     Returns:
         `counts`, `rpkm`, `label` and `split` by gene, and `depth[gene, mark]`, each gene's the one of its
@@ -58,3 +60,25 @@ def labels_elsewhere(labels: pd.DataFrame) -> pd.DataFrame:
         auc = roc_auc_score(labels.loc[known, epigenome], share[known])
         rows.append({"epigenome": epigenome, "auc": float(auc), "n": int(known.sum())})
     return pd.DataFrame(rows)
+
+
+def transfer_aucs(model: TrainedModel, datasets: Iterable[tuple[str, xr.Dataset]]) -> pd.DataFrame:
+    """Measure a model on the test genes of epigenomes.
+
+    Genes are split alike in all epigenomes, so no test gene was trained on in any of them.
+
+    Args:
+        model: trained on one epigenome.
+        datasets: name and dataset of each epigenome, see `chromattend.chromatin.dataset.build_dataset`; taken one
+            after the other.
+
+    Returns:
+        Columns tested_on, auc, auc_low and auc_high (95 %, DeLong), n.
+    """
+    rows = []
+    for epigenome, dataset in datasets:
+        test = dataset.isel(gene=dataset["split"].values == "test")
+        score = model.score(model.contract.signal(test), model.contract.context(test))
+        found = auc_interval(test["label"].values, score)
+        rows.append((epigenome, *found, test.sizes["gene"]))
+    return pd.DataFrame(rows, columns=["tested_on", "auc", "auc_low", "auc_high", "n"])

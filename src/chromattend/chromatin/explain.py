@@ -10,15 +10,15 @@ import pandas as pd
 import torch
 import xarray as xr
 
+from chromattend.chromatin.attention import described
+from chromattend.chromatin.importance import importance_table, influential_marks, mark_effects
 from chromattend.errors import UserError
 from chromattend.interpret import METHODS, methods_of
-from chromattend.interpret.attention import described, network_of
 from chromattend.interpret.attribution import Explained, attribute, randomised
-from chromattend.interpret.class_optimization import STATES, class_optima, influential_marks
+from chromattend.interpret.class_optimization import STATES, class_optima
 from chromattend.interpret.faithfulness import curve_table, faithfulness_curves, faithfulness_table, similarity
-from chromattend.interpret.importance import importance_table, mark_effects
 from chromattend.models.base import TrainedModel
-from chromattend.models.network import SCORING_BATCH, in_batches
+from chromattend.models.network import SCORING_BATCH, in_batches, network_of
 from chromattend.models.registry import REGISTRY
 
 logger = logging.getLogger(__name__)
@@ -88,7 +88,7 @@ def explain(model: TrainedModel, dataset: xr.Dataset, options: ExplainOptions) -
 
     Args:
         model: a network of one epigenome.
-        dataset: see `chromattend.dataset.build_dataset`.
+        dataset: see `chromattend.chromatin.dataset.build_dataset`.
         options: methods and their settings.
 
     Raises:

@@ -1,0 +1,79 @@
+"""Average or summed bigWig signal in the bins around each TSS."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pybigtools
+
+from chromattend.chromatin.bins import Bins, check_chromosomes
+from chromattend.errors import UserError
+
+
+def bin_bigwig(
+    path: str | Path, genes: pd.DataFrame, bins: Bins, chrom_sizes: dict[str, int], statistic: str = "mean"
+) -> np.ndarray:
+    """Average or sum a bigWig's values in each bin; bases without a value count as 0.
+
+    Args:
+        path: the bigWig file.
+        genes: table with chrom, tss and strand.
+        bins: the window and its bins.
+        chrom_sizes: chromosome lengths (bp); the file's must agree.
+        statistic: `mean` or `sum` over the bases of a bin.
+
+    Returns:
+        float32, shape (gene, bin).
+
+    Raises:
+        UserError: not a bigWig or damaged, other chromosome lengths, values below 0, or no chromosome in common with
+            the genome.
+    """
+    check_chromosomes(genes, chrom_sizes)
+    with ExitStack() as stack:
+        with _refused(f"{path}: is not a readable bigWig file; download it again"):
+            # A stream, because of paths pybigtools takes some endings only.
+            file = stack.enter_context(pybigtools.open(stack.enter_context(open(path, "rb"))))
+            if not file.is_bigwig:
+                raise ValueError("a bigBed file")
+        sizes = file.chroms()
+        for chrom in sizes.keys() & chrom_sizes.keys():
+            if sizes[chrom] != chrom_sizes[chrom]:
+                raise UserError(
+                    f"{path}: {chrom} is {sizes[chrom]} bp long and {chrom_sizes[chrom]} in genome.chrom_sizes; "
+                    "they are of different genome builds"
+                )
+        if not sizes.keys() & set(genes["chrom"]):
+            raise UserError(
+                f"{path}: has none of the genes' chromosomes, only {', '.join(list(sizes)[:3])}; "
+                "compare genome.chrom_sizes"
+            )
+        width = bins.number * bins.size
+        values = np.zeros((len(genes), bins.number), dtype=np.float32)
+        for row, (chrom, start) in enumerate(zip(genes["chrom"], bins.starts(genes).tolist(), strict=True)):
+            if chrom not in sizes:
+                continue
+            with _refused(f"{path}: is damaged around {chrom}:{start}-{start + width}; download it again"):
+                window = file.values(chrom, start, start + width, fillna=0.0, oob=0.0)
+            binned = window.reshape(bins.number, bins.size)
+            values[row] = binned.mean(axis=1) if statistic == "mean" else binned.sum(axis=1)
+    if (values < 0).any():
+        raise UserError(
+            f"{path}: has values below 0 around genes, as log ratios have; models take counts or a signal from 0, "
+            "such as fold change or -log10 p"
+        )
+    return bins.orient(values, genes)
+
+
+@contextmanager
+def _refused(message: str) -> Iterator[None]:
+    """Raise a UserError in place of what pybigtools raises of damaged files."""
+    try:
+        yield
+    except BaseException as error:
+        # Some damage makes its Rust code panic, which is no Exception and in no module that could be imported.
+        if isinstance(error, ValueError | pybigtools.BBIReadError) or type(error).__name__ == "PanicException":
+            raise UserError(message) from None
+        raise

@@ -1,0 +1,1 @@
+"""Networks of histone marks around the TSS, one file each, and baselines."""
