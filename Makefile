@@ -63,10 +63,11 @@ lint: $(STAMP) ## check style, types and the workflow
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
-	@$(BIN)/snakefmt --check Snakefile workflow/rules
+	@$(BIN)/lint-imports --no-logo --no-cache
+	@$(BIN)/snakefmt --check Snakefile workflow/Snakefile workflow/rules
 	@$(SNAKEMAKE) --lint --configfile config/demo/config.yaml
 
 format: $(STAMP) ## bring all code into the project's style
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
-	@$(BIN)/snakefmt Snakefile workflow/rules
+	@$(BIN)/snakefmt Snakefile workflow/Snakefile workflow/rules

@@ -341,14 +341,14 @@ def test_every_rule_that_runs_a_script_says_its_stage(repository: Path) -> None:
     """Its param `version` is one of STAGE_VERSIONS; only downloads have none."""
     scripts = [
         block
-        for path in sorted((repository / "workflow/rules").glob("*.smk"))
+        for path in sorted((repository / "workflow/rules").rglob("*.smk"))
         for block in path.read_text().split("\nrule ")
         if "    script:" in block
     ]
     assert len(scripts) > 30
     without = [block.split(":")[0] for block in scripts if "        version=STAGE_VERSIONS[" not in block]
     assert [name.removeprefix("rule ") for name in without] == ["download"]
-    for path in (repository / "scripts").glob("*.py"):
+    for path in (repository / "scripts").rglob("*.py"):
         text = path.read_text()
         assert "with job(snakemake):" in text, path
         imported = re.findall(r"^(?:from|import) (\S+)", text, re.MULTILINE)

@@ -222,7 +222,7 @@ def test_an_epigenome_cannot_have_the_name_of_another_result(workdir: Path, name
 
 
 def test_results_of_the_study_are_reserved_names(repository: Path) -> None:
-    rules = "".join(path.read_text() for path in (repository / "workflow/rules").glob("*.smk"))
+    rules = "".join(path.read_text() for path in (repository / "workflow/rules").rglob("*.smk"))
     top = {text.split('"')[0].split("/")[0] for text in rules.split('"<results>/')[1:]}
     assert {name for name in top if "{" not in name} == set(RESERVED_NAMES)
 

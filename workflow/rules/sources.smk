@@ -11,9 +11,7 @@ rule download:
     localrule: True
     conda:
         ENVIRONMENT
-    threads: 1
     resources:
-        mem_mb=growing(500),
         runtime=growing(720),
     params:
         url=url_of,

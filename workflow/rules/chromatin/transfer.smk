@@ -8,15 +8,13 @@ rule transfer_from:
         "<logs>/transfer_from/{epigenome}/{model}.log",
     conda:
         ENVIRONMENT
-    threads: 1
     resources:
-        mem_mb=growing(2000),
         runtime=growing(120),
     params:
         epigenomes=list(STUDY.epigenomes),
         version=STAGE_VERSIONS["evaluate"],
     script:
-        "../../scripts/transfer_from.py"
+        "../../../scripts/chromatin/transfer_from.py"
 
 
 rule plot_transfer:
@@ -25,13 +23,13 @@ rule plot_transfer:
     output:
         table=report(
             "<results>/transfer/{model}/auc.tsv",
-            caption="../report/transfer.rst",
+            caption="../../report/chromatin/transfer.rst",
             category="Transfer",
             labels={"content": "AUC by epigenome of training and test (table)", "model": "{model}"},
         ),
         figure=report(
             "<results>/transfer/{model}/auc.svg",
-            caption="../report/transfer.rst",
+            caption="../../report/chromatin/transfer.rst",
             category="Transfer",
             labels={"content": "AUC by epigenome of training and test", "model": "{model}"},
         ),
@@ -39,16 +37,12 @@ rule plot_transfer:
         "<logs>/plot_transfer/{model}.log",
     conda:
         ENVIRONMENT
-    threads: 1
-    resources:
-        mem_mb=growing(1000),
-        runtime=growing(10),
     params:
         epigenomes=list(STUDY.epigenomes),
         groups={epigenome.id: [epigenome.group, epigenome.colour] for epigenome in STUDY.epigenomes.values()},
         version=STAGE_VERSIONS["report"],
     script:
-        "../../scripts/plot_transfer.py"
+        "../../../scripts/chromatin/plot_transfer.py"
 
 
 TRANSFER = expand("<results>/transfer/{model}/auc.{kind}", model=CONFIG["transfer"], kind=["tsv", "svg"])

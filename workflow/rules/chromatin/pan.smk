@@ -23,7 +23,7 @@ rule train_pan_epigenome:
         training=protocol_of("pan_epigenome")[0],
         version=STAGE_VERSIONS["train"],
     script:
-        "../../scripts/train_pan_epigenome.py"
+        "../../../scripts/chromatin/train_pan_epigenome.py"
 
 
 # The same scores of the same genes as of any other model, from a checkpoint that all epigenomes share.
@@ -57,7 +57,7 @@ rule labels_elsewhere:
     output:
         report(
             "<results>/tables/labels_elsewhere.tsv",
-            caption="../report/labels_elsewhere.rst",
+            caption="../../report/chromatin/labels_elsewhere.rst",
             category="Performance",
             labels={"content": "Control without chromatin (table)", "epigenome": "all"},
         ),
@@ -65,15 +65,11 @@ rule labels_elsewhere:
         "<logs>/labels_elsewhere.log",
     conda:
         ENVIRONMENT
-    threads: 1
-    resources:
-        mem_mb=growing(2000),
-        runtime=growing(20),
     params:
         epigenomes=list(STUDY.epigenomes),
         version=STAGE_VERSIONS["evaluate"],
     script:
-        "../../scripts/labels_elsewhere.py"
+        "../../../scripts/chromatin/labels_elsewhere.py"
 
 
 PAN_EPIGENOME = (

@@ -28,7 +28,7 @@ rule train_differential:
         training=lambda wildcards: protocol_of(wildcards.change_model)[0],
         version=STAGE_VERSIONS["train"],
     script:
-        "../../scripts/train_differential.py"
+        "../../../scripts/chromatin/train_differential.py"
 
 
 rule plot_differential:
@@ -42,13 +42,13 @@ rule plot_differential:
     output:
         table=report(
             "<results>/tables/differential.tsv",
-            caption="../report/differential.rst",
+            caption="../../report/chromatin/differential.rst",
             category="Differential expression",
             labels={"content": "Correlations by pair and model (table)"},
         ),
         figure=report(
             "<results>/figures/differential.svg",
-            caption="../report/differential.rst",
+            caption="../../report/chromatin/differential.rst",
             category="Differential expression",
             labels={"content": "Predicted and observed log fold change"},
         ),
@@ -56,16 +56,12 @@ rule plot_differential:
         "<logs>/plot_differential.log",
     conda:
         ENVIRONMENT
-    threads: 1
-    resources:
-        mem_mb=growing(1000),
-        runtime=growing(10),
     params:
         pairs=PAIRS,
         models=CONFIG["differential"]["models"],
         version=STAGE_VERSIONS["report"],
     script:
-        "../../scripts/plot_differential.py"
+        "../../../scripts/chromatin/plot_differential.py"
 
 
 DIFFERENTIAL = ["<results>/tables/differential.tsv", "<results>/figures/differential.svg"] if PAIRS else []

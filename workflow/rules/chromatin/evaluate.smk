@@ -9,14 +9,10 @@ rule evaluate:
         "<logs>/evaluate/{epigenome}/{model}.log",
     conda:
         ENVIRONMENT
-    threads: 1
-    resources:
-        mem_mb=growing(2000),
-        runtime=growing(10),
     params:
         version=STAGE_VERSIONS["evaluate"],
     script:
-        "../../scripts/evaluate.py"
+        "../../../scripts/evaluate.py"
 
 
 rule compare:
@@ -29,51 +25,47 @@ rule compare:
         "<logs>/compare/{epigenome}.log",
     conda:
         ENVIRONMENT
-    threads: 1
-    resources:
-        mem_mb=growing(1000),
-        runtime=growing(10),
     params:
         models=scored_models(),
         version=STAGE_VERSIONS["evaluate"],
     script:
-        "../../scripts/compare.py"
+        "../../../scripts/compare.py"
 
 
 rule tables:
     input:
         metrics=of_all("metrics.json"),
         comparisons=expand("<results>/{epigenome}/comparisons.tsv", epigenome=STUDY.epigenomes),
-        published_summary=workflow.source_path("../../resources/published_summary.tsv"),
-        published_auc=workflow.source_path("../../resources/published_auc.tsv"),
+        published_summary=workflow.source_path("../../../resources/published_summary.tsv"),
+        published_auc=workflow.source_path("../../../resources/published_auc.tsv"),
     output:
         auc=report(
             "<results>/tables/auc.tsv",
-            caption="../report/auc_table.rst",
+            caption="../../report/chromatin/auc_table.rst",
             category="Performance",
             labels={"content": "Test metrics (table)", "epigenome": "all"},
         ),
         summary=report(
             "<results>/tables/summary.tsv",
-            caption="../report/summary.rst",
+            caption="../../report/chromatin/summary.rst",
             category="Performance",
             labels={"content": "Summary beside the published figures (table)", "epigenome": "all"},
         ),
         published=report(
             "<results>/tables/published.tsv",
-            caption="../report/published.rst",
+            caption="../../report/chromatin/published.rst",
             category="Performance",
             labels={"content": "AUCs that others report (table)", "epigenome": "all"},
         ),
         comparisons=report(
             "<results>/tables/comparisons.tsv",
-            caption="../report/comparisons.rst",
+            caption="../../report/chromatin/comparisons.rst",
             category="Performance",
             labels={"content": "Models compared by epigenome (table)", "epigenome": "all"},
         ),
         wilcoxon=report(
             "<results>/tables/wilcoxon.tsv",
-            caption="../report/wilcoxon.rst",
+            caption="../../report/chromatin/wilcoxon.rst",
             category="Performance",
             labels={"content": "Models compared over epigenomes (table)", "epigenome": "all"},
         ),
@@ -81,17 +73,13 @@ rule tables:
         "<logs>/tables.log",
     conda:
         ENVIRONMENT
-    threads: 1
-    resources:
-        mem_mb=growing(1000),
-        runtime=growing(10),
     params:
         epigenomes=list(STUDY.epigenomes),
         models=scored_models(),
         split_rule=CONFIG["split"]["mode"],
         version=STAGE_VERSIONS["evaluate"],
     script:
-        "../../scripts/tables.py"
+        "../../../scripts/chromatin/tables.py"
 
 
 rule plot_study:
@@ -103,19 +91,19 @@ rule plot_study:
     output:
         auc=report(
             "<results>/figures/auc.svg",
-            caption="../report/auc_figure.rst",
+            caption="../../report/chromatin/auc_figure.rst",
             category="Performance",
             labels={"content": "AUC by model", "epigenome": "all"},
         ),
         comparisons=report(
             "<results>/figures/comparisons.svg",
-            caption="../report/comparisons_figure.rst",
+            caption="../../report/chromatin/comparisons_figure.rst",
             category="Performance",
             labels={"content": "Models compared over epigenomes", "epigenome": "all"},
         ),
         published=report(
             "<results>/figures/published.svg",
-            caption="../report/published.rst",
+            caption="../../report/chromatin/published.rst",
             category="Performance",
             labels={"content": "AUCs beside those that others report", "epigenome": "all"},
         ),
@@ -123,15 +111,11 @@ rule plot_study:
         "<logs>/plot_study.log",
     conda:
         ENVIRONMENT
-    threads: 1
-    resources:
-        mem_mb=growing(1000),
-        runtime=growing(10),
     params:
         groups={epigenome.id: [epigenome.group, epigenome.colour] for epigenome in STUDY.epigenomes.values()},
         version=STAGE_VERSIONS["report"],
     script:
-        "../../scripts/plot_study.py"
+        "../../../scripts/chromatin/plot_study.py"
 
 
 rule plot_performance:
@@ -142,13 +126,13 @@ rule plot_performance:
     output:
         roc=report(
             "<results>/{epigenome}/figures/roc.svg",
-            caption="../report/roc.rst",
+            caption="../../report/chromatin/roc.rst",
             category="Performance",
             labels={"content": "ROC curves", "epigenome": "{epigenome}"},
         ),
         calibration=report(
             "<results>/{epigenome}/figures/calibration.svg",
-            caption="../report/calibration.rst",
+            caption="../../report/chromatin/calibration.rst",
             category="Performance",
             labels={"content": "Calibration", "epigenome": "{epigenome}"},
         ),
@@ -156,12 +140,8 @@ rule plot_performance:
         "<logs>/plot_performance/{epigenome}.log",
     conda:
         ENVIRONMENT
-    threads: 1
-    resources:
-        mem_mb=growing(1000),
-        runtime=growing(10),
     params:
         models=scored_models(),
         version=STAGE_VERSIONS["report"],
     script:
-        "../../scripts/plot_performance.py"
+        "../../../scripts/plot_performance.py"

@@ -10,15 +10,11 @@ rule named_genes:
     localrule: True
     conda:
         ENVIRONMENT
-    threads: 1
-    resources:
-        mem_mb=growing(1000),
-        runtime=growing(10),
     params:
         names=CONFIG["interpret"]["named_genes"],
         version=STAGE_VERSIONS["interpret"],
     script:
-        "../../scripts/named_genes.py"
+        "../../../scripts/chromatin/named_genes.py"
 
 
 rule attend:
@@ -42,7 +38,7 @@ rule attend:
         genes=CONFIG["interpret"]["attention"],
         version=STAGE_VERSIONS["interpret"],
     script:
-        "../../scripts/attend.py"
+        "../../../scripts/chromatin/attend.py"
 
 
 rule explain:
@@ -70,7 +66,7 @@ rule explain:
         options=explain_options,
         version=STAGE_VERSIONS["interpret"],
     script:
-        "../../scripts/explain.py"
+        "../../../scripts/chromatin/explain.py"
 
 
 rule validate:
@@ -78,14 +74,13 @@ rule validate:
         dataset="<results>/{epigenome}/dataset.nc",
         signal=validation_signal,
         maps=expand("<results>/{{epigenome}}/{model}/attribution.nc", model=EXPLAINED),
-        published=workflow.source_path("../../resources/published_validation.tsv"),
+        published=workflow.source_path("../../../resources/published_validation.tsv"),
     output:
         "<results>/{epigenome}/validation.tsv",
     log:
         "<logs>/validate/{epigenome}.log",
     conda:
         ENVIRONMENT
-    threads: 1
     resources:
         mem_mb=growing(4000),
         runtime=growing(30),
@@ -96,7 +91,7 @@ rule validate:
         absolute=CONFIG["interpret"]["validation"]["absolute"],
         version=STAGE_VERSIONS["interpret"],
     script:
-        "../../scripts/validate.py"
+        "../../../scripts/chromatin/validate.py"
 
 
 rule plot_attention:
@@ -105,7 +100,7 @@ rule plot_attention:
     output:
         in_small_report(
             "<results>/{epigenome}/figures/attention/{model}.svg",
-            caption="../report/attention.rst",
+            caption="../../report/chromatin/attention.rst",
             category="Explanations",
             labels={"content": "Attention of ON and OFF genes", "epigenome": "{epigenome}", "model": "{model}"},
         ),
@@ -113,14 +108,10 @@ rule plot_attention:
         "<logs>/plot_attention/{epigenome}/{model}.log",
     conda:
         ENVIRONMENT
-    threads: 1
-    resources:
-        mem_mb=growing(2000),
-        runtime=growing(10),
     params:
         version=STAGE_VERSIONS["report"],
     script:
-        "../../scripts/plot_attention.py"
+        "../../../scripts/chromatin/plot_attention.py"
 
 
 rule plot_explanation:
@@ -131,13 +122,13 @@ rule plot_explanation:
     output:
         maps=in_small_report(
             "<results>/{epigenome}/figures/explanation/{model}.svg",
-            caption="../report/explanation.rst",
+            caption="../../report/chromatin/explanation.rst",
             category="Explanations",
             labels={"content": "Maps of every method", "epigenome": "{epigenome}", "model": "{model}"},
         ),
         faithfulness=in_small_report(
             "<results>/{epigenome}/figures/faithfulness/{model}.svg",
-            caption="../report/faithfulness.rst",
+            caption="../../report/chromatin/faithfulness.rst",
             category="Explanations",
             labels={"content": "Deletion and insertion", "epigenome": "{epigenome}", "model": "{model}"},
         ),
@@ -145,14 +136,10 @@ rule plot_explanation:
         "<logs>/plot_explanation/{epigenome}/{model}.log",
     conda:
         ENVIRONMENT
-    threads: 1
-    resources:
-        mem_mb=growing(2000),
-        runtime=growing(10),
     params:
         version=STAGE_VERSIONS["report"],
     script:
-        "../../scripts/plot_explanation.py"
+        "../../../scripts/chromatin/plot_explanation.py"
 
 
 rule attention_table:
@@ -163,13 +150,13 @@ rule attention_table:
     output:
         table=report(
             "<results>/tables/named_genes.tsv",
-            caption="../report/named_genes.rst",
+            caption="../../report/chromatin/named_genes.rst",
             category="Explanations",
             labels={"content": "Marks that matter for named genes (table)", "epigenome": "all"},
         ),
         figure=report(
             "<results>/figures/named_genes.svg",
-            caption="../report/named_genes.rst",
+            caption="../../report/chromatin/named_genes.rst",
             category="Explanations",
             labels={"content": "Marks that matter for named genes", "epigenome": "all"},
         ),
@@ -177,16 +164,14 @@ rule attention_table:
         "<logs>/attention_table.log",
     conda:
         ENVIRONMENT
-    threads: 1
     resources:
         mem_mb=growing(4000),
-        runtime=growing(20),
     params:
         epigenomes=NAMED_EPIGENOMES,
         models=ATTENTIVE,
         version=STAGE_VERSIONS["interpret"],
     script:
-        "../../scripts/attention_table.py"
+        "../../../scripts/chromatin/attention_table.py"
 
 
 rule explanation_tables:
@@ -198,25 +183,25 @@ rule explanation_tables:
     output:
         validation=report(
             "<results>/tables/validation.tsv",
-            caption="../report/validation.rst",
+            caption="../../report/chromatin/validation.rst",
             category="Validation",
             labels={"content": "Weights and the validation mark (table)", "epigenome": "all"},
         ),
         faithfulness=report(
             "<results>/tables/faithfulness.tsv",
-            caption="../report/faithfulness_table.rst",
+            caption="../../report/chromatin/faithfulness_table.rst",
             category="Explanations",
             labels={"content": "Which explanation to trust (table)", "epigenome": "all"},
         ),
         importance=report(
             "<results>/tables/importance.tsv",
-            caption="../report/importance.rst",
+            caption="../../report/chromatin/importance.rst",
             category="Explanations",
             labels={"content": "Importance of marks and their pairs (table)", "epigenome": "all"},
         ),
         influence=report(
             "<results>/tables/class_optimization.tsv",
-            caption="../report/class_optimization.rst",
+            caption="../../report/chromatin/class_optimization.rst",
             category="Explanations",
             labels={"content": "Marks that drive a class (table)", "epigenome": "all"},
         ),
@@ -224,16 +209,12 @@ rule explanation_tables:
         "<logs>/explanation_tables.log",
     conda:
         ENVIRONMENT
-    threads: 1
-    resources:
-        mem_mb=growing(2000),
-        runtime=growing(20),
     params:
         epigenomes=list(STUDY.epigenomes),
         models=EXPLAINED,
         version=STAGE_VERSIONS["interpret"],
     script:
-        "../../scripts/explanation_tables.py"
+        "../../../scripts/chromatin/explanation_tables.py"
 
 
 rule plot_validation:
@@ -242,7 +223,7 @@ rule plot_validation:
     output:
         report(
             "<results>/figures/validation.svg",
-            caption="../report/validation.rst",
+            caption="../../report/chromatin/validation.rst",
             category="Validation",
             labels={"content": "Weights and the validation mark", "epigenome": "all"},
         ),
@@ -250,16 +231,12 @@ rule plot_validation:
         "<logs>/plot_validation.log",
     conda:
         ENVIRONMENT
-    threads: 1
-    resources:
-        mem_mb=growing(1000),
-        runtime=growing(10),
     params:
         mark=CONFIG["interpret"]["validation"]["mark"],
         validation_mark=CONFIG["validation_mark"],
         version=STAGE_VERSIONS["report"],
     script:
-        "../../scripts/plot_validation.py"
+        "../../../scripts/chromatin/plot_validation.py"
 
 
 rule plot_importance:
@@ -268,13 +245,13 @@ rule plot_importance:
     output:
         importance=report(
             "<results>/figures/importance/{model}.svg",
-            caption="../report/importance.rst",
+            caption="../../report/chromatin/importance.rst",
             category="Explanations",
             labels={"content": "Importance of marks", "epigenome": "all", "model": "{model}"},
         ),
         interactions=report(
             "<results>/figures/interactions/{model}.svg",
-            caption="../report/interactions.rst",
+            caption="../../report/chromatin/interactions.rst",
             category="Explanations",
             labels={"content": "Interactions of marks", "epigenome": "all", "model": "{model}"},
         ),
@@ -282,15 +259,11 @@ rule plot_importance:
         "<logs>/plot_importance/{model}.log",
     conda:
         ENVIRONMENT
-    threads: 1
-    resources:
-        mem_mb=growing(1000),
-        runtime=growing(10),
     params:
         groups={epigenome.id: [epigenome.group, epigenome.colour] for epigenome in STUDY.epigenomes.values()},
         version=STAGE_VERSIONS["report"],
     script:
-        "../../scripts/plot_importance.py"
+        "../../../scripts/chromatin/plot_importance.py"
 
 
 EXPLANATIONS = [

@@ -14,9 +14,7 @@ rule count:
     priority: INPUTS_FIRST
     conda:
         ENVIRONMENT
-    threads: 1
     resources:
-        mem_mb=growing(2000),
         runtime=growing(60),
     params:
         source=lambda wildcards: STUDY.signal(wildcards.epigenome, wildcards.mark),
@@ -26,7 +24,7 @@ rule count:
         bigwig=CONFIG["bigwig"],
         version=STAGE_VERSIONS["signal"],
     script:
-        "../../scripts/count.py"
+        "../../../scripts/chromatin/count.py"
 
 
 rule binned:
@@ -41,14 +39,10 @@ rule binned:
     priority: INPUTS_FIRST
     conda:
         ENVIRONMENT
-    threads: 1
-    resources:
-        mem_mb=growing(2000),
-        runtime=growing(20),
     params:
         sources=lambda wildcards: STUDY.binned(wildcards.epigenome),
         marks=STUDY.marks,
         bins=CONFIG["bins"],
         version=STAGE_VERSIONS["signal"],
     script:
-        "../../scripts/binned.py"
+        "../../../scripts/chromatin/binned.py"

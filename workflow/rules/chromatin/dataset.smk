@@ -10,15 +10,11 @@ rule genes:
     priority: INPUTS_FIRST
     conda:
         ENVIRONMENT
-    threads: 1
-    resources:
-        mem_mb=growing(2000),
-        runtime=growing(20),
     params:
         mode=CONFIG["genes"]["mode"],
         version=STAGE_VERSIONS["genes"],
     script:
-        "../../scripts/genes.py"
+        "../../../scripts/chromatin/genes.py"
 
 
 # Apart from the gene table, so that another split does not count all reads again.
@@ -29,7 +25,7 @@ rule split:
         split="<results>/split.tsv",
         overlaps=report(
             "<results>/tables/split_overlaps.tsv",
-            caption="../report/overlaps.rst",
+            caption="../../report/chromatin/overlaps.rst",
             category="Data quality",
             labels={"content": "Windows that overlap across splits (table)", "epigenome": "all"},
         ),
@@ -38,16 +34,12 @@ rule split:
     priority: INPUTS_FIRST
     conda:
         ENVIRONMENT
-    threads: 1
-    resources:
-        mem_mb=growing(1000),
-        runtime=growing(10),
     params:
         split=CONFIG["split"],
         bins=CONFIG["bins"],
         version=STAGE_VERSIONS["dataset"],
     script:
-        "../../scripts/split.py"
+        "../../../scripts/chromatin/split.py"
 
 
 rule dataset:
@@ -63,10 +55,6 @@ rule dataset:
     priority: INPUTS_FIRST
     conda:
         ENVIRONMENT
-    threads: 1
-    resources:
-        mem_mb=growing(2000),
-        runtime=growing(20),
     params:
         labels=CONFIG["labels"],
         counting=counting,
@@ -76,4 +64,4 @@ rule dataset:
         split_rule=CONFIG["split"]["mode"],
         version=STAGE_VERSIONS["dataset"],
     script:
-        "../../scripts/dataset.py"
+        "../../../scripts/chromatin/dataset.py"

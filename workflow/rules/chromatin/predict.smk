@@ -11,16 +11,14 @@ rule predict:
         epigenome=one_of(STUDY.scored),
     conda:
         ENVIRONMENT
-    threads: 1
     resources:
-        mem_mb=growing(2000),
         runtime=growing(30),
     params:
         counting=counting,
         marks=STUDY.marks,
         version=STAGE_VERSIONS["predict"],
     script:
-        "../../scripts/predict.py"
+        "../../../scripts/chromatin/predict.py"
 
 
 rule predicted:

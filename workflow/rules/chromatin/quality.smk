@@ -10,14 +10,10 @@ rule quality:
         "<logs>/quality/{epigenome}.log",
     conda:
         ENVIRONMENT
-    threads: 1
-    resources:
-        mem_mb=growing(2000),
-        runtime=growing(10),
     params:
         version=STAGE_VERSIONS["report"],
     script:
-        "../../scripts/quality.py"
+        "../../../scripts/chromatin/quality.py"
 
 
 rule quality_tables:
@@ -27,25 +23,25 @@ rule quality_tables:
     output:
         warnings=report(
             "<results>/tables/warnings.tsv",
-            caption="../report/warnings.rst",
+            caption="../../report/chromatin/warnings.rst",
             category="Data quality",
             labels={"content": "Warnings (table)", "epigenome": "all"},
         ),
         quality=report(
             "<results>/tables/quality.tsv",
-            caption="../report/quality.rst",
+            caption="../../report/chromatin/quality.rst",
             category="Data quality",
             labels={"content": "Reads, depth and label balance (table)", "epigenome": "all"},
         ),
         sources=report(
             "<results>/tables/sources.tsv",
-            caption="../report/sources.rst",
+            caption="../../report/chromatin/sources.rst",
             category="Data quality",
             labels={"content": "Sources and checksums (table)", "epigenome": "all"},
         ),
         depth=report(
             "<results>/figures/depth.svg",
-            caption="../report/depth.rst",
+            caption="../../report/chromatin/depth.rst",
             category="Data quality",
             labels={"content": "Depth by epigenome and mark", "epigenome": "all"},
         ),
@@ -54,13 +50,9 @@ rule quality_tables:
         "<logs>/quality_tables.log",
     conda:
         ENVIRONMENT
-    threads: 1
-    resources:
-        mem_mb=growing(1000),
-        runtime=growing(10),
     params:
         names={epigenome.id: epigenome.name for epigenome in STUDY.epigenomes.values()},
         split_rule=CONFIG["split"]["mode"],
         version=STAGE_VERSIONS["report"],
     script:
-        "../../scripts/quality_tables.py"
+        "../../../scripts/chromatin/quality_tables.py"

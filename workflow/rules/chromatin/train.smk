@@ -25,7 +25,7 @@ rule train:
         training=lambda wildcards: protocol_of(wildcards.model)[0],
         version=STAGE_VERSIONS["train"],
     script:
-        "../../scripts/train.py"
+        "../../../scripts/train.py"
 
 
 # The networks of several epigenomes in one job. The script's outputs are the model and the history of each.
@@ -58,4 +58,4 @@ for batch in TOGETHER:
             training=lambda wildcards: protocol_of(wildcards.model)[0],
             version=STAGE_VERSIONS["train"],
         script:
-            "../../scripts/train.py"
+            "../../../scripts/train.py"

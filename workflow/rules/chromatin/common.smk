@@ -1,0 +1,116 @@
+import json
+
+from chromattend.interpret import methods_of
+from chromattend.training.protocols import resolve
+
+# Models of transfer need not be among those that are compared.
+TRAINED = sorted({*CONFIG["models"], *CONFIG["transfer"]})
+# Epigenomes whose networks train in one job, where those of more than one do.
+PER_JOB = CONFIG["training"]["epigenomes_per_job"]
+TOGETHER = [
+    list(STUDY.epigenomes)[first : first + PER_JOB] for first in range(0, len(STUDY.epigenomes), PER_JOB) if PER_JOB > 1
+]
+
+
+# Only the rules that count and score know the epigenomes that no model is trained on.
+wildcard_constraints:
+    epigenome=one_of(STUDY.epigenomes),
+    other=one_of(STUDY.epigenomes),
+    mark=one_of(STUDY.counted_marks),
+    model=one_of(TRAINED),
+    change_model=one_of(CONFIG["differential"]["models"]),
+
+
+def signal_file(wildcards):
+    return local(STUDY.signal(wildcards.epigenome, wildcards.mark))
+
+
+def binned_files(wildcards):
+    return [local(location) for location in STUDY.binned(wildcards.epigenome)]
+
+
+def dataset_signals(wildcards):
+    """The files that hold the counts of an epigenome: one per mark, or one for all of a binned CSV."""
+    if STUDY.is_binned(wildcards.epigenome):
+        return [f"<results>/{wildcards.epigenome}/signal/binned.nc"]
+    return expand("<results>/{epigenome}/signal/{mark}.nc", epigenome=wildcards.epigenome, mark=STUDY.marks)
+
+
+def validation_signal(wildcards):
+    """The counts of the validation mark, for the epigenomes that have it."""
+    mark = CONFIG["validation_mark"]
+    if mark and STUDY.has_mark(wildcards.epigenome, mark):
+        return [f"<results>/{wildcards.epigenome}/signal/{mark}.nc"]
+    return []
+
+
+def scored_models():
+    """The models whose scores of every epigenome are compared."""
+    return [*CONFIG["models"], *(["pan_epigenome"] if CONFIG["pan_epigenome"] else [])]
+
+
+def of_models(name):
+    """Input function: a file of every model of an epigenome."""
+    return lambda wildcards: [f"<results>/{wildcards.epigenome}/{model}/{name}" for model in scored_models()]
+
+
+def of_all(name):
+    """A file of every model of every epigenome."""
+    return expand(f"<results>/{{epigenome}}/{{model}}/{name}", epigenome=STUDY.epigenomes, model=scored_models())
+
+
+# Attentive models whose attention is written, and networks that are explained.
+INTERPRET = CONFIG["interpret"]
+ATTENTIVE = [model for model in CONFIG["models"] if REGISTRY[model].attention and INTERPRET["attention"] != "none"]
+EXPLAINED = [model for model in INTERPRET["models"] if model in CONFIG["models"]]
+# Attention that the page of an epigenome holds gene by gene: with that of every model it would grow above 15 MB.
+BROWSED = [model for model in ATTENTIVE if model in EXPLAINED] or ATTENTIVE[-1:]
+# Those of the published study mean nothing to a study that has none of them: then it is all.
+NAMED_EPIGENOMES = [epigenome for epigenome in STUDY.epigenomes if epigenome in INTERPRET["named_epigenomes"]] or list(
+    STUDY.epigenomes
+)
+NAMES_GENES = bool(ATTENTIVE and INTERPRET["named_genes"])
+
+
+def of_explained(name):
+    """A file of every explained network of every epigenome."""
+    return expand(f"<results>/{{epigenome}}/{{model}}/{name}", epigenome=STUDY.epigenomes, model=EXPLAINED)
+
+
+def explain_options(wildcards):
+    """How a network is explained: all of the configuration that it depends on."""
+    optimization = INTERPRET["class_optimization"]
+    return {
+        "methods": methods_of(wildcards.model, INTERPRET["methods"]),
+        "genes": INTERPRET["genes"],
+        "seed": CONFIG["training"]["seed"],
+        "window": INTERPRET["occlusion_window"],
+        "penalty": optimization["penalty"],
+        "starts": optimization["starts"],
+        "optimiser_steps": optimization["steps"],
+    }
+
+
+def checkpoints(wildcards):
+    """The trained models that score new epigenomes: files, or models of this study."""
+    return [
+        f"<results>/{name}/model.ckpt" if name in STUDY.own_checkpoints else name
+        for name in CONFIG["predict"]["checkpoints"]
+    ]
+
+
+def protocol_of(model):
+    """How a model is trained, and the model's own options: all of the configuration that its training depends on."""
+    training = {
+        key: value
+        for key, value in CONFIG["training"].items()
+        if key not in ("threads", "gpus", "gpu_model", "accelerator", "epigenomes_per_job")
+    }
+    return resolve(model, training, CONFIG["model_options"].get(model, {}))
+
+
+def counting(wildcards):
+    """How the counts of an epigenome were made, as JSON; empty of a binned CSV, of which that is not known."""
+    if STUDY.is_binned(wildcards.epigenome):
+        return ""
+    return json.dumps({key: CONFIG[key] for key in ("reads", "bigwig")}, sort_keys=True)
