@@ -23,7 +23,7 @@ from chromattend.chromatin.binned import read_binned
 from chromattend.chromatin.bins import Bins
 from chromattend.chromatin.dataset import part_sizes
 from chromattend.chromatin.formats import PUBLISHED_MARKS
-from chromattend.files import read_netcdf
+from chromattend.files import read_netcdf, read_table
 from chromattend.models.registry import REGISTRY
 from chromattend.pipeline.config import with_defaults
 from chromattend.training.protocols import TrainingOptions, resolve
@@ -79,7 +79,7 @@ def main() -> None:
         datasets = [(path.parent.name, read_netcdf(path)) for path in options.epigenomes]
     else:
         datasets = list(real_splits(options.counts, options.splits))
-    done = pd.read_csv(options.output, sep="\t") if options.output.exists() else pd.DataFrame(columns=COLUMNS)
+    done = read_table(options.output) if options.output.exists() else pd.DataFrame(columns=COLUMNS)
     keys = set(done[COLUMNS[:5]].astype(str).itertuples(index=False, name=None))
     work = itertools.product(options.protocols, options.models, options.seeds, datasets)
     for protocol, model, seed, (name, dataset) in work:
@@ -100,7 +100,7 @@ def main() -> None:
         row.to_csv(options.output, sep="\t", index=False, mode="a", header=not options.output.exists())
         print("\t".join(map(str, row.iloc[0])), flush=True)
 
-    table = pd.read_csv(options.output, sep="\t")
+    table = read_table(options.output)
     print(table.groupby(["data", "model", "protocol"], sort=False)["auc"].agg(["mean", "std", "count"]).round(4))
 
 

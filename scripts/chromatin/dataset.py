@@ -1,12 +1,10 @@
 from chromattend.pipeline.jobs import job
 
-import pandas as pd
-
 from chromattend.chromatin.dataset import build_dataset
 from chromattend.chromatin.expression import read_rpkm
 from chromattend.chromatin.genes import read_gene_table
 from chromattend.chromatin.signal import join_marks
-from chromattend.files import file_sha256, read_netcdf, write_netcdf
+from chromattend.files import file_sha256, read_netcdf, read_table, write_netcdf
 
 with job(snakemake):
     counts, labels, provenance = join_marks(
@@ -14,7 +12,7 @@ with job(snakemake):
     )
     dataset = build_dataset(
         read_gene_table(snakemake.input.genes),
-        pd.read_csv(snakemake.input.split, sep="\t")["split"],
+        read_table(snakemake.input.split)["split"],
         counts,
         read_rpkm(snakemake.input.expression, snakemake.wildcards.epigenome),
         labels if snakemake.params.labels == "published" else None,

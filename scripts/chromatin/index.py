@@ -1,11 +1,10 @@
 from chromattend.pipeline.jobs import job
 
-import pandas as pd
-
 from chromattend.chromatin.pages.index import write_index
+from chromattend.files import read_table
 
 with job(snakemake):
-    table = {name: pd.read_csv(path, sep="\t", dtype={"epigenome": str}) for name, path in snakemake.input.items()}
+    table = {name: read_table(path) for name, path in snakemake.input.items()}
     write_index(
         snakemake.output[0],
         auc=table["auc"],

@@ -1,14 +1,12 @@
 from chromattend.pipeline.jobs import job
 
-import pandas as pd
-
 from chromattend.chromatin.explanation_figures import plot_explanation
 from chromattend.figures import save, title
-from chromattend.files import read_netcdf
+from chromattend.files import read_netcdf, read_table
 from chromattend.interpret.figures import plot_faithfulness
 
 with job(snakemake):
     save(plot_explanation(read_netcdf(snakemake.input.maps)), snakemake.output.maps)
-    curves, table = (pd.read_csv(snakemake.input[name], sep="\t") for name in ("curves", "faithfulness"))
+    curves, table = (read_table(snakemake.input[name]) for name in ("curves", "faithfulness"))
     heading = f"{snakemake.wildcards.epigenome}: {title(snakemake.wildcards.model)}"
     save(plot_faithfulness(curves, table, heading), snakemake.output.faithfulness)

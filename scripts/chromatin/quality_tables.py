@@ -6,11 +6,11 @@ from chromattend.chromatin.figures import plot_depth
 from chromattend.chromatin.pages.quality import write_quality_page
 from chromattend.chromatin.quality import read_quality, warnings_table
 from chromattend.figures import save
-from chromattend.files import write_table
+from chromattend.files import read_table, write_table
 
 with job(snakemake):
     quality = read_quality(snakemake.input.quality)
-    sources = pd.concat([pd.read_csv(path, sep="\t", dtype=str) for path in snakemake.input.sources])
+    sources = pd.concat([read_table(path) for path in snakemake.input.sources])
     warnings = warnings_table(quality)
     write_table(quality, snakemake.output.quality, decimals=4)
     write_table(warnings, snakemake.output.warnings, decimals=4)

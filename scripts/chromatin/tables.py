@@ -5,7 +5,7 @@ from chromattend.pipeline.jobs import job
 import pandas as pd
 
 from chromattend.chromatin.tables import auc_table, published_table, summary_table
-from chromattend.files import read_json, write_table
+from chromattend.files import read_json, read_table, write_table
 from chromattend.statistics import compare_over_epigenomes
 
 with job(snakemake):
@@ -13,12 +13,9 @@ with job(snakemake):
     keys = itertools.product(epigenomes, snakemake.params.models)
     results = {key: read_json(path) for key, path in zip(keys, snakemake.input.metrics, strict=True)}
     auc = auc_table(results, snakemake.params.split_rule)
-    summary, known = (
-        pd.read_csv(path, sep="\t") for path in (snakemake.input.published_summary, snakemake.input.published_auc)
-    )
+    summary, known = (read_table(path) for path in (snakemake.input.published_summary, snakemake.input.published_auc))
     compared = {
-        epigenome: pd.read_csv(path, sep="\t")
-        for epigenome, path in zip(epigenomes, snakemake.input.comparisons, strict=True)
+        epigenome: read_table(path) for epigenome, path in zip(epigenomes, snakemake.input.comparisons, strict=True)
     }
     comparisons = pd.concat(compared, names=["epigenome"]).reset_index("epigenome")
     wide = auc.pivot(index="epigenome", columns="model", values="auc")[snakemake.params.models]

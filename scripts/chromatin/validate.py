@@ -1,9 +1,7 @@
 from chromattend.pipeline.jobs import job
 
-import pandas as pd
-
 from chromattend.chromatin.validation import unvalidated, validate, validation_table
-from chromattend.files import read_netcdf, write_table
+from chromattend.files import read_netcdf, read_table, write_table
 
 with job(snakemake):
     epigenome, params = snakemake.wildcards.epigenome, snakemake.params
@@ -13,9 +11,7 @@ with job(snakemake):
             model: validate(read_netcdf(path), dataset, signal, genes=params.genes, absolute=params.absolute)
             for model, path in zip(params.models, snakemake.input.maps, strict=True)
         }
-        table = validation_table(
-            epigenome, params.validation_mark, found, pd.read_csv(snakemake.input.published, sep="\t")
-        )
+        table = validation_table(epigenome, params.validation_mark, found, read_table(snakemake.input.published))
     else:
         table = unvalidated(epigenome, params.validation_mark)
     write_table(table, snakemake.output[0])

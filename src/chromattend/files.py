@@ -22,6 +22,13 @@ if TYPE_CHECKING:
 # What reading a truncated or damaged gzip file can raise.
 GZIP_ERRORS: tuple[type[Exception], ...] = (EOFError, OSError, zlib.error, igzip_lib.IsalError)  # type: ignore[assignment]
 
+# Columns of any table that hold names: what users call their samples, and what databases call genes and chromosomes.
+NAMES = (
+    *("epigenome", "trained_on", "tested_on", "pair"),
+    *("gene", "symbol", "other_gene", "chrom", "mark", "validation_mark"),
+    *("model", "other", "data", "format", "source", "sha256"),
+)
+
 
 @contextmanager
 def atomic(path: str | Path) -> Iterator[Path]:
@@ -105,6 +112,22 @@ def write_table(
             lineterminator="\n",
             float_format=form,
         )
+
+
+def read_table(path: str | Path) -> "pd.DataFrame":
+    """Read a table of this project, tab-separated, or a `.csv` by its name.
+
+    Columns of `NAMES` are text as it is written, so that `001`, `1e5` and `NA` stay names. An empty cell is missing.
+    """
+    import pandas as pd
+
+    return pd.read_csv(
+        path,
+        sep="," if Path(path).suffix == ".csv" else "\t",
+        keep_default_na=False,
+        na_values=[""],
+        dtype=dict.fromkeys(NAMES, str),
+    )
 
 
 def write_json(value: Any, path: str | Path) -> None:

@@ -11,6 +11,7 @@ import xarray as xr
 
 from chromattend.chromatin.binned import doubled_marks
 from chromattend.chromatin.dataset import SPLITS, of_genes
+from chromattend.files import read_table
 
 MARK_COLUMNS = [
     *("epigenome", "mark", "role", "format", "reads", "reads_elsewhere", "share_elsewhere", "depth"),
@@ -158,7 +159,7 @@ def read_quality(paths: Sequence[str | Path]) -> pd.DataFrame:
     Returns:
         Their rows, in the order of the paths.
     """
-    tables = [pd.read_csv(path, sep="\t", dtype={"epigenome": str, "mark": str}) for path in paths]
+    tables = [read_table(path) for path in paths]
     return pd.concat(tables, ignore_index=True).astype(dict.fromkeys(WHOLE, "Int64"))
 
 
