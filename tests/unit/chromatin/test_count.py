@@ -15,7 +15,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from chromattend.chromatin import bins as bins_module
 from chromattend.chromatin import reads as reads_module
 from chromattend.chromatin.bigwig import bin_bigwig
 from chromattend.chromatin.bins import Bins
