@@ -15,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from chromattend.chromatin import count as count_module
 from chromattend.chromatin import reads as reads_module
 from chromattend.chromatin.bigwig import bin_bigwig
 from chromattend.chromatin.bins import Bins
@@ -189,7 +190,7 @@ def test_a_count_read_by_read_agrees(
         reads_module: {"BLOCK_BYTES": 200},
         bedtext: {"LEAST_RUN": 2},
         alignments: {"BLOCKS_AT_ONCE": 2, "RECORDS_AT_ONCE": 7},
-        bins_module: {"READS_AT_ONCE": 11, "GENES_AT_ONCE": 2},
+        count_module: {"READS_AT_ONCE": 11, "GENES_AT_ONCE": 2},
     }
     with pytest.MonkeyPatch.context() as patch:
         for module, values in small.items():
