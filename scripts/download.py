@@ -8,5 +8,5 @@ with job(snakemake):
         snakemake.output.data,
         expect=Expectation(*snakemake.params.expect),
         # No param of the rule: more patience must not download everything again.
-        **snakemake.config.get("download", {}),
+        **snakemake.config["settings"]["download"],
     )

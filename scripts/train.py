@@ -11,8 +11,8 @@ with job(snakemake):
         [read_netcdf(path) for path in snakemake.input],
         snakemake.params.options,
         snakemake.params.training | {"threads": snakemake.threads},
-        [Path(path) for path in snakemake.output[::2]],
-        [Path(path) for path in snakemake.output[1::2]],
+        [Path(path) for path in snakemake.output.model],
+        [Path(path) for path in snakemake.output.history],
         # No param of the rule: another device must not train everything again.
-        accelerator=snakemake.config.get("training", {}).get("accelerator", "auto"),
+        accelerator=snakemake.config["settings"]["training"]["accelerator"],
     )

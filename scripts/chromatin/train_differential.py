@@ -15,7 +15,7 @@ with job(snakemake):
         snakemake.params.training | {"threads": snakemake.threads},
         [Path(snakemake.output.model)],
         [Path(snakemake.output.history)],
-        accelerator=snakemake.config.get("training", {}).get("accelerator", "auto"),
+        accelerator=snakemake.config["settings"]["training"]["accelerator"],
     )
     predictions = predict_change(model, pair)
     write_table(predictions, snakemake.output.predictions)

@@ -15,5 +15,5 @@ with job(snakemake):
         snakemake.params.training | {"threads": snakemake.threads},
         [Path(snakemake.output.model)],
         [Path(snakemake.output.history)],
-        accelerator=snakemake.config.get("training", {}).get("accelerator", "auto"),
+        accelerator=snakemake.config["settings"]["training"]["accelerator"],
     )

@@ -35,6 +35,8 @@ except UserError as error:
     # One line, without the traceback that Snakemake would add to an exception.
     sys.exit(f"Error: {error}")
 CONFIG = STUDY.config
+# The configuration with all its defaults, for scripts that read what is not a param of their rule.
+config["settings"] = CONFIG
 # The start page of the report sees the configuration and nothing else.
 config["about"] = about(STUDY)
 # What scripts need to record their outputs.

@@ -86,7 +86,7 @@ def train_to_files(
     training: dict[str, Any],
     checkpoints: Sequence[Path],
     histories: Sequence[Path],
-    accelerator: str = "auto",
+    accelerator: str,
 ) -> list[TrainedModel]:
     """Train a model as `train_together` does, write it and its history for each dataset, and return them.
 

@@ -3,8 +3,8 @@ rule train:
     input:
         "<results>/{epigenome}/dataset.nc",
     output:
-        model="<results>/{epigenome}/{model}/model.ckpt",
-        history="<results>/{epigenome}/{model}/history.csv",
+        model=["<results>/{epigenome}/{model}/model.ckpt"],
+        history=["<results>/{epigenome}/{model}/history.csv"],
     log:
         "<logs>/train/{epigenome}/{model}.log",
     benchmark:
@@ -28,7 +28,7 @@ rule train:
         "../../../scripts/train.py"
 
 
-# The networks of several epigenomes in one job. The script's outputs are the model and the history of each.
+# The networks of several epigenomes in one job.
 for batch in TOGETHER:
 
     rule:
@@ -37,7 +37,8 @@ for batch in TOGETHER:
         input:
             expand("<results>/{epigenome}/dataset.nc", epigenome=batch),
         output:
-            [f"<results>/{epigenome}/{{model}}/{name}" for epigenome in batch for name in ("model.ckpt", "history.csv")],
+            model=expand("<results>/{epigenome}/{{model}}/model.ckpt", epigenome=batch),
+            history=expand("<results>/{epigenome}/{{model}}/history.csv", epigenome=batch),
         log:
             f"<logs>/train/{batch[0]}-to-{batch[-1]}/{{model}}.log",
         benchmark:
