@@ -94,7 +94,7 @@ def main() -> None:
         trained, history = train(model, dataset, model_options, TrainingOptions(**settled, accelerator="cpu"))
         seconds = time.monotonic() - started
         test = dataset["split"].values == "test"
-        scores = trained.score(trained.contract.signal(dataset))
+        scores = trained.score(dataset)
         auc = roc_auc_score(dataset["label"].values[test], scores[test])
         row = pd.DataFrame([[*key, round(auc, 4), round(seconds, 1), len(history)]], columns=COLUMNS)
         row.to_csv(options.output, sep="\t", index=False, mode="a", header=not options.output.exists())

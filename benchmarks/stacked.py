@@ -16,14 +16,14 @@ import pandas as pd
 import torch
 from side_by_side import Program, median_ratio, side_by_side
 
-from chromattend.models.base import Contract
+from chromattend.chromatin.inputs import ChromatinInputs
 from chromattend.models.network import Network
 from chromattend.training.examples import Examples
 from chromattend.training.networks import train_networks
 from chromattend.training.protocols import TrainingOptions
 
 MARKS, BINS = 5, 100
-CONTRACT = Contract("attentivechrome", [f"H{mark}" for mark in range(MARKS)], list(range(BINS)), inputs="raw")
+INPUTS = ChromatinInputs("attentivechrome", [f"H{mark}" for mark in range(MARKS)], list(range(BINS)), inputs="raw")
 
 
 def epigenome(number: int, genes: int) -> Examples:
@@ -40,11 +40,11 @@ def trainings(
     """Return a function that trains networks of so many epigenomes together, and one that trains each by itself."""
     learn, valid = ([epigenome(seed + number, genes) for number in range(count)] for seed in (1, 1001))
     names = [f"epigenome {number + 1}" for number in range(count)]
-    contracts = [CONTRACT] * count
+    specs = [INPUTS] * count
     options = TrainingOptions(max_epochs=epochs, patience=None, threads=threads, accelerator=accelerator)
 
     def of(chosen: slice) -> list[tuple[Network, pd.DataFrame]]:
-        return train_networks(names[chosen], contracts[chosen], learn[chosen], valid[chosen], {}, options, None)
+        return train_networks(names[chosen], specs[chosen], learn[chosen], valid[chosen], {}, options, None)
 
     return lambda: of(slice(None)), lambda: [of(slice(number, number + 1)) for number in range(count)]
 

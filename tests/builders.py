@@ -3,15 +3,18 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from matplotlib.figure import Figure
 from sklearn.metrics import roc_auc_score
 from torch import nn
 
 from chromattend.chromatin.across import join_epigenomes
+from chromattend.figures import save
 from chromattend.models.base import TrainedModel
 from chromattend.models.registry import REGISTRY
 from chromattend.recurrence import BidirectionalLSTM
@@ -100,6 +103,14 @@ def synthetic_predictions(models: Sequence[str], seed: int = 1, separation: floa
     return found
 
 
+def texts(figure: Figure, path: Path) -> list[str]:
+    """Save a figure and return the texts of the SVG."""
+    save(figure, path)
+    root = ElementTree.parse(path).getroot()
+    assert root.tag == "{http://www.w3.org/2000/svg}svg"
+    return ["".join(element.itertext()).strip() for element in root.iter("{http://www.w3.org/2000/svg}text")]
+
+
 MODELS = [name for name, spec in REGISTRY.items() if spec.scope == "epigenome"]
 NETWORKS = [name for name in MODELS if REGISTRY[name].kind == "network"]
 SMALL = {
@@ -121,7 +132,7 @@ def of_part(dataset: xr.Dataset, part: str) -> xr.Dataset:
 
 
 def scores_of(model: TrainedModel, dataset: xr.Dataset) -> np.ndarray:
-    return model.score(model.contract.signal(dataset))
+    return model.score(dataset)
 
 
 def auc(model: TrainedModel, dataset: xr.Dataset, part: str) -> float:

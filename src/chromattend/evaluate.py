@@ -21,12 +21,11 @@ def predict(model: TrainedModel, dataset: xr.Dataset) -> pd.DataFrame:
     Raises:
         UserError: the dataset has other marks or bins than the model was trained on, or invalid counts.
     """
-    signal, context = model.contract.signal(dataset), model.contract.context(dataset)
     columns = {name: dataset[name].values for name in ("gene", "symbol", "split", "label")}
-    replicates = model.scores(signal, context)
-    columns["score"] = replicates[0] if len(replicates) == 1 else model.score(signal, context)
-    if len(replicates) > 1:
-        columns |= {f"seed_{number}": scores for number, scores in enumerate(replicates, start=1)}
+    scores = model.scores(dataset)
+    columns["score"] = scores.joint
+    if len(scores.replicates) > 1:
+        columns |= {f"seed_{number}": replicate for number, replicate in enumerate(scores.replicates, start=1)}
     return pd.DataFrame(columns)
 
 

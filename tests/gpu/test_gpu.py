@@ -41,11 +41,8 @@ def trained(
 
 
 def scores(networks: list[Network], datasets: list[xr.Dataset] | None = None) -> list[np.ndarray]:
-    datasets = datasets or epigenomes(networks[0].contract.model)
-    return [
-        network.score(network.contract.signal(dataset), network.contract.context(dataset))
-        for network, dataset in zip(networks, datasets, strict=True)
-    ]
+    datasets = datasets or epigenomes(networks[0].input_spec.model)
+    return [network.score(dataset) for network, dataset in zip(networks, datasets, strict=True)]
 
 
 def same_bits(first: list[Network], second: list[Network]) -> bool:

@@ -54,12 +54,12 @@ def test_attention_of_most_starts_lies_on_the_stretch_that_decides() -> None:
         dataset, model = stretch(mark, start)
         model.requires_grad_(False)
         test = dataset.isel(gene=np.flatnonzero(dataset["split"].values == "test"))
-        inputs = model.transform(torch.from_numpy(model.contract.signal(on_genes(dataset))))
-        each = model.scores(model.contract.signal(test))
+        inputs = model.transform(torch.from_numpy(model.input_spec.signal(on_genes(dataset))))
+        each = model.scores(test).replicates
         for replicate, scores in zip(model.replicates, each, strict=True):
             if roc_auc_score(test["label"], scores) > 0.99:
                 found = replicate.attend(inputs)  # type: ignore[operator]
-                alpha = found.alpha.mean(dim=0)[MARKS.index(mark)]
+                alpha = found.alpha.mean(dim=0)[:, MARKS.index(mark)]
                 enrichment.append(float(alpha[start : start + WIDTH].mean() / alpha.mean()))
                 marks.append(MARKS[int(found.beta.mean(dim=0).argmax())] == mark)
     print([f"{value:.2f}" for value in enrichment], marks)
@@ -72,7 +72,7 @@ def test_attention_of_most_starts_lies_on_the_stretch_that_decides() -> None:
 @pytest.mark.parametrize(("mark", "start"), PLACES)
 def test_attributions_lie_on_the_stretch_that_decides(mark: str, start: int, method: str) -> None:
     dataset, model = stretch(mark, start)
-    inputs = model.transform(torch.from_numpy(model.contract.signal(on_genes(dataset))))
+    inputs = model.transform(torch.from_numpy(model.input_spec.signal(on_genes(dataset))))
     baseline = model.transform(torch.zeros(1, 40, 5))
     mean = attribute(Explained(model), inputs.detach(), baseline.detach(), method).mean(dim=0)
     place = int(mean.argmax())
@@ -94,7 +94,7 @@ def test_explanations_depend_on_what_was_learned() -> None:
 
 def test_a_network_without_training_does_not_find_the_stretch() -> None:
     dataset, model = stretch(*PLACES[0])
-    inputs = model.transform(torch.from_numpy(model.contract.signal(on_genes(dataset)))).detach()
+    inputs = model.transform(torch.from_numpy(model.input_spec.signal(on_genes(dataset)))).detach()
     baseline = model.transform(torch.zeros(1, 40, 5)).detach()
     trained, untrained = (
         attribute(Explained(network), inputs, baseline, "integrated_gradients")

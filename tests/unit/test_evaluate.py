@@ -10,9 +10,10 @@ import xarray as xr
 from builders import MARKS, synthetic_dataset
 from sklearn.metrics import average_precision_score
 
+from chromattend.chromatin.inputs import ChromatinInputs
 from chromattend.chromatin.tables import auc_table, published_table, summary_table
 from chromattend.evaluate import calibration_table, metrics, predict, scores_of_test
-from chromattend.models.base import Contract
+from chromattend.models.base import Scores
 
 PUBLISHED = pd.DataFrame(
     {
@@ -88,14 +89,16 @@ class Sum:
     """A model whose replicates score by the number of reads, and by half of it."""
 
     def __init__(self, dataset: xr.Dataset, replicates: int) -> None:
-        self.contract = Contract.of("deepchrome", dataset)
+        self.input_spec = ChromatinInputs.of("deepchrome", dataset)
         self.replicates = replicates
 
-    def scores(self, signal: np.ndarray, context: np.ndarray | None = None) -> np.ndarray:
-        return np.stack([signal.sum(axis=(1, 2), dtype=float) / number for number in range(1, self.replicates + 1)])
+    def scores(self, dataset: xr.Dataset) -> Scores:
+        reads = self.input_spec.signal(dataset).sum(axis=(1, 2), dtype=float)
+        replicates = np.stack([reads / number for number in range(1, self.replicates + 1)])
+        return Scores(replicates.mean(axis=0), replicates)
 
-    def score(self, signal: np.ndarray, context: np.ndarray | None = None) -> np.ndarray:
-        return self.scores(signal).mean(axis=0)
+    def score(self, dataset: xr.Dataset) -> np.ndarray:
+        return self.scores(dataset).joint
 
     def save(self, path: object) -> None:
         raise NotImplementedError

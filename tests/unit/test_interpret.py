@@ -17,6 +17,7 @@ from chromattend.chromatin.explain import WEIGHTS, ExplainOptions, explain, samp
 from chromattend.chromatin.explanation_figures import mean_maps
 from chromattend.chromatin.genes import find_genes
 from chromattend.chromatin.importance import importance_table, influential_marks, mark_effects
+from chromattend.chromatin.inputs import ChromatinInputs
 from chromattend.chromatin.pages.epigenome import Validation
 from chromattend.chromatin.tables import beta_table
 from chromattend.chromatin.validation import correlate_maps, unvalidated, validate, validation_table
@@ -33,7 +34,6 @@ from chromattend.interpret.faithfulness import (
     similarity,
 )
 from chromattend.interpret.integrated_gradients import integrated_gradients
-from chromattend.models.base import Contract
 from chromattend.models.network import Network
 from chromattend.models.registry import REGISTRY
 from chromattend.training.protocols import TrainingOptions
@@ -54,15 +54,15 @@ def dataset() -> xr.Dataset:
 def network(name: str, dataset: xr.Dataset, seed: int = 0, replicates: int = 1) -> Network:
     """A network of random weights, larger than those that training starts from, so that it is far from linear."""
     torch.manual_seed(seed)
-    found = Network(Contract.of(name, dataset, "depth"), SMALL.get(name, {}), replicates)
-    found.transform.fit(torch.from_numpy(found.contract.signal(dataset)))
+    found = Network(ChromatinInputs.of(name, dataset, "depth"), SMALL.get(name, {}), replicates)
+    found.transform.fit(torch.from_numpy(found.input_spec.signal(dataset)))
     for parameter in found.parameters():
         parameter.data *= 2
     return found.eval()
 
 
 def prepared(model: Network, dataset: xr.Dataset, genes: int = 12) -> tuple[Explained, Tensor, Tensor]:
-    signal = torch.from_numpy(model.contract.signal(dataset))[:genes]
+    signal = torch.from_numpy(model.input_spec.signal(dataset))[:genes]
     with torch.no_grad():
         return Explained(model), model.transform(signal), model.transform(torch.zeros_like(signal[:1]))
 
@@ -104,7 +104,7 @@ def test_attention_sums_to_one(name: str, replicates: int, dataset: xr.Dataset) 
 def test_attention_goes_with_the_scores_of_the_same_network(dataset: xr.Dataset) -> None:
     model = network("attentivechrome", dataset, replicates=2)
     maps = attention_maps(model, dataset)
-    assert maps["score"].values == pytest.approx(model.score(model.contract.signal(dataset)), abs=1e-6)
+    assert maps["score"].values == pytest.approx(model.score(dataset), abs=1e-6)
 
 
 def test_a_pan_epigenome_network_attends_by_epigenome() -> None:

@@ -69,7 +69,7 @@ def bidirectional(x: np.ndarray, w: Weights, name: str, group: int = 0) -> np.nd
 
 
 def attentivechrome(x: np.ndarray, w: Weights) -> tuple[float, np.ndarray, np.ndarray]:
-    """Logit, alpha (mark, bin) and beta (mark) of one gene, shape (bin, mark)."""
+    """Logit, alpha (bin, mark) and beta (mark) of one gene, shape (bin, mark)."""
     alphas, embeddings = [], []
     for mark in range(x.shape[1]):
         h = bidirectional(x[:, [mark]], w, "bin_lstms", mark)
@@ -79,7 +79,7 @@ def attentivechrome(x: np.ndarray, w: Weights) -> tuple[float, np.ndarray, np.nd
     s = bidirectional(np.array(embeddings), w, "mark_lstm")
     beta = softmax(s @ w["mark_attention.context.weight"][0])
     v = sum(b * state for b, state in zip(beta, s, strict=True))
-    return float(w["output.weight"][0] @ v + w["output.bias"][0]), np.array(alphas), beta
+    return float(w["output.weight"][0] @ v + w["output.bias"][0]), np.array(alphas).T, beta
 
 
 def deepchrome(x: np.ndarray, w: Weights, pool: int = 5) -> np.ndarray:
@@ -163,8 +163,8 @@ def test_every_attention_sums_to_one_and_belongs_to_the_logit(name: str) -> None
     x = 10 * signal(6, 30, 5)
     found = network.attend(x)
     assert torch.equal(network(x), found.logit)
-    assert found.alpha.shape == (6, 1 if name.endswith("_attn") else 5, 30)
-    torch.testing.assert_close(found.alpha.sum(dim=2), torch.ones(found.alpha.shape[:2]))
+    assert found.alpha.shape == (6, 30, 1 if name.endswith("_attn") else 5)
+    torch.testing.assert_close(found.alpha.sum(dim=1), torch.ones(6, found.alpha.shape[2]))
     assert not torch.allclose(found.alpha[0], found.alpha[1])
     if name in ("cnn_alpha_beta", "attentivechrome"):
         assert found.beta.shape == (6, 5)
@@ -205,7 +205,7 @@ def test_lstm_alpha_concatenates_the_attended_marks() -> None:
         for mark in range(3):
             h = bidirectional(x[gene, :, [mark]].double().numpy(), w, "bin_lstms", mark)
             alpha = softmax(h @ w["bin_attention.context"][mark])
-            np.testing.assert_allclose(found.alpha[gene, mark], alpha, atol=1e-5)
+            np.testing.assert_allclose(found.alpha[gene, :, mark], alpha, atol=1e-5)
             embeddings.append(alpha @ h)
         logit = w["output.weight"][0] @ np.concatenate(embeddings) + w["output.bias"][0]
         assert found.logit[gene].item() == pytest.approx(logit, abs=1e-5)

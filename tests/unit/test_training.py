@@ -34,10 +34,12 @@ from builders import (
 from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import FunctionTransformer
 
+from chromattend.chromatin.inputs import ChromatinInputs
+from chromattend.chromatin.models.deepchrome import DeepChrome
 from chromattend.errors import UserError
 from chromattend.evaluate import predict
-from chromattend.models import load_model
-from chromattend.models.base import Contract, TrainedModel
+from chromattend.models import baseline, load_model
+from chromattend.models.base import TrainedModel
 from chromattend.models.network import Network
 from chromattend.models.registry import REGISTRY
 from chromattend.recurrence import compiled
@@ -79,7 +81,7 @@ def test_every_model_learns_a_planted_signal(trained: Trained, dataset: xr.Datas
 
 def test_history_has_a_row_an_epoch(trained: Trained) -> None:
     model, history = trained
-    if model.contract.model in NETWORKS:
+    if model.input_spec.model in NETWORKS:
         assert list(history) == HISTORY
         assert history["epoch"].tolist() == list(range(len(history)))
         assert history["train_loss"].iloc[-1] < history["train_loss"].iloc[0]
@@ -91,11 +93,11 @@ def test_history_has_a_row_an_epoch(trained: Trained) -> None:
 
 
 def test_a_model_keeps_what_it_was_trained_on(trained: Trained, dataset: xr.Dataset) -> None:
-    contract = trained[0].contract
-    assert contract.marks == MARKS
-    assert contract.bins == list(range(-1000, 1000, 100))
-    assert (contract.bin_size, contract.orientation, contract.quantity) == (100, "genome", "reads")
-    assert (contract.inputs, contract.task, contract.epigenomes) == ("depth", "classification", [])
+    spec = trained[0].input_spec
+    assert spec.marks == MARKS
+    assert spec.bins == list(range(-1000, 1000, 100))
+    assert (spec.bin_size, spec.orientation, spec.quantity) == (100, "genome", "reads")
+    assert (spec.inputs, spec.task, spec.epigenomes) == ("depth", "classification", [])
 
 
 def test_scores_are_probabilities(trained: Trained, dataset: xr.Dataset) -> None:
@@ -112,7 +114,7 @@ def test_a_loaded_model_gives_the_same_scores_bit_for_bit(
     model = trained[0]
     model.save(tmp_path / "model.ckpt")
     loaded = load_model(tmp_path / "model.ckpt")
-    assert loaded.contract == model.contract
+    assert loaded.input_spec == model.input_spec
     assert scores_of(loaded, dataset).tobytes() == scores_of(model, dataset).tobytes()
     assert [path.name for path in tmp_path.iterdir()] == ["model.ckpt"]
 
@@ -183,7 +185,7 @@ def refuses(model: TrainedModel, dataset: xr.Dataset, words: list[str]) -> None:
         predict(model, dataset)
     message = str(caught.value)
     assert "\n" not in message
-    assert all(word in message for word in [model.contract.model, *words]), message
+    assert all(word in message for word in [model.input_spec.model, *words]), message
 
 
 def test_a_model_refuses_data_of_another_make(files: dict[str, Path], dataset: xr.Dataset) -> None:
@@ -329,7 +331,7 @@ def test_valid_measures_compare_logits_across_batches() -> None:
         def forward(self, signal: torch.Tensor, context: torch.Tensor | None = None) -> torch.Tensor:
             return signal[:, 0, 0]
 
-    module = NetworkTraining([Given(Contract("attentivechrome", ["m"], [0]), {})], QUICK, [1.0])
+    module = NetworkTraining([Given(ChromatinInputs("attentivechrome", ["m"], [0]), {})], QUICK, [1.0])
     logits = [torch.tensor([0.1, 0.9, 0.4]), torch.tensor([0.5, -0.2, 3.0]), torch.tensor([-30.0, 40.0, 41.0])]
     labels = [torch.tensor([0.0, 1, 0]), torch.tensor([1.0, 0, 1]), torch.tensor([0.0, 0, 1])]
     for batch, truth in zip(logits, labels, strict=True):
@@ -542,17 +544,17 @@ def test_replicates_are_the_models_of_their_seeds(tmp_path: Path) -> None:
     for name in ("deepchrome", "random_forest"):
         together, history = quick(name, dataset, seed=3, seeds=2, max_epochs=2)
         alone = [quick(name, dataset, seed=seed, max_epochs=2)[0] for seed in (3, 4)]
-        signal = together.contract.signal(dataset)
+        scores = together.scores(dataset)
         assert history["seed"].unique().tolist() == [3, 4]
-        np.testing.assert_array_equal(together.scores(signal), [model.score(signal) for model in alone])
+        np.testing.assert_array_equal(scores.replicates, [model.score(dataset) for model in alone])
         if name == "random_forest":
-            expected = together.scores(signal).mean(axis=0)
+            expected = scores.replicates.mean(axis=0)
         else:  # the mean of the logits
-            logits = np.log(together.scores(signal)) - np.log1p(-together.scores(signal))
+            logits = np.log(scores.replicates) - np.log1p(-scores.replicates)
             expected = 1 / (1 + np.exp(-logits.mean(axis=0)))
-        np.testing.assert_allclose(together.score(signal), expected, atol=1e-6)
+        np.testing.assert_allclose(scores.joint, expected, atol=1e-6)
         together.save(tmp_path / name)
-        np.testing.assert_array_equal(load_model(tmp_path / name).scores(signal), together.scores(signal))
+        np.testing.assert_array_equal(load_model(tmp_path / name).scores(dataset).replicates, scores.replicates)
         table = predict(together, dataset)
         assert list(table)[-3:] == ["score", "seed_1", "seed_2"]
     assert len(quick("logistic_regression", dataset, seeds=3)[1]) == 1
@@ -589,7 +591,7 @@ def test_a_regression_learns_the_variable_target() -> None:
     dataset = dataset.assign(target=("gene", wanted))
     for name in ("linear_regression", "deepchrome"):
         model, history = quick(name, dataset, max_epochs=8)
-        assert model.contract.task == "regression"
+        assert model.input_spec.task == "regression"
         test = of_part(dataset, "test")
         assert np.corrcoef(scores_of(model, test), test["target"])[0, 1] > 0.9
         assert history["valid_r"].max() > 0.9
@@ -697,6 +699,33 @@ def test_the_learning_rate_rises_and_falls(dataset: xr.Dataset) -> None:
     assert constant.unique().tolist() == [0.01]
 
 
+def test_genes_are_scored_once_per_replicate(monkeypatch: pytest.MonkeyPatch) -> None:
+    dataset = synthetic_dataset()
+    forward, calls = DeepChrome.forward, []
+
+    def counted(network: DeepChrome, signal: torch.Tensor) -> torch.Tensor:
+        calls.append(len(signal))
+        return forward(network, signal)
+
+    spec = ChromatinInputs.of("deepchrome", dataset)
+    model = Network(spec, {}, replicates=3)
+    monkeypatch.setattr(DeepChrome, "forward", counted)
+    predict(model, dataset)
+    assert sum(calls) == 3 * dataset.sizes["gene"]
+
+    forest, _ = quick("random_forest", dataset, seeds=3)
+    scored: list[int] = []
+    original = baseline.raw_scores
+
+    def counted_scores(estimator: object, features: np.ndarray) -> np.ndarray:
+        scored.append(len(features))
+        return original(estimator, features)
+
+    monkeypatch.setattr(baseline, "raw_scores", counted_scores)
+    predict(forest, dataset)
+    assert scored == [dataset.sizes["gene"]] * 3
+
+
 SIDE_BY_SIDE: dict[str, Any] = {"max_epochs": 9, "patience": 1, "learning_rate": 0.003, "gradient_clip": 0.05}
 
 
@@ -708,8 +737,7 @@ def test_networks_side_by_side_learn_what_each_learns_alone(name: str) -> None:
     for dataset, (model, history) in zip(datasets, together, strict=True):
         alone, alone_history = train(name, dataset, {}, options)
         pd.testing.assert_frame_equal(history, alone_history, rtol=1e-3, atol=1e-4)
-        signal, context = alone.contract.signal(dataset), alone.contract.context(dataset)
-        assert model.score(signal, context) == pytest.approx(alone.score(signal, context), abs=1e-4)
+        assert model.score(dataset) == pytest.approx(alone.score(dataset), abs=1e-4)
 
 
 def test_networks_side_by_side_learn_the_same_in_the_operators_of_other_devices(

@@ -78,7 +78,6 @@ def transfer_aucs(model: TrainedModel, datasets: Iterable[tuple[str, xr.Dataset]
     rows = []
     for epigenome, dataset in datasets:
         test = dataset.isel(gene=dataset["split"].values == "test")
-        score = model.score(model.contract.signal(test), model.contract.context(test))
-        found = auc_interval(test["label"].values, score)
-        rows.append((epigenome, *found, test.sizes["gene"]))
+        interval = auc_interval(test["label"].values, model.score(test))
+        rows.append((epigenome, *interval, test.sizes["gene"]))
     return pd.DataFrame(rows, columns=["tested_on", "auc", "auc_low", "auc_high", "n"])

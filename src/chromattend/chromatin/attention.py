@@ -8,7 +8,7 @@ import xarray as xr
 
 from chromattend.models.attention import Attention
 from chromattend.models.base import TrainedModel
-from chromattend.models.network import SCORING_BATCH, network_of
+from chromattend.models.network import batches, network_of
 
 
 @torch.inference_mode()
@@ -31,27 +31,24 @@ def attention_maps(model: TrainedModel, dataset: xr.Dataset) -> xr.Dataset:
     """
     network = network_of(model, needs_attention=True)
     network.eval()
-    signal = torch.from_numpy(np.ascontiguousarray(network.contract.signal(dataset)))
-    known = network.contract.context(dataset)
-    contexts = (
-        [()] * len(signal) if known is None else [(part,) for part in torch.from_numpy(known).split(SCORING_BATCH)]
-    )
-    marks = len(network.contract.marks)
     alphas, betas, logits = [], [], []
-    for batch, context in zip(signal.split(SCORING_BATCH), contexts, strict=False):
-        inputs = network.transform(batch)
-        found: list[Attention] = [replicate.attend(inputs, *context) for replicate in network.replicates]  # type: ignore[operator]
-        alphas.append(torch.stack([part.alpha.expand(-1, marks, -1) for part in found]).mean(dim=0))
-        logits.append(torch.stack([part.logit for part in found]).mean(dim=0))
-        if found[0].beta is not None:
-            betas.append(torch.stack([part.beta for part in found if part.beta is not None]).mean(dim=0))
+    for signal, *context in batches(*network.arrays(dataset)):
+        inputs = network.transform(signal)
+        attention: list[Attention] = [
+            replicate.attend(inputs, *context)  # type: ignore[operator]
+            for replicate in network.replicates
+        ]
+        alphas.append(torch.stack([part.alpha.expand_as(inputs) for part in attention]).mean(dim=0))
+        logits.append(torch.stack([part.logit for part in attention]).mean(dim=0))
+        if attention[0].beta is not None:
+            betas.append(torch.stack([part.beta for part in attention if part.beta is not None]).mean(dim=0))
     variables = {
-        "alpha": (("gene", "mark", "bin"), torch.cat(alphas).numpy(), {"long_name": "weight of each bin of a mark"}),
+        "alpha": (("gene", "bin", "mark"), torch.cat(alphas).numpy(), {"long_name": "weight of each bin of a mark"}),
         "score": ("gene", torch.sigmoid(torch.cat(logits)).numpy(), {"long_name": "P(ON)"}),
     }
     if betas:
         variables["beta"] = (("gene", "mark"), torch.cat(betas).numpy(), {"long_name": "weight of each mark"})
-    return described(variables, dataset, model)
+    return described(variables, dataset, model).transpose("gene", "mark", "bin")
 
 
 def described(variables: dict, dataset: xr.Dataset, model: TrainedModel) -> xr.Dataset:
@@ -62,7 +59,7 @@ def described(variables: dict, dataset: xr.Dataset, model: TrainedModel) -> xr.D
     return xr.Dataset(
         variables,
         coordinates,
-        {"epigenome": dataset.attrs.get("epigenome", ""), "model": model.contract.model},
+        {"epigenome": dataset.attrs.get("epigenome", ""), "model": model.input_spec.model},
     )
 
 

@@ -75,7 +75,7 @@ def predict_change(model: TrainedModel, dataset: xr.Dataset) -> pd.DataFrame:
         Columns gene, symbol, split, target, prediction; one row a gene, in the dataset's order.
     """
     columns = {name: dataset[name].values for name in ("gene", "symbol", "split", "target")}
-    return pd.DataFrame({**columns, "prediction": model.score(model.contract.signal(dataset))})
+    return pd.DataFrame({**columns, "prediction": model.score(dataset)})
 
 
 def correlations(predictions: pd.DataFrame, level: float = 0.95) -> dict[str, dict[str, Any]]:

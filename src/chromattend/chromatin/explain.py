@@ -2,23 +2,25 @@
 
 import hashlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 import torch
 import xarray as xr
+from torch import Tensor
 
 from chromattend.chromatin.attention import described
 from chromattend.chromatin.importance import importance_table, influential_marks, mark_effects
+from chromattend.chromatin.inputs import ChromatinInputs
 from chromattend.errors import UserError
 from chromattend.interpret import METHODS, methods_of
 from chromattend.interpret.attribution import Explained, attribute, randomised
 from chromattend.interpret.class_optimization import STATES, class_optima
 from chromattend.interpret.faithfulness import curve_table, faithfulness_curves, faithfulness_table, similarity
 from chromattend.models.base import TrainedModel
-from chromattend.models.network import SCORING_BATCH, in_batches, network_of
+from chromattend.models.network import Network, batches, in_batches, network_of
 from chromattend.models.registry import REGISTRY
 
 logger = logging.getLogger(__name__)
@@ -92,88 +94,113 @@ def explain(model: TrainedModel, dataset: xr.Dataset, options: ExplainOptions) -
         options: methods and their settings.
 
     Raises:
-        UserError: the model is no network or knows epigenomes, or was trained on other marks or bins.
+        UserError: the model is not a network or knows epigenomes, or was trained on other marks or bins.
     """
     network = network_of(model)
-    contract = network.contract
-    if contract.epigenomes:
-        raise UserError(f"{contract.model}: takes the epigenome as a second input; explain models of one epigenome")
-    chosen = sample_genes(dataset, options.genes, options.seed)
-    signal = torch.from_numpy(np.ascontiguousarray(contract.signal(chosen)))
-    with torch.inference_mode():
-        highest = network.transform(torch.from_numpy(contract.signal(dataset))).amax(dim=(0, 1))
-        inputs = network.transform(signal)
-        baseline = network.transform(torch.zeros_like(signal[:1]))
-    # Tensors made in inference mode cannot be differentiated.
-    inputs, baseline, highest = inputs.clone(), baseline.clone(), highest.clone()
-    subjects = {"trained": Explained(network)}
-    for number, name in enumerate(WEIGHTS[1:], start=1):
-        subjects[name] = Explained(randomised(network, options.seed, number))
+    spec: ChromatinInputs = network.input_spec
+    if spec.epigenomes:
+        raise UserError(f"{spec.model}: takes the epigenome as a second input; explain models of one epigenome")
+    genes = sample_genes(dataset, options.genes, options.seed)
+    subjects = _subjects(network, options.seed)
     score = subjects["trained"]
+    inputs, reference, highest = _transformed(network, dataset, genes)
     with torch.inference_mode():
         logits = in_batches(score, inputs)
 
-    methods = methods_of(contract.model, list(options.methods))
-    weights: dict[str, dict[str, torch.Tensor]] = {}
+    weights: dict[str, dict[str, Tensor]] = {}
     incomplete: dict[str, float] = {}
-    for method in methods:
+    for method in methods_of(spec.model, list(options.methods)):
         weights[method] = {
-            name: attribute(subject, inputs, baseline, method, window=options.window)
+            name: attribute(subject, inputs, reference, method, window=options.window)
             for name, subject in subjects.items()
         }
-        logger.info("%s: %s of %d genes", contract.model, method, len(inputs))
+        logger.info("%s: %s of %d genes", spec.model, method, len(inputs))
         if METHODS[method].complete:
-            incomplete[method] = incomplete_share(weights[method]["trained"], logits - score(baseline).detach())
+            incomplete[method] = incomplete_share(weights[method]["trained"], logits - score(reference).detach())
     optima = [
         class_optima(
-            subject, baseline, highest, penalty=options.penalty, starts=options.starts, steps=options.optimiser_steps
+            subject, reference, highest, penalty=options.penalty, starts=options.starts, steps=options.optimiser_steps
         )
         for subject in subjects.values()
     ]
-    effects = mark_effects(score, inputs, baseline)
+    beta = _beta(score, inputs) if REGISTRY[spec.model].attention == "alpha_beta" else None
+    variables = _maps(weights, torch.stack(optima), mark_effects(score, inputs, reference), logits, beta)
+    maps = described(variables, genes, model).assign_coords(
+        weights=WEIGHTS, state=list(STATES), other=genes["mark"].values
+    )
 
-    variables = {
-        method: (
-            ("weights", "gene", "mark", "bin"),
-            np.stack([found[name].transpose(1, 2).numpy() for name in WEIGHTS]),
-        )
-        for method, found in weights.items()
-    }
-    maps = described(
-        {
-            **variables,
-            "optimum": (("weights", "state", "mark", "bin"), torch.stack(optima).transpose(2, 3).numpy()),
-            "effect": (("gene", "mark", "other"), effects),
-            "score": ("gene", torch.sigmoid(logits).numpy(), {"long_name": "P(ON)"}),
-        },
-        chosen,
-        model,
-    ).assign_coords(weights=WEIGHTS, state=list(STATES), other=chosen["mark"].values)
-    if REGISTRY[contract.model].attention == "alpha_beta":
-        with torch.inference_mode():
-            marks = [score.attend(part)[1] for part in inputs.split(SCORING_BATCH)]
-        maps["beta"] = (("gene", "mark"), np.concatenate([part.numpy() for part in marks if part is not None]))
-    beta = maps.get("beta")
-
-    # Where marks are weighed too, a bin weighs as much as both together.
-    ranked = {name: found["trained"] for name, found in weights.items()}
-    if beta is not None and "alpha" in ranked:
-        ranked["alpha"] = ranked["alpha"] * torch.from_numpy(beta.values)[:, None]
-    curves = faithfulness_curves(score, inputs, baseline, ranked)
+    curves = faithfulness_curves(score, inputs, reference, _ranked(weights, beta))
     similarities = {
-        name: float(np.mean([abs(similarity(found["trained"].numpy(), found[one].numpy())) for one in WEIGHTS[1:]]))
-        for name, found in weights.items()
+        name: float(np.mean([abs(similarity(each["trained"].numpy(), each[one].numpy())) for one in WEIGHTS[1:]]))
+        for name, each in weights.items()
     }
     return Explanation(
-        maps,
+        maps.transpose("weights", "state", "gene", "mark", "bin", "other"),
         faithfulness_table(curves, similarities, incomplete),
         curve_table(curves),
-        importance_table(maps["effect"], maps["score"], beta),
+        importance_table(maps["effect"], maps["score"], maps.get("beta")),
         influential_marks(maps["optimum"].sel(weights="trained")),
     )
 
 
-def incomplete_share(weights: torch.Tensor, change: torch.Tensor, tolerance: float = 1e-3) -> float:
+def _subjects(network: Network, seed: int) -> dict[str, Explained]:
+    """Return the trained network and the untrained controls, by the names of `WEIGHTS`."""
+    controls = {name: randomised(network, seed, number) for number, name in enumerate(WEIGHTS[1:], start=1)}
+    return {name: Explained(one) for name, one in {"trained": network, **controls}.items()}
+
+
+def _transformed(network: Network, dataset: xr.Dataset, genes: xr.Dataset) -> tuple[Tensor, Tensor, Tensor]:
+    """Return what the network's layers see: of the genes, of no reads, and the highest value of each mark.
+
+    Returns:
+        Shapes (gene, bin, mark), (1, bin, mark) and (mark,), the last over all genes of the dataset.
+    """
+    (signal,), (whole,) = network.arrays(genes), network.arrays(dataset)
+    with torch.inference_mode():
+        highest = network.transform(whole).amax(dim=(0, 1))
+        inputs = network.transform(signal)
+        reference = network.transform(torch.zeros_like(signal[:1]))
+    # Tensors made in inference mode cannot be differentiated.
+    return inputs.clone(), reference.clone(), highest.clone()
+
+
+def _beta(score: Explained, inputs: Tensor) -> Tensor:
+    """Return the attention to the marks, shape (gene, mark)."""
+    with torch.inference_mode():
+        betas = [score.attend(part)[1] for (part,) in batches(inputs)]
+    return torch.cat([beta for beta in betas if beta is not None])
+
+
+def _maps(
+    weights: Mapping[str, Mapping[str, Tensor]],
+    optima: Tensor,
+    effects: np.ndarray,
+    logits: Tensor,
+    beta: Tensor | None,
+) -> dict[str, tuple]:
+    """Return the variables of `Explanation.maps`."""
+    variables: dict[str, tuple] = {
+        method: (("weights", "gene", "bin", "mark"), np.stack([each[name].numpy() for name in WEIGHTS]))
+        for method, each in weights.items()
+    }
+    variables["optimum"] = (("weights", "state", "bin", "mark"), optima.numpy())
+    variables["effect"] = (("gene", "mark", "other"), effects)
+    variables["score"] = ("gene", torch.sigmoid(logits).numpy(), {"long_name": "P(ON)"})
+    if beta is not None:
+        variables["beta"] = (("gene", "mark"), beta.numpy())
+    return variables
+
+
+def _ranked(weights: Mapping[str, Mapping[str, Tensor]], beta: Tensor | None) -> dict[str, Tensor]:
+    """Return the trained weights by which bins are ranked, shape (gene, bin, mark) for each method."""
+    ranked = {name: each["trained"] for name, each in weights.items()}
+    # Where marks are weighed too, a bin weighs as much as both together.
+    if beta is not None and "alpha" in ranked:
+        ranked["alpha"] = ranked["alpha"] * beta[:, None]
+    return ranked
+
+
+def incomplete_share(weights: Tensor, change: Tensor, tolerance: float = 1e-3) -> float:
     """Return the share of genes whose weights do not add up to what they explain.
 
     Args:

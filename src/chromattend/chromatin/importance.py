@@ -99,8 +99,8 @@ def influential_marks(optima: xr.DataArray) -> pd.DataFrame:
     """
     rows = []
     for state in optima["state"].values:
-        found = optima.sel(state=state).transpose("mark", "bin").values
-        active = (found / max(float(found.max()), np.finfo(float).tiny) > ACTIVE).sum(axis=1)
+        optimum = optima.sel(state=state).transpose("bin", "mark").values
+        active = (optimum / max(float(optimum.max()), np.finfo(float).tiny) > ACTIVE).sum(axis=0)
         for mark, number in zip(optima["mark"].values, active, strict=True):
             rows.append((str(state), str(mark), int(number), int(number > active.mean())))
     return pd.DataFrame(rows, columns=["state", "mark", "active_bins", "influential"])

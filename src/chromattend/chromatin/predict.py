@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import xarray as xr
 
@@ -15,13 +14,14 @@ from chromattend.chromatin.bins import Bins
 from chromattend.chromatin.dataset import build_unlabelled
 from chromattend.chromatin.formats import PARTS, PUBLISHED_MARKS, format_of
 from chromattend.chromatin.genes import COLUMNS, read_annotation, read_chrom_sizes, read_gene_table
+from chromattend.chromatin.inputs import ChromatinInputs
 from chromattend.chromatin.reads import ReadOptions
 from chromattend.chromatin.signal import count_signal, import_binned, join_marks
 from chromattend.chromatin.study import MARK_NAME
 from chromattend.errors import UserError, did_you_mean
 from chromattend.files import read_netcdf
 from chromattend.models import load_model
-from chromattend.models.base import Contract, TrainedModel
+from chromattend.models.base import TrainedModel
 from chromattend.models.registry import REGISTRY
 from chromattend.pipeline.locations import fill, is_url
 
@@ -33,7 +33,7 @@ CHECKPOINT = "model"
 
 @dataclass(frozen=True)
 class Recipe:
-    """How trained models need new data to be counted: what their contracts have in common.
+    """How trained models need new data to be counted: what their inputs have in common.
 
     Attributes:
         marks: all that at least one of the models takes.
@@ -53,7 +53,7 @@ class Recipe:
 
     @classmethod
     def of(cls, models: Mapping[str, TrainedModel]) -> "Recipe":
-        """Join the contracts of models, by name.
+        """Join the inputs of models, by name.
 
         Raises:
             UserError: two models need different data.
@@ -61,7 +61,7 @@ class Recipe:
         first: dict[str, tuple[str, object]] = {}
         for name, model in models.items():
             for what in ("bins", "bin_size", "orientation", "quantity", "counting"):
-                value = getattr(model.contract, what)
+                value = getattr(model.input_spec, what)
                 if what == "counting" and not json.loads(value or "{}"):
                     continue
                 other, known = first.setdefault(what, (name, value))
@@ -72,12 +72,12 @@ class Recipe:
                     )
         counting = str(first["counting"][1]) if "counting" in first else ""
         options: dict[str, Any] = json.loads(counting or "{}")
-        contract = next(iter(models.values())).contract
+        inputs: ChromatinInputs = next(iter(models.values())).input_spec
         try:
             return cls(
-                list(dict.fromkeys(mark for model in models.values() for mark in model.contract.marks)),
-                bins_of(contract),
-                contract.quantity,
+                list(dict.fromkeys(mark for model in models.values() for mark in model.input_spec.marks)),
+                bins_of(inputs),
+                inputs.quantity,
                 ReadOptions(**options.get("reads", {})),
                 options.get("bigwig", {}).get("statistic", "mean"),
                 counting,
@@ -90,17 +90,17 @@ class Recipe:
             ) from None
 
 
-def bins_of(contract: Contract) -> Bins:
+def bins_of(inputs: ChromatinInputs) -> Bins:
     """Return the bins that a model was trained on."""
     bins = Bins(
-        upstream=-contract.bins[0],
-        downstream=contract.bins[-1] + contract.bin_size,
-        size=contract.bin_size,
-        flip_strand=contract.orientation == "strand",
+        upstream=-inputs.bins[0],
+        downstream=inputs.bins[-1] + inputs.bin_size,
+        size=inputs.bin_size,
+        flip_strand=inputs.orientation == "strand",
     )
-    if bins.offsets.tolist() != contract.bins:
+    if bins.offsets.tolist() != inputs.bins:
         raise UserError(
-            f"{contract.model}: was trained on bins that do not follow each other; train it on a whole window"
+            f"{inputs.model}: was trained on bins that do not follow each other; train it on a whole window"
         )
     return bins
 
@@ -119,7 +119,7 @@ def load_models(paths: Sequence[str | Path]) -> dict[str, TrainedModel]:
             raise UserError(f"checkpoint {str(path)!r}: is given twice; leave one out")
     models = {name: load_model(path) for name, path in name_checkpoints(paths).items()}
     for name, model in models.items():
-        spec = REGISTRY.get(model.contract.model)
+        spec = REGISTRY.get(model.input_spec.model)
         if spec and spec.scope == "differential":
             raise UserError(f"{name}: compares two epigenomes and cannot score a single one; leave it out")
     return models
@@ -260,25 +260,25 @@ def score(models: Mapping[str, TrainedModel], dataset: xr.Dataset) -> pd.DataFra
     columns = {name: dataset[name].values for name in COLUMNS}
     marks = dataset["mark"].values.tolist()
     for name, model in models.items():
-        contract = model.contract
-        lacking = [mark for mark in contract.marks if mark not in marks]
+        inputs: ChromatinInputs = model.input_spec
+        lacking = [mark for mark in inputs.marks if mark not in marks]
         if lacking:
             raise UserError(
                 f"{name}: needs {', '.join(lacking)}, and the data have {', '.join(marks)}; give data of all its marks"
             )
         epigenome = dataset.attrs.get("epigenome", "")
-        if contract.epigenomes and epigenome not in contract.epigenomes:
+        if inputs.epigenomes and epigenome not in inputs.epigenomes:
             logger.warning(
                 "%s: %s is none of its epigenomes and is scored as one that it has not seen%s",
                 name,
                 repr(epigenome) if epigenome else "a sample without a name",
-                did_you_mean(epigenome, contract.epigenomes),
+                did_you_mean(epigenome, inputs.epigenomes),
             )
-        chosen = dataset.sel(mark=contract.marks)
+        chosen = dataset.sel(mark=inputs.marks)
         try:
-            columns[name] = np.asarray(model.score(contract.signal(chosen), contract.context(chosen)))
+            columns[name] = model.score(chosen)
         except UserError as error:
-            raise UserError(f"{name}: {str(error).removeprefix(f'{contract.model}: ')}") from None
+            raise UserError(f"{name}: {str(error).removeprefix(f'{inputs.model}: ')}") from None
         logger.info("%s: scored %d genes", name, dataset.sizes["gene"])
     return pd.DataFrame(columns)
 

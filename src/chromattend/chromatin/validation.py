@@ -89,19 +89,19 @@ def validate(
     on = maps["score"].values > 0.5 if genes == "predicted_on" else maps["label"].values == 1
     chosen = maps["gene"].values[on]
     coverage = of_genes(signal, chosen)
-    counts = dataset["counts"].transpose("gene", "mark", "bin").values[first_rows(dataset, chosen)]
+    counts = dataset["counts"].transpose("gene", "bin", "mark").values[first_rows(dataset, chosen)]
     found: dict[tuple[str, str], np.ndarray] = {("signal", "none"): counts}
     for weights in maps["weights"].values:
         for method in METHODS:
             if method in maps:
-                values = maps[method].sel(weights=weights).transpose("gene", "mark", "bin").values[on]
+                values = maps[method].sel(weights=weights).transpose("gene", "bin", "mark").values[on]
                 found[method, weights] = np.abs(values) if absolute and METHODS[method].signed else values
         # One map for all genes.
-        optimum = maps["optimum"].sel(weights=weights, state="ON").transpose("mark", "bin").values
+        optimum = maps["optimum"].sel(weights=weights, state="ON").transpose("bin", "mark").values
         found[CLASS_OPTIMIZATION, weights] = np.broadcast_to(optimum, counts.shape)
     return pd.DataFrame(
         [
-            {"method": method, "weights": weights, "mark": mark, **correlate_maps(values[:, number], coverage)}
+            {"method": method, "weights": weights, "mark": mark, **correlate_maps(values[:, :, number], coverage)}
             for (method, weights), values in found.items()
             for number, mark in enumerate(maps["mark"].values)
         ]

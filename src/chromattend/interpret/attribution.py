@@ -42,10 +42,7 @@ class Explained(nn.Module):
         found: list[Attention] = [replicate.attend(inputs) for replicate in self.replicates]  # type: ignore[operator]
         alpha = torch.stack([part.alpha for part in found]).mean(dim=0)
         betas = [part.beta for part in found if part.beta is not None]
-        return (
-            alpha.expand(-1, inputs.shape[2], -1).transpose(1, 2),
-            torch.stack(betas).mean(dim=0) if betas else None,
-        )
+        return alpha.expand_as(inputs), torch.stack(betas).mean(dim=0) if betas else None
 
 
 def randomised(network: Network, seed: int = 1, number: int = 1) -> Network:
@@ -60,7 +57,7 @@ def randomised(network: Network, seed: int = 1, number: int = 1) -> Network:
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(np.random.SeedSequence([seed, number, CONTROL]).generate_state(1)[0]))
-        other = Network(network.contract, network.options, len(network.replicates))
+        other = Network(network.input_spec, network.options, len(network.replicates))
     other.transform = network.transform
     return other.eval()
 

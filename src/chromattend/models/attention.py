@@ -11,7 +11,7 @@ class Attention(NamedTuple):
 
     Attributes:
         logit: the network's output, shape (gene,).
-        alpha: weight of each bin, shape (gene, mark, bin), or (gene, 1, bin) where the network attends to all marks
+        alpha: weight of each bin, shape (gene, bin, mark), or (gene, bin, 1) where the network attends to all marks
             at once; sums to 1 over the bins.
         beta: weight of each mark, shape (gene, mark), sums to 1 over the marks; None where there is no such level.
     """
@@ -47,14 +47,14 @@ class MarkwiseAttention(nn.Module):
         self.context = nn.Parameter(torch.empty(marks, units).uniform_(-(units**-0.5), units**-0.5))
 
     def forward(self, states: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the weights, shape (gene, mark, position), and the weighted sums, shape (gene, mark, units).
+        """Return the weights, shape (gene, position, mark), and the weighted sums, shape (gene, mark, units).
 
         Args:
             states: shape (mark, gene, position, units).
         """
         weights, embeddings = _attend(states, self.context[:, None])
         # Dropout draws its numbers in the order of memory, which is to be the same for one network and for many.
-        return weights.transpose(0, 1), embeddings.transpose(0, 1).contiguous()
+        return weights.permute(1, 2, 0), embeddings.transpose(0, 1).contiguous()
 
 
 def _attend(states: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:

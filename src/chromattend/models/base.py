@@ -1,144 +1,94 @@
-"""What every trained model has in common."""
+"""What every trained model has in common, whatever its track."""
 
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 import xarray as xr
 
-from chromattend.errors import UserError
-
-Inputs = Literal["raw", "log", "depth"]
+Form = Literal["raw", "log", "depth"]
 
 
-@dataclass(frozen=True)
-class Contract:
+class InputSpec(Protocol):
     """What data a trained model takes: kept with the model and compared before it scores anything.
+
+    A track's class is a frozen dataclass of plain values, which checkpoints hold as a mapping; the registry names it.
+    Signal has the axes (example, position, channel): (gene, bin, mark) of chromatin, (sequence, position, letter) of
+    one-hot DNA.
 
     Attributes:
         model: name in the registry.
-        marks: marks in order.
-        bins: start of each bin relative to the TSS (bp).
-        inputs: `raw` counts, their logarithm (`log`), or the logarithm of counts divided by the sample's mean
-            count of the mark in a bin (`depth`): the variable `depth` of a dataset, or the mean over the genes
-            that it has. The division is done here, the logarithm by the model.
-        quantity: `reads` that were counted, or `signal` that was averaged.
-        bin_size: width of a bin (bp).
-        orientation: whether bins run along the `genome`, or along the gene's `strand`.
-        counting: how reads were counted or signal was summarised, as JSON; empty where that is not known.
-        task: `classification` into ON and OFF, or `regression` of the dataset's variable `target`.
-        epigenomes: those that a model of many knows by name; empty for the others.
+        task: `classification` into two classes, or `regression`.
     """
 
     model: str
-    marks: list[str]
-    bins: list[int]
-    inputs: Inputs = "log"
-    quantity: str = "reads"
-    bin_size: int = 100
-    orientation: str = "genome"
-    counting: str = ""
-    task: str = "classification"
-    epigenomes: list[str] = field(default_factory=list)
+    task: str
 
     @classmethod
-    def of(cls, model: str, dataset: xr.Dataset, inputs: Inputs = "log") -> "Contract":
-        """Return the contract of a model trained on a dataset."""
-        bins = dataset["bin"].values.tolist()
-        described = dataset["bin"].attrs
-        return cls(
-            model,
-            dataset["mark"].values.tolist(),
-            bins,
-            inputs,
-            quantity="signal" if dataset["counts"].dtype.kind == "f" else "reads",
-            bin_size=int(described.get("size", bins[1] - bins[0] if len(bins) > 1 else 100)),
-            orientation=described.get("orientation", "genome"),
-            counting=dataset.attrs.get("counting", ""),
-            task="regression" if "target" in dataset else "classification",
-            epigenomes=sorted(set(dataset["epigenome"].values.tolist())) if "epigenome" in dataset.coords else [],
-        )
+    def of(cls, model: str, dataset: xr.Dataset, inputs: Form) -> "InputSpec":
+        """Return the inputs of a model trained on a dataset.
 
-    def check(self, dataset: xr.Dataset) -> None:
-        """Raise a `UserError` if a dataset has other marks or bins, or another kind of values in them."""
-        other = Contract.of(self.model, dataset)
-        for what in ("marks", "bins", "bin_size", "quantity", "orientation", "counting"):
-            mine, theirs = getattr(self, what), getattr(other, what)
-            if mine != theirs and (what != "counting" or (mine and theirs)):
-                raise UserError(
-                    f"{self.model}: was trained on {what.replace('_', ' ')} {_short(mine)} and the data have "
-                    f"{_short(theirs)}; train it again on such data"
-                )
+        Args:
+            model: name in the registry.
+            dataset: data of the track.
+            inputs: form of the signal: as it is, its logarithm, or the logarithm after division by the depth.
+        """
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Arguments of the network's class."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Numbers of positions and channels of an example's signal."""
+
+    @property
+    def logarithmic(self) -> bool:
+        """Whether models take the logarithm of the signal."""
 
     def signal(self, dataset: xr.Dataset) -> np.ndarray:
-        """Return what the model takes of a dataset, float32, shape (gene, bin, mark).
+        """Return what the model takes of a dataset, float32, shape (example, position, channel).
 
         Raises:
-            UserError: other marks or bins than the model was trained on, missing or negative values.
+            UserError: the dataset does not fit the model, or has invalid values.
         """
-        self.check(dataset)
-        signal = dataset["counts"].transpose("gene", "bin", "mark").values.astype(np.float32)
-        valid = signal >= 0  # false for NaN, too
-        if not valid.all():
-            gene, bin_, mark = np.argwhere(~valid)[0]
-            raise UserError(
-                f"{dataset.attrs.get('epigenome', self.model)}: gene {dataset['gene'].values[gene]}, "
-                f"{self.marks[mark]}, bin {self.bins[bin_]} bp has the value {signal[gene, bin_, mark]:g}, which is no "
-                "count; count it again from its source"
-            )
-        if self.inputs == "depth":
-            signal /= _depth(dataset, signal)
-        return signal
 
     def context(self, dataset: xr.Dataset) -> np.ndarray | None:
-        """Return the number of each gene's epigenome among `epigenomes`, from 1, or 0 for one that is not known.
+        """Return what the model takes besides the signal, int64, shape (example,), or None."""
 
-        Returns:
-            int64, shape (gene,); None for a model that knows no epigenomes.
-        """
-        if not self.epigenomes:
-            return None
-        numbers = {name: number for number, name in enumerate(self.epigenomes, start=1)}
-        if "epigenome" in dataset.coords:
-            return np.array([numbers.get(name, 0) for name in dataset["epigenome"].values], dtype=np.int64)
-        return np.full(dataset.sizes["gene"], numbers.get(dataset.attrs.get("epigenome", ""), 0), dtype=np.int64)
+    def target(self, dataset: xr.Dataset) -> np.ndarray:
+        """Return the label, or the value to predict in a regression, float32, shape (example,)."""
+
+    def measured(self, dataset: xr.Dataset) -> np.ndarray | None:
+        """Return the measurement that the label was made from, float32, shape (example,), or None."""
 
 
-def _depth(dataset: xr.Dataset, signal: np.ndarray) -> np.ndarray:
-    """Return the mean value of a mark in a bin of the sample, which broadcasts against shape (gene, bin, mark)."""
-    if "depth" not in dataset:
-        depth = signal.mean(axis=(0, 1), dtype=np.float64)
-    elif "gene" in dataset["depth"].dims:  # of several samples
-        depth = dataset["depth"].transpose("gene", "mark").values[:, None]
-    else:
-        depth = dataset["depth"].values
-    # A mark without any read stays as it is.
-    return np.where(depth > 0, depth, 1).astype(np.float32)
+class Scores(NamedTuple):
+    """What a model says of the examples of a dataset: probabilities, or predicted values of a regression.
 
+    Attributes:
+        joint: of all replicates together, float64, shape (example,).
+        replicates: of each, shape (seed, example).
+    """
 
-def _short(values: object) -> str:
-    if not isinstance(values, list):
-        return str(values)
-    names = [str(value) for value in values]
-    return ", ".join(names) if len(names) <= 6 else f"{names[0]} to {names[-1]} ({len(names)})"
+    joint: np.ndarray
+    replicates: np.ndarray
 
 
 class TrainedModel(Protocol):
-    """A trained model of any kind: one replicate per seed, whose mean is the model's score."""
+    """A trained model of any kind, in one replicate per seed."""
 
-    contract: Contract
+    input_spec: Any  # of the track's class, see `InputSpec`
 
-    def scores(self, signal: np.ndarray, context: np.ndarray | None = None) -> np.ndarray:
-        """Return P(ON), or the predicted value of a regression, per seed and gene, shape (seed, gene).
+    def scores(self, dataset: xr.Dataset) -> Scores:
+        """Score every example of a dataset once per replicate.
 
-        Args:
-            signal: see `Contract.signal`, shape (gene, bin, mark).
-            context: see `Contract.context`, shape (gene,).
+        Raises:
+            UserError: the dataset does not fit the model, or has invalid values.
         """
 
-    def score(self, signal: np.ndarray, context: np.ndarray | None = None) -> np.ndarray:
-        """Return the score of the replicates together, shape (gene,)."""
+    def score(self, dataset: xr.Dataset) -> np.ndarray:
+        """Return the joint scores of `scores`, shape (example,)."""
 
     def save(self, path: str | Path) -> None:
         """Write the model to a file that `chromattend.models.load_model` reads."""

@@ -11,13 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import xarray as xr
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from chromattend.files import atomic
-from chromattend.models.base import Contract
+from chromattend.models.base import InputSpec, Scores
+from chromattend.models.registry import read_spec
 
 
 @dataclass(frozen=True)
@@ -25,23 +27,23 @@ class Setting:
     """What a baseline is built for, besides its own options.
 
     Attributes:
-        marks: number of marks; features are bin by bin, and in each bin mark by mark.
-        bins: number of bins.
+        channels: number of channels (marks); features are position by position, and in each channel by channel.
+        positions: number of positions (bins).
         log: whether features are log(1 + count).
         class_weight: `balanced` or None.
         seed: of what is random in it.
         threads: processors that it may use.
     """
 
-    marks: int
-    bins: int
+    channels: int
+    positions: int
     log: bool = True
     class_weight: str | None = None
     seed: int = 1
     threads: int = 1
 
     def pipeline(self, *steps: Any) -> Pipeline:
-        """Return a pipeline that starts from counts, shape (gene, bin * mark), in the setting's form."""
+        """Return a pipeline that starts from signal, shape (example, position * channel), in the setting's form."""
         return make_pipeline(*([LogCounts()] if self.log else []), *steps)
 
 
@@ -122,45 +124,49 @@ TRUSTED_TYPES = [
 
 
 def flatten(signal: np.ndarray) -> np.ndarray:
-    """Return signal of shape (gene, bin, mark) as features, shape (gene, bin * mark)."""
+    """Return signal of shape (example, position, channel) as features, shape (example, position * channel)."""
     return signal.reshape(len(signal), -1)
 
 
 @dataclass
 class Baseline:
-    """One estimator per seed with the contract of their data.
+    """One estimator per seed with the data they take.
 
     Attributes:
-        contract: the data they take.
-        estimators: fitted on features of shape (gene, bin * mark).
+        input_spec: the data they take.
+        estimators: fitted on features of shape (example, position * channel).
         calibrators: for each estimator that gives no probability, what turns its score into one; see `calibrate`.
     """
 
-    contract: Contract
+    input_spec: InputSpec
     estimators: list[Any]
     calibrators: list[Pipeline]
 
-    def scores(self, signal: np.ndarray, context: np.ndarray | None = None) -> np.ndarray:
-        """Return P(ON), or the predicted value of a regression, per seed and gene, shape (seed, gene).
+    def outputs(self, signal: np.ndarray) -> np.ndarray:
+        """Return probabilities, or predicted values of a regression, per seed and example, shape (seed, example).
 
         Args:
-            signal: see `Contract.signal`, shape (gene, bin, mark).
-            context: not used.
+            signal: see `InputSpec.signal`, shape (example, position, channel).
         """
         features = flatten(signal)
-        found = [raw_scores(estimator, features) for estimator in self.estimators]
+        outputs = [raw_scores(estimator, features) for estimator in self.estimators]
         for number, calibrator in enumerate(self.calibrators):
-            found[number] = calibrator.predict_proba(found[number][:, None])[:, 1]
-        return np.stack(found)
+            outputs[number] = calibrator.predict_proba(outputs[number][:, None])[:, 1]
+        return np.stack(outputs)
 
-    def score(self, signal: np.ndarray, context: np.ndarray | None = None) -> np.ndarray:
-        """Return the mean of `scores` over the seeds, shape (gene,)."""
-        return self.scores(signal, context).mean(axis=0)
+    def scores(self, dataset: xr.Dataset) -> Scores:
+        """Score every example of a dataset once per replicate; the joint score is their mean."""
+        outputs = self.outputs(self.input_spec.signal(dataset))
+        return Scores(outputs.mean(axis=0), outputs)
+
+    def score(self, dataset: xr.Dataset) -> np.ndarray:
+        """Return the joint scores of `scores`, shape (example,)."""
+        return self.scores(dataset).joint
 
     def save(self, path: str | Path) -> None:
         """Write a file in the format of skops; the same model gives the same bytes."""
         content = {
-            "contract": vars(self.contract),
+            "contract": vars(self.input_spec),  # the name of older versions, whose files are read too
             "estimators": self.estimators,
             "calibrators": self.calibrators,
         }
@@ -171,7 +177,7 @@ class Baseline:
     def load(cls, path: str | Path) -> "Baseline":
         """Read what `save` wrote; any type that is not known to be safe is refused."""
         content = _skops().load(path, trusted=TRUSTED_TYPES)
-        return cls(Contract(**content["contract"]), content["estimators"], content["calibrators"])
+        return cls(read_spec(content["contract"]), content["estimators"], content["calibrators"])
 
 
 def _skops() -> Any:

@@ -1,25 +1,31 @@
 """Networks with the transform of counts that is part of them: plain torch, for scoring and explaining."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+import xarray as xr
 from torch import Tensor, nn
 
 from chromattend.errors import UserError
 from chromattend.files import atomic
-from chromattend.models.base import Contract, TrainedModel
-from chromattend.models.registry import REGISTRY
+from chromattend.models.base import InputSpec, Scores, TrainedModel
+from chromattend.models.registry import REGISTRY, read_spec
 
 # Genes scored at once: so many keep a processor busy, and more only take memory.
 SCORING_BATCH = 128
 
 
-def in_batches(score: Callable[[Tensor], Tensor], inputs: Tensor) -> Tensor:
-    """Return a value per gene, shape (gene,), of inputs with shape (gene, bin, mark), some genes at a time."""
-    return torch.cat([score(part) for part in inputs.split(SCORING_BATCH)])
+def batches(*arrays: Tensor) -> Iterator[tuple[Tensor, ...]]:
+    """Yield some examples at a time of arrays whose first dimension is the example."""
+    return zip(*(array.split(SCORING_BATCH) for array in arrays), strict=True)
+
+
+def in_batches(score: Callable[..., Tensor], *arrays: Tensor) -> Tensor:
+    """Return the results of a function of examples, joined along the first dimension, some examples at a time."""
+    return torch.cat([score(*batch) for batch in batches(*arrays)])
 
 
 class Standardise(nn.Module):
@@ -32,12 +38,12 @@ class Standardise(nn.Module):
     mean: Tensor
     deviation: Tensor
 
-    def __init__(self, marks: int, *, raw: bool = False) -> None:
-        """Start as the identity on logarithms of `marks` marks, or with `raw` on the values themselves."""
+    def __init__(self, channels: int, *, raw: bool = False) -> None:
+        """Start as the identity on logarithms of so many channels, or with `raw` on the values themselves."""
         super().__init__()
         self.raw = raw
-        self.register_buffer("mean", torch.zeros(marks))
-        self.register_buffer("deviation", torch.ones(marks))
+        self.register_buffer("mean", torch.zeros(channels))
+        self.register_buffer("deviation", torch.ones(channels))
 
     def fit(self, signal: Tensor) -> None:
         """Take mean and deviation from signal, shape (gene, bin, mark)."""
@@ -54,13 +60,15 @@ class Standardise(nn.Module):
 
 
 class Network(nn.Module):
-    """A network of the registry, in one replicate per seed, that takes the signal of its contract."""
+    """A network of the registry, in one replicate per seed, that takes what its `input_spec` takes of a dataset."""
 
-    def __init__(self, contract: Contract, options: dict[str, Any], replicates: int = 1) -> None:
+    input_spec: Any  # of the track's class, see `InputSpec`
+
+    def __init__(self, input_spec: InputSpec, options: dict[str, Any], replicates: int = 1) -> None:
         """Build it with fresh weights.
 
         Args:
-            contract: name, marks and bins.
+            input_spec: name and sizes.
             options: keyword arguments of the registry's class.
             replicates: how many, trained from different seeds.
 
@@ -68,71 +76,64 @@ class Network(nn.Module):
             UserError: the options do not fit the number of bins.
         """
         super().__init__()
-        self.contract, self.options = contract, options
-        marks, bins = len(contract.marks), len(contract.bins)
-        known = {"epigenomes": len(contract.epigenomes)} if contract.epigenomes else {}
-        self.transform = Standardise(marks, raw=contract.inputs == "raw")
-        build = REGISTRY[contract.model].load()
+        self.input_spec, self.options = input_spec, options
+        self.transform = Standardise(input_spec.shape[1], raw=not input_spec.logarithmic)
+        build = REGISTRY[input_spec.model].load()
         try:
-            self.replicates = nn.ModuleList(build(marks, bins, **known, **options) for _ in range(replicates))
+            self.replicates = nn.ModuleList(build(**input_spec.sizes, **options) for _ in range(replicates))
         except ValueError as error:
-            raise UserError(f"model_options.{contract.model}: {error}; change them or the bins") from None
+            raise UserError(f"model_options.{input_spec.model}: {error}; change them or the bins") from None
 
     @classmethod
     def together(cls, networks: Sequence["Network"]) -> "Network":
         """Return one network of the replicates of several, all of the same data."""
         first = networks[0]
-        joined = cls(first.contract, first.options, 0)
+        joined = cls(first.input_spec, first.options, 0)
         joined.transform = first.transform
         joined.replicates = nn.ModuleList(replicate for network in networks for replicate in network.replicates)
         return joined.eval()
 
-    def outputs(self, signal: Tensor, context: Tensor | None = None) -> Tensor:
-        """Return logits of ON, or predicted values, shape (replicate, gene).
+    def outputs(self, signal: Tensor, *context: Tensor) -> Tensor:
+        """Return logits of the positive class, or predicted values, shape (replicate, example).
 
         Args:
-            signal: see `Contract.signal`, float32, shape (gene, bin, mark).
-            context: see `Contract.context`, int64, shape (gene,), for a model that knows epigenomes.
+            signal: see `InputSpec.signal`, float32, shape (example, position, channel).
+            context: see `InputSpec.context`, int64, shape (example,), of a model that takes one.
         """
-        inputs = (self.transform(signal), *([] if context is None else [context]))
-        return torch.stack([replicate(*inputs) for replicate in self.replicates])
+        inputs = self.transform(signal)
+        return torch.stack([replicate(inputs, *context) for replicate in self.replicates])
 
-    def forward(self, signal: Tensor, context: Tensor | None = None) -> Tensor:
-        """Return the mean of `outputs` over the replicates, shape (gene,)."""
-        return self.outputs(signal, context).mean(dim=0)
+    def forward(self, signal: Tensor, *context: Tensor) -> Tensor:
+        """Return the mean of `outputs` over the replicates, shape (example,)."""
+        return self.outputs(signal, *context).mean(dim=0)
+
+    def arrays(self, dataset: xr.Dataset) -> tuple[Tensor, ...]:
+        """Return what the network takes of a dataset: signal and, if it takes one, context; see `outputs`."""
+        arrays = (self.input_spec.signal(dataset), self.input_spec.context(dataset))
+        return tuple(torch.from_numpy(np.ascontiguousarray(array)) for array in arrays if array is not None)
 
     @torch.inference_mode()
-    def scores(self, signal: np.ndarray, context: np.ndarray | None = None) -> np.ndarray:
-        """Return P(ON), or the predicted value of a regression, per seed and gene, float64, shape (seed, gene)."""
-        return self._probability(self._outputs(signal, context))
-
-    @torch.inference_mode()
-    def score(self, signal: np.ndarray, context: np.ndarray | None = None) -> np.ndarray:
-        """Return P(ON), or the predicted value, by the mean output of the replicates, float64, shape (gene,)."""
-        return self._probability(self._outputs(signal, context).mean(dim=0))
-
-    def _outputs(self, signal: np.ndarray, context: np.ndarray | None) -> Tensor:
+    def scores(self, dataset: xr.Dataset) -> Scores:
+        """Score every example of a dataset once per replicate; the joint score is that of the mean output."""
         self.eval()
         device = self.transform.mean.device
-        batches = torch.from_numpy(np.ascontiguousarray(signal, dtype=np.float32)).split(SCORING_BATCH)
-        contexts = [None] * len(batches) if context is None else torch.from_numpy(context).split(SCORING_BATCH)
-        return torch.cat(
-            [
-                self.outputs(batch.to(device), None if known is None else known.to(device))
-                for batch, known in zip(batches, contexts, strict=True)
-            ],
-            dim=1,
-        ).double()
+        parts = [self.outputs(*(array.to(device) for array in batch)) for batch in batches(*self.arrays(dataset))]
+        outputs = torch.cat(parts, dim=1).double()
+        return Scores(self._probability(outputs.mean(dim=0)), self._probability(outputs))
+
+    def score(self, dataset: xr.Dataset) -> np.ndarray:
+        """Return the joint scores of `scores`, float64, shape (example,)."""
+        return self.scores(dataset).joint
 
     def _probability(self, outputs: Tensor) -> np.ndarray:
-        if self.contract.task == "classification":
+        if self.input_spec.task == "classification":
             outputs = torch.sigmoid(outputs)
         return outputs.cpu().numpy()
 
     def save(self, path: str | Path) -> None:
         """Write a checkpoint of plain types and tensors, so that loading it runs no code."""
         content = {
-            "contract": vars(self.contract),
+            "contract": vars(self.input_spec),  # the name of older versions, whose checkpoints are read too
             "options": self.options,
             "replicates": len(self.replicates),
             "state_dict": {name: tensor.cpu() for name, tensor in self.state_dict().items()},
@@ -145,7 +146,7 @@ class Network(nn.Module):
     def load(cls, path: str | Path) -> "Network":
         """Read what `save` wrote, weights only."""
         content = torch.load(path, map_location="cpu", weights_only=True)
-        network = cls(Contract(**content["contract"]), content["options"], content["replicates"])
+        network = cls(read_spec(content["contract"]), content["options"], content["replicates"])
         network.load_state_dict(content["state_dict"])
         # Explanations take gradients of the inputs; those of the weights would cost as much again.
         return network.eval().requires_grad_(False)
@@ -157,7 +158,7 @@ def network_of(model: TrainedModel, needs_attention: bool = False) -> Network:
     Raises:
         UserError: it is no network, or has no attention where that is needed.
     """
-    name = model.contract.model
+    name = model.input_spec.model
     if not isinstance(model, Network):
         raise UserError(f"{name}: is no network, so it has no gradients; explain one of the networks")
     if needs_attention and not REGISTRY[name].attention:

@@ -26,6 +26,7 @@ class ModelSpec:
         expression: whether it learns log(1 + RPKM) in place of the label.
         attention: levels of attention that it has: none, `alpha` over bins or `alpha_beta` over bins and marks.
         relu: whether it is made of layers with rectified units, and has no recurrent ones.
+        inputs: class of its inputs, see `chromattend.models.base.InputSpec`, as `package.module:name`.
         scope: `epigenome` for those that `models` can list; the others belong to a stage of their own.
     """
 
@@ -38,12 +39,21 @@ class ModelSpec:
     expression: bool = False
     attention: str = ""
     relu: bool = False
+    inputs: str = "chromatin.inputs:ChromatinInputs"
     scope: str = "epigenome"
 
     def load(self) -> Callable[..., Any]:
         """Import and return the class or function."""
-        module, _, name = self.builder.partition(":")
-        return getattr(importlib.import_module(f"chromattend.{module}"), name)
+        return _named(self.builder)
+
+    def input_spec(self) -> Any:
+        """Import and return the class of its inputs, see `chromattend.models.base.InputSpec`."""
+        return _named(self.inputs)
+
+
+def _named(place: str) -> Any:
+    module, _, name = place.partition(":")
+    return getattr(importlib.import_module(f"chromattend.{module}"), name)
 
 
 def _network(name: str, title: str, builder: str, **facts: Any) -> ModelSpec:
@@ -85,3 +95,8 @@ REGISTRY = {
         _network("deepdiff", "DeepDiff", "DeepDiff", attention="alpha_beta", scope="differential"),
     )
 }
+
+
+def read_spec(content: dict[str, Any]) -> Any:
+    """Return the inputs of a trained model, see `chromattend.models.base.InputSpec`, from what its file holds."""
+    return REGISTRY[content["model"]].input_spec()(**content)

@@ -36,7 +36,7 @@ class NetworkTraining(L.LightningModule):
         """
         super().__init__()
         self.stack, self.options = Stack(networks), options
-        self.classifies = networks[0].contract.task == "classification"
+        self.classifies = networks[0].input_spec.task == "classification"
         self.positive_weights: Tensor
         self.register_buffer("positive_weights", torch.tensor(positive_weights)[:, None], persistent=False)
         self._learned: list[tuple[Tensor, int]] = []

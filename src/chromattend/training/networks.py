@@ -19,7 +19,7 @@ from pytorch_lightning.plugins.environments import LightningEnvironment
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from chromattend.errors import UserError
-from chromattend.models.base import Contract
+from chromattend.models.base import InputSpec
 from chromattend.models.network import Network
 from chromattend.recurrence import use_threads
 from chromattend.training.callbacks import Progress, StopAtSignal
@@ -48,7 +48,7 @@ LAST = "last.ckpt"
 
 def train_networks(
     names: Sequence[str],
-    contracts: Sequence[Contract],
+    input_specs: Sequence[InputSpec],
     train: Sequence[Examples],
     valid: Sequence[Examples],
     model_options: dict[str, Any],
@@ -63,7 +63,7 @@ def train_networks(
 
     Args:
         names: what messages call them.
-        contracts: what data each network takes.
+        input_specs: what data each network takes.
         train: genes to learn from, of each network, as many of each.
         valid: genes that choose the best epoch and stop the training of each network, as many of each.
         model_options: keyword arguments of the networks.
@@ -87,12 +87,12 @@ def train_networks(
     use_threads(options.threads)
     seeds = range(options.seed, options.seed + options.seeds)
     with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(work_folder or temporary) / _fingerprint(contracts, [*train, *valid], model_options, options)
+        folder = Path(work_folder or temporary) / _fingerprint(input_specs, [*train, *valid], model_options, options)
         for other_folder in folder.parent.glob("*") if work_folder else ():
             if other_folder != folder:
                 shutil.rmtree(other_folder, ignore_errors=True)  # of other data or options
         found = [
-            _train_replicates(names, contracts, train, valid, model_options, options, seed, folder / f"seed-{seed}")
+            _train_replicates(names, input_specs, train, valid, model_options, options, seed, folder / f"seed-{seed}")
             for seed in seeds
         ]
     return [_with_history(of_seeds, seeds) for of_seeds in zip(*found, strict=True)]
@@ -108,7 +108,7 @@ def _with_history(found: Sequence[tuple[Network, pd.DataFrame]], seeds: Sequence
 
 def _train_replicates(
     names: Sequence[str],
-    contracts: Sequence[Contract],
+    input_specs: Sequence[InputSpec],
     train: Sequence[Examples],
     valid: Sequence[Examples],
     model_options: dict[str, Any],
@@ -117,18 +117,18 @@ def _train_replicates(
     folder: Path,
 ) -> list[tuple[Network, pd.DataFrame]]:
     networks, weights = [], []
-    for contract, examples in zip(contracts, train, strict=True):
+    for input_spec, examples in zip(input_specs, train, strict=True):
         L.seed_everything(seed, verbose=False)
-        network = Network(contract, model_options)
+        network = Network(input_spec, model_options)
         network.transform.fit(torch.from_numpy(examples.signal))
         if options.initial_range is not None:
             for parameter in network.parameters():
                 torch.nn.init.uniform_(parameter, -options.initial_range, options.initial_range)
         on = float(examples.target.mean())
-        balanced = options.class_weights == "balanced" and contract.task == "classification"
+        balanced = options.class_weights == "balanced" and input_spec.task == "classification"
         weights.append((1 - on) / on if balanced else 1.0)
         networks.append(network)
-    monitor = "valid_auc" if contracts[0].task == "classification" else "valid_r"
+    monitor = "valid_auc" if input_specs[0].task == "classification" else "valid_r"
     progress = Progress(monitor, options, names, seed)
     last = _checkpoint(folder / LAST)
     if last is not None:
@@ -140,7 +140,7 @@ def _train_replicates(
         _fit(module, progress, data, folder, last is not None)
     if not progress.finished:
         raise UserError(
-            f"{contracts[0].model}: training was interrupted after {progress.epochs} epochs; run again to go on"
+            f"{input_specs[0].model}: training was interrupted after {progress.epochs} epochs; run again to go on"
         )
     for network, best in zip(networks, progress.best, strict=True):
         network.load_state_dict(best)
@@ -206,14 +206,14 @@ def _checkpoint(path: Path) -> dict[str, Any] | None:
 
 
 def _fingerprint(
-    contracts: Sequence[Contract],
+    input_specs: Sequence[InputSpec],
     examples: Sequence[Examples],
     model_options: dict[str, Any],
     options: TrainingOptions,
 ) -> str:
     """Name what a training depends on: a checkpoint of anything else is not its own."""
     kept = {key: value for key, value in vars(options).items() if key not in ("threads", "accelerator")}
-    facts = [vars(contract) for contract in contracts], sorted(model_options.items()), sorted(kept.items())
+    facts = [vars(input_spec) for input_spec in input_specs], sorted(model_options.items()), sorted(kept.items())
     digest = hashlib.sha256(repr(facts).encode())
     for one in examples:
         for values in (one.signal, one.target):

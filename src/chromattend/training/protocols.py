@@ -8,7 +8,7 @@ from chromattend.models.registry import REGISTRY
 
 if TYPE_CHECKING:
     # The rules read this module; arrays and datasets take a second to import.
-    from chromattend.models.base import Inputs
+    from chromattend.models.base import Form
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class TrainingOptions:
     """How a model is trained; the defaults are those of the default protocol.
 
     Attributes:
-        inputs: see `chromattend.models.base.Contract`.
+        inputs: form of the signal, see `chromattend.chromatin.inputs.ChromatinInputs`.
         class_weights: `balanced` weighs genes so that ON and OFF count alike.
         seed: of weights, shuffling and dropout of the first replicate.
         seeds: number of replicates, trained from this seed and the following ones.
@@ -38,7 +38,7 @@ class TrainingOptions:
         accelerator, precision: of Lightning's Trainer.
     """
 
-    inputs: "Inputs" = "depth"
+    inputs: "Form" = "depth"
     class_weights: Literal["none", "balanced"] = "none"
     seed: int = 1
     seeds: int = 1

@@ -17,7 +17,7 @@ class Stack(nn.Module):
     """
 
     def __init__(self, networks: Sequence[Network]) -> None:
-        """Take over the weights of networks of the same contract but for their data."""
+        """Take over the weights of networks of one architecture."""
         super().__init__()
         parameters, buffers = stack_module_state(list(networks))
         self.count = len(networks)

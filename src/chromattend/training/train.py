@@ -12,7 +12,7 @@ import xarray as xr
 from sklearn.metrics import roc_auc_score
 
 from chromattend.files import write_table
-from chromattend.models.base import Contract, TrainedModel
+from chromattend.models.base import InputSpec, TrainedModel
 from chromattend.models.registry import REGISTRY
 from chromattend.training.examples import Examples
 from chromattend.training.protocols import TrainingOptions
@@ -60,8 +60,8 @@ def train_together(
         UserError: as `train`; or networks have datasets of unlike numbers of genes.
     """
     options, model_options = options or TrainingOptions(), model_options or {}
-    contracts = [Contract.of(model, dataset, options.inputs) for dataset in datasets]
-    parts = [Examples.of(contract, dataset) for contract, dataset in zip(contracts, datasets, strict=True)]
+    input_specs = [REGISTRY[model].input_spec().of(model, dataset, options.inputs) for dataset in datasets]
+    parts = [Examples.of(input_spec, dataset) for input_spec, dataset in zip(input_specs, datasets, strict=True)]
     names = [model]
     if len(datasets) > 1:
         names = [f"{dataset.attrs.get('epigenome', number)}, {model}" for number, dataset in enumerate(datasets)]
@@ -72,10 +72,10 @@ def train_together(
         from chromattend.training.networks import train_networks
 
         learn_parts, valid_parts = zip(*parts, strict=True)
-        return [*train_networks(names, contracts, learn_parts, valid_parts, model_options, options, work_folder)]
+        return [*train_networks(names, input_specs, learn_parts, valid_parts, model_options, options, work_folder)]
     return [
-        _train_baseline(contract, learn, valid, model_options, options)
-        for contract, (learn, valid) in zip(contracts, parts, strict=True)
+        _train_baseline(input_spec, learn, valid, model_options, options)
+        for input_spec, (learn, valid) in zip(input_specs, parts, strict=True)
     ]
 
 
@@ -111,20 +111,21 @@ def train_to_files(
 
 
 def _train_baseline(
-    contract: Contract, learn: Examples, valid: Examples, model_options: dict[str, Any], options: TrainingOptions
+    input_spec: InputSpec, learn: Examples, valid: Examples, model_options: dict[str, Any], options: TrainingOptions
 ) -> tuple[TrainedModel, pd.DataFrame]:
     from chromattend.models.baseline import Baseline, Setting, calibrate, flatten, gives_probability, raw_scores
 
-    spec, estimators = REGISTRY[contract.model], []
-    classifies = contract.task == "classification"
+    spec, estimators = REGISTRY[input_spec.model], []
+    classifies = input_spec.task == "classification"
     target: np.ndarray | None = learn.target.astype(np.int8) if classifies else learn.target
     if classifies and spec.expression:
-        target = learn.expression
+        target = learn.measured
+    positions, channels = input_spec.shape
     for seed in range(options.seed, options.seed + (options.seeds if spec.random else 1)):
         setting = Setting(
-            len(contract.marks),
-            len(contract.bins),
-            log=contract.inputs != "raw",
+            channels=channels,
+            positions=positions,
+            log=input_spec.logarithmic,
             class_weight="balanced" if options.class_weights == "balanced" else None,
             seed=seed,
             threads=options.threads,
@@ -136,14 +137,14 @@ def _train_baseline(
     if classifies and not gives_probability(estimators):
         features = flatten(valid.signal)
         calibrators = [calibrate(raw_scores(estimator, features), valid.target) for estimator in estimators]
-    trained = Baseline(contract, estimators, calibrators)
+    trained = Baseline(input_spec, estimators, calibrators)
     rows = []
-    for number, scores in enumerate(trained.scores(valid.signal)):
+    for number, scores in enumerate(trained.outputs(valid.signal)):
         row: dict[str, float] = {"seed": options.seed + number, "epoch": 0}
         if classifies:
             row["valid_auc"] = float(roc_auc_score(valid.target, scores))
         else:
             row["valid_r"] = float(np.corrcoef(valid.target, scores)[0, 1])
-        logger.info("%s: %s", contract.model, ", ".join(f"{key} {value:.4g}" for key, value in row.items()))
+        logger.info("%s: %s", input_spec.model, ", ".join(f"{key} {value:.4g}" for key, value in row.items()))
         rows.append(row)
     return trained, pd.DataFrame(rows)

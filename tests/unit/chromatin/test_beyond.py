@@ -53,7 +53,7 @@ def test_the_pan_epigenome_model_learns_and_tells_epigenomes_apart(tmp_path: Pat
     model, _ = train(
         "pan_epigenome", join_epigenomes(datasets.items()), {}, TrainingOptions(**(vars(QUICK) | {"max_epochs": 12}))
     )
-    assert model.contract.epigenomes == ["E0", "E1"]
+    assert model.input_spec.epigenomes == ["E0", "E1"]
     model.save(tmp_path / "model.ckpt")
     loaded = load_model(tmp_path / "model.ckpt")
     for dataset in datasets.values():
@@ -62,7 +62,7 @@ def test_the_pan_epigenome_model_learns_and_tells_epigenomes_apart(tmp_path: Pat
     # An epigenome that it does not know is scored, too.
     stranger = datasets["E0"].assign_attrs(epigenome="E9")
     assert predict(loaded, stranger)["score"].between(0, 1).all()
-    assert loaded.contract.context(stranger).tolist() == [0] * 640  # type: ignore[union-attr]
+    assert loaded.input_spec.context(stranger).tolist() == [0] * 640  # type: ignore[union-attr]
 
 
 def test_labels_elsewhere_by_hand() -> None:

@@ -10,8 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from builders import MARKS, synthetic_dataset
-from test_plots import texts
+from builders import MARKS, synthetic_dataset, texts
 
 from chromattend.chromatin.attention import attention_maps
 from chromattend.chromatin.explain import ExplainOptions, Explanation, explain
@@ -23,11 +22,11 @@ from chromattend.chromatin.explanation_figures import (
     plot_named_genes,
     plot_validation,
 )
+from chromattend.chromatin.inputs import ChromatinInputs
 from chromattend.figures import save
 from chromattend.files import write_table
 from chromattend.interpret import METHODS
 from chromattend.interpret.figures import plot_faithfulness
-from chromattend.models.base import Contract
 from chromattend.models.network import Network
 
 
@@ -39,7 +38,7 @@ def no_warnings() -> Iterator[None]:
 
 
 def untrained(name: str, dataset: xr.Dataset) -> Network:
-    return Network(Contract.of(name, dataset, "log"), {}).eval()
+    return Network(ChromatinInputs.of(name, dataset, "log"), {}).eval()
 
 
 @pytest.fixture(scope="module")

@@ -3,13 +3,12 @@
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from xml.etree import ElementTree
 
 import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from builders import MARKS, MODELS, synthetic_dataset, synthetic_predictions
+from builders import MARKS, MODELS, synthetic_dataset, synthetic_predictions, texts
 from matplotlib.figure import Figure
 
 from chromattend.chromatin.figures import plot_auc, plot_comparisons, plot_profile, plot_published
@@ -19,7 +18,7 @@ from chromattend.figures import plot_calibration, plot_roc, save
 from chromattend.models.registry import REGISTRY
 from chromattend.statistics import compare_over_epigenomes
 
-RESOURCES = Path(__file__).parents[2] / "resources"
+RESOURCES = Path(__file__).parents[3] / "resources"
 PUBLISHED, REPORTED = (pd.read_csv(RESOURCES / f"published_{name}.tsv", sep="\t") for name in ("summary", "auc"))
 TITLES = [REGISTRY[model].title for model in MODELS]
 
@@ -30,14 +29,6 @@ def no_warnings() -> Iterator[None]:
         warnings.simplefilter("error")
         warnings.filterwarnings("ignore", message="vert: bool was deprecated")  # of seaborn's call of matplotlib
         yield
-
-
-def texts(figure: Figure, path: Path) -> list[str]:
-    """Save a figure and return the texts of the SVG."""
-    save(figure, path)
-    root = ElementTree.parse(path).getroot()
-    assert root.tag == "{http://www.w3.org/2000/svg}svg"
-    return ["".join(element.itertext()).strip() for element in root.iter("{http://www.w3.org/2000/svg}text")]
 
 
 def auc_inputs(

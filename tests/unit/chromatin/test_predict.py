@@ -20,6 +20,7 @@ import xarray as xr
 from chromattend.chromatin.bins import Bins
 from chromattend.chromatin.dataset import build_dataset
 from chromattend.chromatin.genes import COLUMNS
+from chromattend.chromatin.inputs import ChromatinInputs
 from chromattend.chromatin.predict import name_checkpoints, predict, score
 from chromattend.chromatin.reads import ReadOptions
 from chromattend.chromatin.signal import count_signal, join_marks
@@ -28,7 +29,6 @@ from chromattend.errors import UserError
 from chromattend.evaluate import predict as evaluate
 from chromattend.files import read_netcdf, write_netcdf, write_table
 from chromattend.models import load_model
-from chromattend.models.base import Contract
 from chromattend.models.network import Network
 from chromattend.training.protocols import TrainingOptions
 from chromattend.training.train import train
@@ -261,9 +261,9 @@ def test_every_gene_of_an_annotation_is_scored(trained: Trained, tmp_path: Path)
 def test_a_model_of_many_epigenomes_takes_the_samples_name(
     trained: Trained, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    contract = Contract("pan_epigenome", MARKS, list(range(-1000, 1000, 100)), epigenomes=["E003", "E004"])
+    inputs = ChromatinInputs("pan_epigenome", MARKS, list(range(-1000, 1000, 100)), epigenomes=["E003", "E004"])
     torch.manual_seed(1)
-    Network(contract, {}).save(tmp_path / "pan.ckpt")
+    Network(inputs, {}).save(tmp_path / "pan.ckpt")
     given = {"genes": None, "signals": [str(trained.dataset)]}
     # The dataset says that it is E003.
     scores = {
@@ -370,7 +370,8 @@ def mistakes(trained: Trained, moved: Trained, tmp_path_factory: pytest.TempPath
     write_netcdf(dataset[["label"]], folder / "label.nc")
     write_netcdf(dataset.assign_attrs(counting='{"reads": {"shift": 5}}'), folder / "shift.nc")
     write_netcdf(dataset.assign(counts=dataset["counts"].where(dataset["tss"] > 20_000)), folder / "nan.nc")
-    Network(Contract("deepdiff", [*MARKS, "X"], list(range(-1000, 1000, 100))), {}).save(folder / "deepdiff.ckpt")
+    of_pairs = ChromatinInputs("deepdiff", [*MARKS, "X"], list(range(-1000, 1000, 100)))
+    Network(of_pairs, {}).save(folder / "deepdiff.ckpt")
     return folder
 
 
@@ -481,8 +482,8 @@ def test_a_failed_run_leaves_the_last_table(
 
 def test_options_of_another_version_are_a_mistake(trained: Trained, tmp_path: Path) -> None:
     counting = '{"reads": {"paired": true}}'
-    contract = Contract("deepchrome", MARKS, list(range(-1000, 1000, 100)), counting=counting)
-    Network(contract, {}).save(tmp_path / "new.ckpt")
+    inputs = ChromatinInputs("deepchrome", MARKS, list(range(-1000, 1000, 100)), counting=counting)
+    Network(inputs, {}).save(tmp_path / "new.ckpt")
     with pytest.raises(UserError, match=r"new: its reads were counted with options .*paired.*; update chromattend"):
         trained.predict(tmp_path / "new.ckpt")
 

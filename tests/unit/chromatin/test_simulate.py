@@ -20,7 +20,7 @@ SIZES = {"chr1": 4_000_017, "chr2": 2_500_000, "chrX": 1_500_049}
 GENES = 300
 RPKM = "byDataType/rna/expression/57epigenomes.RPKM.pc.gz"
 GTF = "byDataType/rna/annotations/gen10.long.gtf.gz"
-DEMO = Path(__file__).parents[2] / "config/demo/synthetic.chrom.sizes"
+DEMO = Path(__file__).parents[3] / "config/demo/synthetic.chrom.sizes"
 
 
 def reads_path(epigenome: str, mark: str) -> str:

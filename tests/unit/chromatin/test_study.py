@@ -15,7 +15,7 @@ from chromattend.errors import UserError
 from chromattend.models.registry import REGISTRY
 from chromattend.pipeline.locations import download_name
 
-SCHEMAS = Path(__file__).parents[2] / "workflow/schemas"
+SCHEMAS = Path(__file__).parents[3] / "workflow/schemas"
 MIRROR = "https://egg2.wustl.edu/roadmap/data"
 SHEET = "epigenome\tname\nE003\tH1\n"
 # The 56 epigenomes of the papers.

@@ -17,7 +17,7 @@ def linear_regression(setting: Setting) -> Pipeline:
     logarithms; here the sum is over all bins and the pseudo-count is 1. The target is log(1 + RPKM); the prediction
     ranks the genes for the AUC.
     """
-    return Pipeline([("total", MarkTotals(setting.marks)), *setting.pipeline(LinearRegression()).steps])
+    return Pipeline([("total", MarkTotals(setting.channels)), *setting.pipeline(LinearRegression()).steps])
 
 
 def logistic_regression(setting: Setting, *, C: float = 0.01) -> Pipeline:
@@ -51,10 +51,12 @@ def svc_best_bin(setting: Setting, *, C: float = 1.0) -> GridSearchCV:
     mean over bins. Here the bin is chosen on a quarter of the training genes, left out for that, and the SVC is
     then fitted on all of them.
     """
-    classifier = setting.pipeline(OneBin(setting.marks), StandardScaler(), SVC(C=C, class_weight=setting.class_weight))
+    classifier = setting.pipeline(
+        OneBin(setting.channels), StandardScaler(), SVC(C=C, class_weight=setting.class_weight)
+    )
     return GridSearchCV(
         classifier,
-        {"onebin__bin": list(range(setting.bins))},
+        {"onebin__bin": list(range(setting.positions))},
         scoring="roc_auc",
         cv=StratifiedShuffleSplit(1, test_size=0.25, random_state=setting.seed),
         n_jobs=setting.threads,
@@ -83,7 +85,7 @@ def random_forest_best_bins(setting: Setting, *, n_estimators: int = 500, min_sa
     The paper follows Dong et al. (Genome Biology 13:R53, 2012) in this choice of bins.
     """
     return setting.pipeline(
-        BestBins(setting.marks),
+        BestBins(setting.channels),
         RandomForestClassifier(
             n_estimators=n_estimators,
             min_samples_leaf=min_samples_leaf,

@@ -49,7 +49,8 @@ class CNNAlphaBeta(nn.Module):
         maps = self.bin_activation(self.bin_convolution(signal.transpose(1, 2)))
         states = maps.unflatten(1, (len(self.bin_attention), -1)).transpose(2, 3)
         found = [attention(states[:, mark]) for mark, attention in enumerate(self.bin_attention)]
-        alpha, embeddings = (torch.stack(part, dim=1) for part in zip(*found, strict=True))
+        weights, sums = zip(*found, strict=True)
+        alpha, embeddings = torch.stack(weights, dim=-1), torch.stack(sums, dim=1)
         maps = self.mark_activation(self.mark_convolution(self.dropout(embeddings).transpose(1, 2)))
         mark_states = maps.transpose(1, 2)
         beta, gene = self.mark_attention(mark_states)

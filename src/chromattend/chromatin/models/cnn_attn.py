@@ -33,7 +33,7 @@ class CNNAttn(nn.Module):
         """Return logits and the weights of the bins, shared by all marks, of signal with shape (gene, bin, mark)."""
         states = self.activation(self.convolution(signal.transpose(1, 2))).transpose(1, 2)
         alpha, gene = self.attention(states)
-        return Attention(self.output(self.dropout(gene)).squeeze(-1), alpha.unsqueeze(1), None)
+        return Attention(self.output(self.dropout(gene)).squeeze(-1), alpha.unsqueeze(-1), None)
 
     def forward(self, signal: Tensor) -> Tensor:
         """Return the logit of ON, shape (gene,), of signal with shape (gene, bin, mark)."""

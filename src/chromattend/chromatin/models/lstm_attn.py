@@ -32,7 +32,7 @@ class LSTMAttn(nn.Module):
         """Return logits and the weights of the bins, shared by all marks, of signal with shape (gene, bin, mark)."""
         states = self.lstm(signal[None])[0]
         alpha, gene = self.attention(states)
-        return Attention(self.output(self.dropout(gene)).squeeze(-1), alpha.unsqueeze(1), None)
+        return Attention(self.output(self.dropout(gene)).squeeze(-1), alpha.unsqueeze(-1), None)
 
     def forward(self, signal: Tensor) -> Tensor:
         """Return the logit of ON, shape (gene,), of signal with shape (gene, bin, mark)."""

@@ -5,7 +5,6 @@ from torch import Tensor, nn
 
 from chromattend.chromatin.models.attentivechrome import AttentiveChrome
 from chromattend.models.attention import Attention
-from chromattend.recurrence import BidirectionalLSTM
 
 
 class PanEpigenome(nn.Module):
@@ -43,8 +42,9 @@ class PanEpigenome(nn.Module):
         super().__init__()
         self.unknown = unknown
         self.epigenomes = nn.Embedding(epigenomes + 1, context_units)
-        self.network = AttentiveChrome(marks, bins, bin_units=bin_units, mark_units=mark_units, dropout=dropout)
-        self.network.mark_lstm = BidirectionalLSTM(1, 2 * bin_units + context_units, mark_units)
+        self.network = AttentiveChrome(
+            marks, bins, bin_units=bin_units, mark_units=mark_units, context_units=context_units, dropout=dropout
+        )
 
     def attend(self, signal: Tensor, epigenome: Tensor) -> Attention:
         """Return logits and both levels of attention.
@@ -55,12 +55,7 @@ class PanEpigenome(nn.Module):
         """
         if self.training:
             epigenome = epigenome.masked_fill(torch.rand(epigenome.shape, device=epigenome.device) < self.unknown, 0)
-        network = self.network
-        alpha, embeddings = network.embed(signal)
-        context = self.epigenomes(epigenome).unsqueeze(1).expand(-1, embeddings.shape[1], -1)
-        states = network.mark_lstm(torch.cat([network.dropout(embeddings), context], dim=2)[None])[0]
-        beta, gene = network.mark_attention(states)
-        return Attention(network.output(network.dropout(gene)).squeeze(-1), alpha, beta)
+        return self.network.attend(signal, self.epigenomes(epigenome))
 
     def forward(self, signal: Tensor, epigenome: Tensor) -> Tensor:
         """Return the logit of ON, shape (gene,), of signal with shape (gene, bin, mark)."""
