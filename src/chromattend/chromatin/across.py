@@ -41,6 +41,13 @@ def join_epigenomes(datasets: Iterable[tuple[str, xr.Dataset]]) -> xr.Dataset:
     return joined.assign_attrs(epigenome="pan_epigenome")
 
 
+def labels_of_test(dataset: xr.Dataset) -> pd.Series:
+    """Return the labels of the test genes by id; a gene that is listed twice has one label."""
+    test = dataset.isel(gene=np.flatnonzero(dataset["split"].values == "test"))
+    labels = pd.Series(test["label"].values, index=test["gene"].values)
+    return labels[~labels.index.duplicated()]
+
+
 def labels_elsewhere(labels: pd.DataFrame) -> pd.DataFrame:
     """Return how well a gene's label follows from its labels in the other epigenomes, without any chromatin.
 

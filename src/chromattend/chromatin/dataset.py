@@ -15,6 +15,7 @@ from chromattend.errors import UserError
 logger = logging.getLogger(__name__)
 
 SPLITS = ("train", "valid", "test")
+Genes = pd.DataFrame | xr.Dataset
 
 
 def build_dataset(
@@ -45,7 +46,7 @@ def build_dataset(
     Raises:
         UserError: no gene has counts, or a part of the split has no ON or no OFF gene.
     """
-    known, rows = _match(genes, counts, str(attributes["epigenome"]))
+    known, rows = _counted(genes, counts, str(attributes["epigenome"]))
     dataset = _assemble(genes[known], counts, rows, {**attributes, "genes_left_out": int((~known).sum())})
     table = genes.loc[known, "gene"]
     if published_labels is None:
@@ -87,20 +88,55 @@ def build_unlabelled(
     Raises:
         UserError: no gene has counts.
     """
-    known, rows = _match(genes, counts, source)
+    known, rows = _counted(genes, counts, source)
     return _assemble(genes[known], counts, rows, {**attributes, "genes_left_out": int((~known).sum())})
 
 
-def _match(genes: pd.DataFrame, counts: xr.DataArray, source: str) -> tuple[np.ndarray, np.ndarray]:
-    """Find the genes that have counts, and the rows of `counts` that are theirs."""
-    wanted = _numbered(genes["gene"])
-    position = pd.Series(np.arange(counts.sizes["gene"]), index=_numbered(pd.Series(counts["gene"].values)))
-    known = wanted.isin(position.index)
+def match_genes(wanted: Genes, available: Genes) -> np.ndarray:
+    """Return the row of each wanted gene among those that are available, or -1.
+
+    An id can be listed twice, as in reproduction mode. Its rows are told apart by their symbols, where both sides have
+    symbols, and then by their order: the first goes with the first.
+
+    Args:
+        wanted, available: tables or datasets with `gene` and, where there is one, `symbol`.
+
+    Returns:
+        int64, shape (wanted gene,).
+    """
+    symbols = all("symbol" in one for one in (wanted, available))
+    return _keys(available, symbols).get_indexer(_keys(wanted, symbols))
+
+
+def _keys(genes: Genes, symbols: bool) -> pd.MultiIndex:
+    names = ["gene", *(["symbol"] if symbols else [])]
+    table = pd.DataFrame({name: np.asarray(genes[name].values).astype(str) for name in names})
+    return pd.MultiIndex.from_frame(table.assign(occurrence=table.groupby(names).cumcount()))
+
+
+def rows_of(dataset: xr.Dataset, genes: Genes) -> np.ndarray:
+    """Return the row of each gene in a dataset or a signal file, see `match_genes`.
+
+    Raises:
+        UserError: the dataset lacks a gene.
+    """
+    rows = match_genes(genes, dataset)
+    if (rows < 0).any():
+        gene = np.asarray(genes["gene"].values)[int(np.argmin(rows))]
+        name = dataset.attrs.get("epigenome", "the dataset")
+        raise UserError(f"{name}: lacks the gene {gene}; delete its file and run again")
+    return rows
+
+
+def _counted(genes: pd.DataFrame, counts: xr.DataArray, source: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return which genes have counts, and the rows of `counts` that are theirs."""
+    rows = match_genes(genes, counts.to_dataset(name="counts"))
+    known = rows >= 0
     if not known.any():
         raise UserError(f"{source}: the source has none of the study's genes; compare their ids")
     if not known.all():
         logger.warning("%s: %d genes have no counts in the source and are left out", source, int((~known).sum()))
-    return known, position.loc[wanted[known]].to_numpy()
+    return known, rows[known]
 
 
 def _assemble(
@@ -125,11 +161,6 @@ def _assemble(
         },
         attrs={**attributes, "program": f"chromattend {__version__}"},
     )
-
-
-def _numbered(genes: pd.Series) -> pd.Index:
-    """Make gene ids that may stand twice unique: by id and how often it stood before."""
-    return pd.MultiIndex.from_arrays([genes.to_numpy(), genes.groupby(genes.to_numpy()).cumcount().to_numpy()])
 
 
 def part_sizes(total: int, fractions: Sequence[float]) -> list[int]:
@@ -213,19 +244,3 @@ def overlaps_across_splits(genes: pd.DataFrame, split: pd.Series, bins: Bins) ->
                 pairs.append((genes.gene[first], split[first], genes.gene[second], split[second], chrom, shared))
     columns = ["gene", "split", "other_gene", "other_split", "chrom", "shared_bp"]
     return pd.DataFrame(pairs, columns=columns).sort_values(["gene", "other_gene"], ignore_index=True)
-
-
-def of_genes(signal: xr.Dataset, genes: np.ndarray) -> np.ndarray:
-    """Return the counts of one mark for chosen genes, shape (gene, bin).
-
-    Args:
-        signal: see `count_signal`; of a gene that stands twice the first row is taken.
-        genes: ids.
-    """
-    return signal["counts"].values[first_rows(signal, genes)]
-
-
-def first_rows(dataset: xr.Dataset, genes: Sequence[str] | np.ndarray) -> np.ndarray:
-    """Return the row of each gene in a dataset; of a gene that stands twice the first."""
-    rows = pd.Series(np.arange(dataset.sizes["gene"]), index=dataset["gene"].values)
-    return rows[~rows.index.duplicated()].loc[list(genes)].to_numpy()

@@ -8,6 +8,7 @@ import pandas as pd
 import xarray as xr
 from scipy import stats
 
+from chromattend.chromatin.dataset import match_genes
 from chromattend.errors import UserError
 from chromattend.models.base import TrainedModel
 
@@ -28,13 +29,10 @@ def pair_dataset(first: xr.Dataset, second: xr.Dataset) -> xr.Dataset:
     Raises:
         UserError: they have no gene in common, or a gene lies in different parts of the split.
     """
-    ids = [_occurrences(dataset) for dataset in (first, second)]
-    common = ids[0].intersection(ids[1], sort=False)
-    if not len(common):
+    rows = match_genes(first, second)
+    if not (rows >= 0).any():
         raise UserError(f"{first.attrs['epigenome']}, {second.attrs['epigenome']}: have no gene in common")
-    first, second = (
-        dataset.isel(gene=index.get_indexer(common)) for dataset, index in zip((first, second), ids, strict=True)
-    )
+    first, second = first.isel(gene=np.flatnonzero(rows >= 0)), second.isel(gene=rows[rows >= 0])
     if not (first["split"].values == second["split"].values).all():
         raise UserError(
             f"{first.attrs['epigenome']}, {second.attrs['epigenome']}: are split differently; make their datasets again"
@@ -60,12 +58,6 @@ def pair_dataset(first: xr.Dataset, second: xr.Dataset) -> xr.Dataset:
             "counting": first.attrs.get("counting", ""),
         },
     )
-
-
-def _occurrences(dataset: xr.Dataset) -> pd.MultiIndex:
-    """Number genes that stand twice, as in reproduction mode, so that the first goes with the first."""
-    genes = pd.Series(dataset["gene"].values)
-    return pd.MultiIndex.from_arrays([genes, genes.groupby(genes).cumcount()])
 
 
 def predict_change(model: TrainedModel, dataset: xr.Dataset) -> pd.DataFrame:

@@ -10,7 +10,7 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from chromattend.chromatin.dataset import of_genes
+from chromattend.chromatin.dataset import rows_of
 from chromattend.figures import PAGE_COLOURS, STATE_COLOURS, sentence, title
 
 
@@ -138,8 +138,7 @@ def plot_profile(dataset: xr.Dataset, validation: xr.Dataset | None = None) -> F
     marks = dataset["mark"].values.tolist()
     signals = {mark: dataset["counts"].sel(mark=mark).values for mark in marks}
     if validation is not None:
-        genes = dataset["gene"].values
-        signals[f"{validation.attrs['mark']} (validation)"] = of_genes(validation, genes)
+        signals[f"{validation.attrs['mark']} (validation)"] = validation["counts"].values[rows_of(validation, dataset)]
     columns = 3
     rows = -(-len(signals) // columns)
     figure = Figure(figsize=(3.3 * columns, 2.5 * rows), layout="constrained")

@@ -10,7 +10,7 @@ import pandas as pd
 import xarray as xr
 
 from chromattend.chromatin.binned import doubled_marks
-from chromattend.chromatin.dataset import SPLITS, of_genes
+from chromattend.chromatin.dataset import SPLITS, rows_of
 from chromattend.files import read_table
 
 MARK_COLUMNS = [
@@ -133,7 +133,6 @@ def quality_table(dataset: xr.Dataset, signals: Sequence[xr.Dataset], overlaps: 
         and whether counts are even.
     """
     marks = [str(mark) for mark in dataset["mark"].values]
-    genes = dataset["gene"].values
     rows = [
         _of_mark(dataset["counts"].sel(mark=mark).values, mark, "model", _provenance(dataset.attrs, mark))
         for mark in marks
@@ -143,7 +142,10 @@ def quality_table(dataset: xr.Dataset, signals: Sequence[xr.Dataset], overlaps: 
         if row["all_even"] is not None and middle > 0:
             row["relative_depth"] = row["depth"] / middle
     rows += [
-        _of_mark(of_genes(signal, genes), str(signal.attrs["mark"]), "validation", signal.attrs) for signal in signals
+        _of_mark(
+            signal["counts"].values[rows_of(signal, dataset)], str(signal.attrs["mark"]), "validation", signal.attrs
+        )
+        for signal in signals
     ]
     whole = _of_epigenome(dataset, overlaps)
     table = pd.DataFrame([{"epigenome": str(dataset.attrs["epigenome"]), **row, **whole} for row in rows])

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 import xarray as xr
 
-from chromattend.chromatin.dataset import first_rows
+from chromattend.chromatin.dataset import match_genes
 from chromattend.models.registry import REGISTRY
 from chromattend.statistics import median_interval
 
@@ -108,24 +108,24 @@ def beta_table(
         if "beta" not in maps:
             continue
         dataset = datasets[epigenome]
-        for gene, symbol in zip(genes["gene"], genes["symbol"], strict=True):
-            if gene not in maps["gene"].values:
+        places = zip(match_genes(genes, maps), match_genes(genes, dataset), strict=True)
+        for gene, (row, row_of_dataset) in zip(genes.to_dict("records"), places, strict=True):
+            if row < 0:
                 continue
-            found = maps.isel(gene=first_rows(maps, [gene])[0])
-            rpkm = dataset["rpkm"].values[first_rows(dataset, [gene])[0]]
+            attended = maps.isel(gene=row)
             for mark in maps["mark"].values:
                 rows.append(
                     {
                         "epigenome": epigenome,
                         "model": model,
-                        "gene": gene,
-                        "symbol": symbol,
-                        "split": str(found["split"].item()),
-                        "label": int(found["label"]),
-                        "rpkm": float(rpkm),
-                        "score": float(found["score"]),
+                        "gene": gene["gene"],
+                        "symbol": gene["symbol"],
+                        "split": str(attended["split"].item()),
+                        "label": int(attended["label"]),
+                        "rpkm": float(dataset["rpkm"].values[row_of_dataset]),
+                        "score": float(attended["score"]),
                         "mark": str(mark),
-                        "beta": float(found["beta"].sel(mark=mark)),
+                        "beta": float(attended["beta"].sel(mark=mark)),
                     }
                 )
     return pd.DataFrame(rows, columns=NAMED_GENES)

@@ -11,7 +11,7 @@ import pandas as pd
 import xarray as xr
 from scipy import stats
 
-from chromattend.chromatin.dataset import first_rows, of_genes
+from chromattend.chromatin.dataset import rows_of
 from chromattend.interpret import CLASS_OPTIMIZATION, METHODS
 
 LEVEL = 0.95
@@ -87,9 +87,9 @@ def validate(
         what any map that follows the reads would reach.
     """
     on = maps["score"].values > 0.5 if genes == "predicted_on" else maps["label"].values == 1
-    chosen = maps["gene"].values[on]
-    coverage = of_genes(signal, chosen)
-    counts = dataset["counts"].transpose("gene", "bin", "mark").values[first_rows(dataset, chosen)]
+    chosen = maps[["gene", "symbol"]].isel(gene=np.flatnonzero(on))
+    coverage = signal["counts"].values[rows_of(signal, chosen)]
+    counts = dataset["counts"].transpose("gene", "bin", "mark").values[rows_of(dataset, chosen)]
     found: dict[tuple[str, str], np.ndarray] = {("signal", "none"): counts}
     for weights in maps["weights"].values:
         for method in METHODS:

@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from chromattend.chromatin.dataset import match_genes
+
 # More genes than these do not fit into a page that opens at once; the test genes of the published study do.
 MOST_GENES = 7000
 # A search unpacks the block of its gene only.
@@ -37,7 +39,7 @@ def shown_genes(dataset: xr.Dataset, attention: Mapping[str, xr.Dataset]) -> np.
     test = np.flatnonzero(dataset["split"].values == "test")
     attended: set[int] = set()
     for maps in attention.values():
-        attended.update(np.flatnonzero(_positions(dataset, maps) >= 0).tolist())
+        attended.update(np.flatnonzero(match_genes(dataset, maps) >= 0).tolist())
     others = sorted(attended - set(test.tolist()))
     return np.sort(np.concatenate([test, np.array(others, dtype=int)])[:MOST_GENES])
 
@@ -96,7 +98,7 @@ def example_genes(
     shown = np.isin(np.arange(len(part)), shown_genes(dataset, attention))
     attended = np.zeros(len(part), dtype=bool)
     for maps in attention.values():
-        attended |= _positions(dataset, maps) >= 0
+        attended |= match_genes(dataset, maps) >= 0
     named = np.flatnonzero(attended & shown & usable & (part != "test"))
     if 0 < len(named) <= 200:
         return [str(symbols[row]) for row in named[:EXAMPLES]]
@@ -107,25 +109,9 @@ def example_genes(
     return list(dict.fromkeys(str(symbols[row]) for row in chosen))
 
 
-def _keys(genes: Any, symbols: Any) -> pd.MultiIndex:
-    """Ids stand twice in reproduction mode; id and symbol do not."""
-    return pd.MultiIndex.from_arrays([np.asarray(genes).astype(str), np.asarray(symbols).astype(str)])
-
-
-def _match(dataset: xr.Dataset, keys: pd.MultiIndex) -> np.ndarray:
-    """Return for each gene of the dataset its position in keys, or -1."""
-    first = ~keys.duplicated()
-    found = keys[first].get_indexer(_keys(dataset["gene"].values, dataset["symbol"].values))
-    return np.where(found >= 0, np.flatnonzero(first)[found], -1) if len(keys) else np.full(len(found), -1)
-
-
-def _positions(dataset: xr.Dataset, maps: xr.Dataset) -> np.ndarray:
-    return _match(dataset, _keys(maps["gene"].values, maps["symbol"].values))
-
-
 def _scores(dataset: xr.Dataset, table: pd.DataFrame) -> np.ndarray:
-    found = _match(dataset, _keys(table["gene"], table["symbol"]))
-    return np.where(found >= 0, table["score"].to_numpy()[found], np.nan)
+    rows = match_genes(dataset, table)
+    return np.where(rows >= 0, table["score"].to_numpy()[rows], np.nan)
 
 
 def _index(dataset: xr.Dataset, rows: np.ndarray) -> bytes:
@@ -174,7 +160,7 @@ def _packed_counts(values: np.ndarray) -> dict[str, Any]:
 def _packed_attention(dataset: xr.Dataset, maps: xr.Dataset, rows: np.ndarray) -> dict[str, Any]:
     """Pack alpha in 256 levels of the greatest of each gene and mark, and beta where the network has it."""
     maps = maps.sel(mark=dataset["mark"].values)
-    found = _positions(dataset, maps)[rows]
+    found = match_genes(dataset, maps)[rows]
     has = found >= 0
     alpha = np.zeros((len(rows), dataset.sizes["mark"], dataset.sizes["bin"]), dtype=np.float32)
     alpha[has] = maps["alpha"].transpose("gene", "mark", "bin").values[found[has]]
