@@ -197,7 +197,7 @@ def test_an_unknown_gene_is_said_with_the_nearest(at: Any) -> None:
 def test_a_symbol_of_two_genes_names_both(at: Any) -> None:
     search(at, "double")
     drawn(at, "ENSG00000000632")
-    assert "also stands for ENSG00000000633" in text(at, "gene-message")
+    assert "also belongs to ENSG00000000633" in text(at, "gene-message")
 
 
 def test_suggestions_follow_what_is_typed(at: Any) -> None:
@@ -291,7 +291,7 @@ def test_the_page_of_a_whole_study_is_small_and_quick(
         times = browser.execute_script("return {...document.documentElement.dataset}")
         figures.append(f"{times['lookupMs']} + {times['drawMs']}")
     search(browser, "GENE5")
-    wait(browser, lambda: "GENE5 is a gene of the train part" in text(browser, "gene-message"))
+    wait(browser, lambda: "GENE5 is in the train part" in text(browser, "gene-message"))
     with capsys.disabled():
         print(f"\n{size / 1e6:.1f} MB, first paint {paint} ms, look up and draw (ms): {', '.join(figures)}")
     assert size < 15_000_000

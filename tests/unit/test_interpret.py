@@ -501,9 +501,9 @@ def test_genes_stand_once_and_in_the_order_of_their_names() -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("PAX55", "gene 'PAX55': is none of the 4 genes of the study, did you mean 'PAX5'?; correct or remove it"),
+        ("PAX55", "gene 'PAX55': is not among the 4 genes of the study, did you mean 'PAX5'?; correct or remove it"),
         ("ENSG00000196029", "did you mean 'ENSG00000196092'"),
-        ("xyz", "gene 'xyz': is none of the 4 genes of the study; correct"),
+        ("xyz", "gene 'xyz': is not among the 4 genes of the study; correct"),
     ],
 )
 def test_a_gene_that_is_not_there_is_named_with_its_nearest_match(name: str, message: str) -> None:

@@ -138,6 +138,6 @@ def test_what_a_key_decides_is_made_again_and_nothing_else(synthetic: Workspace)
 def test_a_misspelt_gene_is_one_line_with_its_nearest_match(synthetic: Workspace) -> None:
     result = synthetic.snakemake("results/named_genes.tsv")
     assert result.code == 1
-    assert "key 'interpret.named_genes': gene 'SYNG001': is none of the 300 genes" in result.output
+    assert "key 'interpret.named_genes': gene 'SYNG001': is not among the 300 genes" in result.output
     assert "did you mean 'SYNG0" in result.output
     assert "Traceback" not in result.output

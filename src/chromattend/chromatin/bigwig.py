@@ -1,4 +1,4 @@
-"""Average or summed bigWig signal in the bins around each TSS."""
+"""Mean or summed bigWig signal in the bins around each TSS."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -21,20 +21,20 @@ def bin_bigwig(
         path: the bigWig file.
         genes: table with chrom, tss and strand.
         bins: the window and its bins.
-        chrom_sizes: chromosome lengths (bp); the file's must agree.
+        chrom_sizes: chromosome lengths (bp), which the file's lengths must match.
         statistic: `mean` or `sum` over the bases of a bin.
 
     Returns:
         float32, shape (gene, bin).
 
     Raises:
-        UserError: not a bigWig or damaged, other chromosome lengths, values below 0, or no chromosome in common with
-            the genome.
+        UserError: the file is not a bigWig or is damaged, its chromosome lengths differ, a value is negative, or no
+            gene is on one of its chromosomes.
     """
     check_chromosomes(genes, chrom_sizes)
     with ExitStack() as stack:
         with _refused(f"{path}: is not a readable bigWig file; download it again"):
-            # A stream, because of paths pybigtools takes some endings only.
+            # Opened as a stream: pybigtools accepts paths only with certain extensions.
             file = stack.enter_context(pybigtools.open(stack.enter_context(open(path, "rb"))))
             if not file.is_bigwig:
                 raise ValueError("a bigBed file")
@@ -42,13 +42,13 @@ def bin_bigwig(
         for chrom in sizes.keys() & chrom_sizes.keys():
             if sizes[chrom] != chrom_sizes[chrom]:
                 raise UserError(
-                    f"{path}: {chrom} is {sizes[chrom]} bp long and {chrom_sizes[chrom]} in genome.chrom_sizes; "
-                    "they are of different genome builds"
+                    f"{path}: {chrom} is {sizes[chrom]} bp long, but {chrom_sizes[chrom]} bp in genome.chrom_sizes; "
+                    "give both for the same genome build"
                 )
         if not sizes.keys() & set(genes["chrom"]):
             raise UserError(
                 f"{path}: has none of the genes' chromosomes, only {', '.join(list(sizes)[:3])}; "
-                "compare genome.chrom_sizes"
+                "check genome.chrom_sizes"
             )
         width = bins.number * bins.size
         values = np.zeros((len(genes), bins.number), dtype=np.float32)
@@ -61,7 +61,7 @@ def bin_bigwig(
             values[row] = binned.mean(axis=1) if statistic == "mean" else binned.sum(axis=1)
     if (values < 0).any():
         raise UserError(
-            f"{path}: has values below 0 around genes, as log ratios have; models take counts or a signal from 0, "
+            f"{path}: has negative values around genes, as log ratios do; give counts or a non-negative signal, "
             "such as fold change or -log10 p"
         )
     return bins.orient(values, genes)
@@ -69,11 +69,11 @@ def bin_bigwig(
 
 @contextmanager
 def _refused(message: str) -> Iterator[None]:
-    """Raise a UserError in place of what pybigtools raises of damaged files."""
+    """Raise a UserError in place of the errors of pybigtools for damaged files."""
     try:
         yield
     except BaseException as error:
-        # Some damage makes its Rust code panic, which is no Exception and in no module that could be imported.
+        # Some damage makes its Rust code panic. PanicException is not an Exception, and no module exports it.
         if isinstance(error, ValueError | pybigtools.BBIReadError) or type(error).__name__ == "PanicException":
             raise UserError(message) from None
         raise

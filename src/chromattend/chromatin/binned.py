@@ -21,14 +21,14 @@ def read_binned(paths: Sequence[str | Path], bins: Bins) -> tuple[pd.Index, np.n
 
     Args:
         paths: train, valid and test file, or a single one; they are joined in this order.
-        bins: the bins of the study, whose number the files must have.
+        bins: the bins of the study; the files must have the same number of bins.
 
     Returns:
         Gene ids, shape (gene,); counts, int32, shape (gene, bin, mark) with the marks in the order of
         `PUBLISHED_MARKS`; labels, int8, shape (gene,).
 
     Raises:
-        UserError: a file is damaged or does not have that layout, with its line.
+        UserError: a file is damaged or has another layout; the message names the line.
     """
     if bins.flip_strand:
         raise UserError("bins.flip_strand: binned CSV files are in genome orientation; set it to false")
@@ -53,7 +53,7 @@ def _read_one(path: Path, bins: int) -> tuple[np.ndarray, np.ndarray, np.ndarray
     except (pa.ArrowInvalid, OSError) as error:
         problem = str(error).splitlines()[0].replace("Row #", "line ")
         raise UserError(
-            f"{path}: is no binned CSV ({problem}); it needs gene, bin, "
+            f"{path}: is not a binned CSV ({problem}); give gene, bin, "
             f"{', '.join(PUBLISHED_MARKS)}, label without a header line"
         ) from None
     numbers = np.stack([table[name].to_numpy() for name in columns[1:]], axis=1)
@@ -63,8 +63,8 @@ def _read_one(path: Path, bins: int) -> tuple[np.ndarray, np.ndarray, np.ndarray
     if len(wrong) or len(numbers) % bins:
         line = (wrong[0] if len(wrong) else len(numbers) - 1) + 1
         raise UserError(
-            f"{path}: line {line}: bin {numbers[line - 1, 0]} of gene {names[line - 1]}; every gene needs bins 1 to "
-            f"{bins} in order, as the window and bin size of the configuration give"
+            f"{path}: line {line}: unexpected bin {numbers[line - 1, 0]} of gene {names[line - 1]}; give every gene "
+            f"bins 1 to {bins} in order, or change the window or bin size of the configuration"
         )
     per_gene = numbers.reshape(-1, bins, numbers.shape[1])
     gene_names = names.reshape(-1, bins)
@@ -92,10 +92,10 @@ def _read_one(path: Path, bins: int) -> tuple[np.ndarray, np.ndarray, np.ndarray
 
 
 def doubled_marks(counts: np.ndarray, marks: Sequence[str]) -> list[str]:
-    """Return the marks all of whose counts are even: a sign that they were doubled.
+    """Return the marks whose counts are all even, a sign that they were doubled.
 
-    H3K4me3 of the DeepChrome release is twice the true count in every bin. The counts are left as they are:
-    halving them is for the user to decide.
+    H3K4me3 of the DeepChrome release is twice the true count in every bin. The counts are not changed: it is up to
+    the user to halve them.
 
     Args:
         counts: shape (gene, bin, mark).

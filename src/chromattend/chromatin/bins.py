@@ -1,4 +1,4 @@
-"""Counts of reads, or average signal, in the bins around each TSS."""
+"""The window around each TSS, and its bins."""
 
 import logging
 from dataclasses import dataclass
@@ -16,13 +16,13 @@ class Bins:
     """Bins around a TSS.
 
     Bin b (from 0) of a gene is [TSS - upstream + b * size, TSS - upstream + (b + 1) * size), half-open and in
-    genome orientation, with the 1-based TSS of the GTF taken as it stands: that is how the published counts
-    were made (AttentiveChrome, section 3).
+    genome orientation. The 1-based TSS of the GTF is used unchanged, as in the published counts
+    (AttentiveChrome, section 3).
 
     Attributes:
         upstream, downstream: extent of the window before and after the TSS (bp).
         size: width of a bin (bp).
-        flip_strand: turn the windows of minus-strand genes round, so that bin 0 is upstream in the gene's own
+        flip_strand: reverse the windows of minus-strand genes, so that bin 0 is upstream in the gene's own
             direction. The papers do not.
     """
 
@@ -42,7 +42,7 @@ class Bins:
         return np.arange(self.number) * self.size - self.upstream
 
     def starts(self, genes: pd.DataFrame) -> np.ndarray:
-        """Return the first base of each gene's window, shape (gene,); negative where it leaves the chromosome."""
+        """Return the first base of each gene's window, shape (gene,); negative if the window leaves the chromosome."""
         before = np.full(len(genes), self.upstream, dtype=np.int64)
         if self.flip_strand:
             before[(genes["strand"] == "-").to_numpy()] = self.downstream
@@ -57,10 +57,10 @@ class Bins:
 
 
 def check_chromosomes(genes: pd.DataFrame, chrom_sizes: dict[str, int]) -> None:
-    """Raise a `UserError` if a gene lies on a chromosome whose length is not given."""
-    lacking = sorted(set(genes["chrom"]) - chrom_sizes.keys())
-    if lacking:
+    """Raise a `UserError` if a gene is on a chromosome of unknown length."""
+    missing = sorted(set(genes["chrom"]) - chrom_sizes.keys())
+    if missing:
         raise UserError(
-            f"genome.chrom_sizes: lacks {', '.join(lacking[:3])}, where the annotation has genes; "
+            f"genome.chrom_sizes: lacks {', '.join(missing[:3])}, where the annotation has genes; "
             "give the chromosome sizes of the annotation's genome build"
         )

@@ -29,12 +29,12 @@ def _mark_tss(axes: Axes) -> None:
 
 
 def plot_attention(attention: xr.Dataset) -> Figure:
-    """Draw the mean attention to the bins of each mark, and to the marks, of genes predicted ON and predicted OFF.
+    """Draw the mean attention to the bins of each mark, and to the marks, for genes predicted ON and predicted OFF.
 
     Args:
         attention: see `chromattend.chromatin.attention.attention_maps`.
     """
-    # Named genes and, if all are asked for, those of the other parts are in the file too.
+    # The file also has named genes and, on request, the genes of the other parts.
     attention = attention.isel(gene=np.flatnonzero(attention["split"].values == "test"))
     maps, position = mean_maps(attention["alpha"], attention["score"]), _centres(attention)
     marks = attention["mark"].values
@@ -81,7 +81,7 @@ def plot_attention(attention: xr.Dataset) -> Figure:
 
 
 def plot_explanation(maps: xr.Dataset) -> Figure:
-    """Draw the mean map of every method and mark, of genes predicted ON and OFF, and of a model without training.
+    """Draw the mean map of every method and mark, for genes predicted ON and OFF, and for untrained models.
 
     Args:
         maps: see `chromattend.chromatin.explain.Explanation`.
@@ -93,8 +93,8 @@ def plot_explanation(maps: xr.Dataset) -> Figure:
     for line, row in zip(panels, rows, strict=True):
         means = _row_means(maps, row)
         for axes, mark in zip(line, marks, strict=True):
-            found = means.sel(mark=mark)
-            untrained = found.sel(weights=[name for name in maps["weights"].values if name != "trained"])
+            curves = means.sel(mark=mark)
+            untrained = curves.sel(weights=[name for name in maps["weights"].values if name != "trained"])
             axes.fill_between(
                 position,
                 untrained.min(["weights", "state"]),
@@ -103,7 +103,7 @@ def plot_explanation(maps: xr.Dataset) -> Figure:
                 label="without training (range)",
             )
             for state, colour in STATE_COLOURS.items():
-                mean = found.sel(weights="trained", state=state)
+                mean = curves.sel(weights="trained", state=state)
                 axes.plot(position, mean, color=colour, linewidth=1.3, label=f"predicted {state}")
             _mark_tss(axes)
             axes.tick_params(labelsize=7)
@@ -125,20 +125,20 @@ def plot_explanation(maps: xr.Dataset) -> Figure:
 
 
 def _row_means(maps: xr.Dataset, row: str) -> xr.DataArray:
-    """Return the means of a method over genes predicted ON and OFF, or the optima of both, with dims as `optimum`."""
+    """Return the mean maps of a method over genes predicted ON and OFF, or both optima, with the dims of `optimum`."""
     if row == "optimum":
         return maps["optimum"]
-    found = [mean_maps(maps[row].sel(weights=name), maps["score"]) for name in maps["weights"].values]
-    return xr.concat(found, maps["weights"])
+    means = [mean_maps(maps[row].sel(weights=name), maps["score"]) for name in maps["weights"].values]
+    return xr.concat(means, maps["weights"])
 
 
 def plot_validation(validation: pd.DataFrame, mark: str, validation_mark: str | None) -> Figure:
-    """Draw the correlation of weights and validation mark by model and method, of all epigenomes.
+    """Draw the correlation of weights and validation mark by model and method, for all epigenomes.
 
     Args:
         validation: see `chromattend.chromatin.validation.validation_table`.
-        mark: whose weights are shown.
-        validation_mark: for the axis.
+        mark: the mark whose weights are shown.
+        validation_mark: name of the validation mark, for the axis.
     """
     shown = validation[(validation["mark"] == mark) & validation["pearson"].notna()]
     if shown.empty:
@@ -155,11 +155,11 @@ def plot_validation(validation: pd.DataFrame, mark: str, validation_mark: str | 
     for number, (model, method) in enumerate(lines):
         rows = shown[(shown["model"] == model) & (shown["method"] == method)]
         for weights, colour in reversed(colours.items()):
-            found = rows[rows["weights"].str.startswith(weights)]
-            y = number + found["epigenome"].map(offsets)
+            correlations = rows[rows["weights"].str.startswith(weights)]
+            y = number + correlations["epigenome"].map(offsets)
             if len(epigenomes) <= 10:
-                axes.hlines(y, found["pearson_low"], found["pearson_high"], color=colour, linewidth=1)
-            axes.plot(found["pearson"], y, "o", color=colour, markersize=5 if len(epigenomes) <= 10 else 2.5)
+                axes.hlines(y, correlations["pearson_low"], correlations["pearson_high"], color=colour, linewidth=1)
+            axes.plot(correlations["pearson"], y, "o", color=colour, markersize=5 if len(epigenomes) <= 10 else 2.5)
         published = rows["published"].dropna()
         axes.plot(published, np.full(len(published), number), "|", color="#B8322A", markersize=16, markeredgewidth=1.4)
     names = [
@@ -187,7 +187,7 @@ def plot_validation(validation: pd.DataFrame, mark: str, validation_mark: str | 
 
 
 def plot_named_genes(table: pd.DataFrame) -> Figure:
-    """Draw the attention to the marks of named genes, one panel a model and epigenome.
+    """Draw the attention to the marks of named genes, one panel per model and epigenome.
 
     Args:
         table: see `chromattend.chromatin.tables.beta_table`.
@@ -222,11 +222,11 @@ def plot_named_genes(table: pd.DataFrame) -> Figure:
 
 
 def plot_importance(table: pd.DataFrame, model: str, groups: Mapping[str, Sequence[str]]) -> Figure:
-    """Draw how much each mark matters in every epigenome; epigenomes are clustered by it.
+    """Draw the importance of each mark in every epigenome; epigenomes are clustered by it.
 
     Args:
-        table: columns epigenome, model and those of `chromattend.chromatin.importance.importance_table`.
-        model: whose rows are shown.
+        table: epigenome, model and the columns of `chromattend.chromatin.importance.importance_table`.
+        model: the model whose rows are shown.
         groups: epigenome -> name and colour of its group.
     """
     own = table[(table["model"] == model) & (table["mark"] == table["other"])]
@@ -245,7 +245,7 @@ def plot_importance(table: pd.DataFrame, model: str, groups: Mapping[str, Sequen
     )[0]
     if tree is not None:
         dendrogram(tree, orientation="left", ax=axes[0], link_color_func=lambda _: "0.3", no_labels=True)
-        # A heat map counts its rows from above.
+        # A heat map lists its rows from top to bottom.
         axes[0].set_ylim(axes[0].get_ylim()[::-1])
     axes[0].axis("off")
     axes[1].imshow([[to_rgb(groups[name][1])] for name in names], aspect="auto", interpolation="nearest")
@@ -261,10 +261,10 @@ def plot_importance(table: pd.DataFrame, model: str, groups: Mapping[str, Sequen
         panel.tick_params(labelsize=8 if few else 6, length=0)
         panel.set_xticks(panel.get_xticks(), marks, rotation=45, ha="right", fontsize=8)
     axes[2].tick_params(axis="y", rotation=0)
-    known = dict.fromkeys((groups[name][0] or "epigenomes", groups[name][1]) for name in names)
+    legend = dict.fromkeys((groups[name][0] or "epigenomes", groups[name][1]) for name in names)
     handles = [
         Line2D([], [], color=colour, marker="s", linestyle="none", label=name.replace("$", r"\$"))
-        for name, colour in known
+        for name, colour in legend
     ]
     figure.legend(handles=handles, loc="outside right upper", frameon=False, fontsize=7)
     figure.suptitle(title(model), fontsize=11)
@@ -272,7 +272,7 @@ def plot_importance(table: pd.DataFrame, model: str, groups: Mapping[str, Sequen
 
 
 def plot_interactions(table: pd.DataFrame, model: str) -> Figure:
-    """Draw what marks add to the logit, alone (diagonal) and two together, as the mean over epigenomes.
+    """Draw the effect of marks on the logit, alone (diagonal) and in pairs, as the mean over epigenomes.
 
     Args:
         table, model: see `plot_importance`.
@@ -300,14 +300,14 @@ def plot_interactions(table: pd.DataFrame, model: str) -> Figure:
 
 
 def mean_maps(alpha: xr.DataArray, score: xr.DataArray) -> xr.DataArray:
-    """Average maps over the genes predicted ON and over those predicted OFF (AttentiveChrome, figure 2).
+    """Average maps over genes predicted ON and over genes predicted OFF (AttentiveChrome, figure 2).
 
     Args:
         alpha: dims gene, mark, bin.
         score: P(ON) by gene.
 
     Returns:
-        dims state (ON, OFF), mark, bin; NaN where no gene is predicted so.
+        dims state (ON, OFF), mark, bin; NaN if no gene is predicted to be in a state.
     """
     on = score.values > 0.5
     parts = [alpha.isel(gene=np.flatnonzero(chosen)).mean("gene") for chosen in (on, ~on)]

@@ -1,4 +1,4 @@
-"""Figures of chromatin and its models, one function each; see `chromattend.figures`."""
+"""Figures of chromatin data and their models, one function each; see `chromattend.figures`."""
 
 from collections.abc import Mapping, Sequence
 
@@ -15,7 +15,7 @@ from chromattend.figures import PAGE_COLOURS, STATE_COLOURS, sentence, title
 
 
 def plot_comparisons(comparisons: pd.DataFrame) -> Figure:
-    """Draw the median difference of AUC between every two models, with the epigenomes won and the Wilcoxon test.
+    """Draw the median difference of AUC between every two models, with the wins and the Wilcoxon test.
 
     Args:
         comparisons: see `chromattend.statistics.compare_over_epigenomes`.
@@ -61,7 +61,7 @@ def plot_comparisons(comparisons: pd.DataFrame) -> Figure:
 
 
 def plot_published(published: pd.DataFrame) -> Figure:
-    """Draw the AUC of each epigenome and model against what others report for them.
+    """Draw the AUC of each epigenome and model against the AUC that others report.
 
     Args:
         published: see `chromattend.chromatin.tables.published_table`; without rows the figure says so.
@@ -91,7 +91,7 @@ def plot_published(published: pd.DataFrame) -> Figure:
 
 
 def plot_auc(auc: pd.DataFrame, summary: pd.DataFrame, groups: Mapping[str, Sequence[str]]) -> Figure:
-    """Draw the test AUCs of all epigenomes by model, with the published mean where there is one.
+    """Draw the test AUCs of all epigenomes by model, with the published mean if there is one.
 
     Args:
         auc: see `chromattend.chromatin.tables.auc_table`.
@@ -110,7 +110,7 @@ def plot_auc(auc: pd.DataFrame, summary: pd.DataFrame, groups: Mapping[str, Sequ
     hue = auc["epigenome"].map(names)
     colours = {names[name]: groups[name][1] for name in auc["epigenome"]}
     size = 5 if auc["epigenome"].nunique() <= 20 else 3.6
-    # A swarm and not jitter, which would differ from run to run.
+    # A swarm, because jitter would differ from run to run.
     sns.swarmplot(auc, x="auc", y="model", order=models, hue=hue, palette=colours, ax=axes, size=size, linewidth=0.5)
     published = summary.set_index("model")["published_mean"].reindex(models)
     row = np.flatnonzero(published.notna())
@@ -121,7 +121,7 @@ def plot_auc(auc: pd.DataFrame, summary: pd.DataFrame, groups: Mapping[str, Sequ
     axes.set_axisbelow(True)
     handles, labels = axes.get_legend_handles_labels()
     if len(row):
-        # The tick of the panel is too long for a line of the legend.
+        # The tick of the panel is too tall for the legend.
         handles.append(Line2D([], [], color="black", marker="|", markersize=10, linestyle="none"))
         labels.append("published mean (56 epigenomes)")
     axes.legend(handles, labels, loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False, fontsize=8)
@@ -129,7 +129,7 @@ def plot_auc(auc: pd.DataFrame, summary: pd.DataFrame, groups: Mapping[str, Sequ
 
 
 def plot_profile(dataset: xr.Dataset, validation: xr.Dataset | None = None) -> Figure:
-    """Draw the mean signal of each mark around the TSS, of ON and of OFF genes.
+    """Draw the mean signal of each mark around the TSS, for ON and OFF genes.
 
     Args:
         dataset: see `chromattend.chromatin.dataset.build_dataset`.
@@ -183,7 +183,7 @@ def plot_depth(quality: pd.DataFrame) -> Figure:
     positive = wide.to_numpy()[wide.to_numpy() > 0]
     low, high = (positive.min(), positive.max()) if len(positive) else (0.1, 1.0)
     sns.heatmap(
-        # Marks without any read have the palest colour, as a logarithmic scale has no zero.
+        # A logarithmic scale has no zero, so marks without any read get the palest colour.
         wide.clip(lower=low),
         annot=wide if few else None,
         fmt=".2g",
@@ -197,7 +197,7 @@ def plot_depth(quality: pd.DataFrame) -> Figure:
         ax=axes,
     )
     axes.set(xlabel="", ylabel="")
-    # Of many epigenomes only the top is in sight.
+    # Labels at the top: of many epigenomes, only the top is in view.
     axes.tick_params(labelsize=9 if few else 8, length=0, bottom=False, labelbottom=False, labeltop=True)
     axes.set_xticklabels(axes.get_xticklabels(), rotation=45, ha="left")
     axes.set_yticklabels(axes.get_yticklabels(), rotation=0)
@@ -205,11 +205,11 @@ def plot_depth(quality: pd.DataFrame) -> Figure:
 
 
 def plot_dots(values: Mapping[str, float], models: Sequence[str], limits: tuple[float, float]) -> Figure:
-    """Draw the AUCs of one epigenome as a line of dots, small enough for the cell of a table.
+    """Draw the AUCs of one epigenome as a line of dots, small enough for a table row.
 
     Args:
         values: model -> AUC.
-        models: all models of the study in the order of the page, so that each has its colour there in every line.
+        models: all models of the study in the order of the page, so that each has the same colour in every line.
         limits: the AUCs at both ends of the line, the same in every line.
     """
     figure = Figure(figsize=(1.6, 0.24))
@@ -226,7 +226,7 @@ def plot_dots(values: Mapping[str, float], models: Sequence[str], limits: tuple[
 
 
 def plot_transfer(transfer: pd.DataFrame, model: str, groups: Mapping[str, Sequence[str]]) -> Figure:
-    """Draw the AUC of a model by the epigenome that it was trained on and the one that it was tested on.
+    """Draw the AUC of a model by training epigenome and test epigenome.
 
     Args:
         transfer: columns trained_on, tested_on and auc.
@@ -258,13 +258,13 @@ def plot_transfer(transfer: pd.DataFrame, model: str, groups: Mapping[str, Seque
     axes.set_yticklabels(axes.get_yticklabels(), rotation=0)
     for labels in (axes.get_xticklabels(), axes.get_yticklabels()):
         for label, name in zip(labels, order, strict=True):
-            # A bar of the group's colour: letters in a light colour could not be read.
+            # A frame in the group's colour: letters in a light colour would be illegible.
             label.set_bbox({"facecolor": "white", "edgecolor": groups[name][1], "linewidth": 1.2, "pad": 0.8})
     return figure
 
 
 def plot_differential(table: pd.DataFrame, predictions: Mapping[tuple[str, str], pd.DataFrame]) -> Figure:
-    """Draw predicted against observed log fold changes of the test genes, one panel a pair and model.
+    """Draw predicted against observed log fold changes of the test genes, one panel per pair and model.
 
     Args:
         table: see `chromattend.chromatin.differential.differential_table`.
@@ -273,11 +273,11 @@ def plot_differential(table: pd.DataFrame, predictions: Mapping[tuple[str, str],
     pairs, models = list(dict.fromkeys(table["pair"])), list(dict.fromkeys(table["model"]))
     figure = Figure(figsize=(3.1 * len(models) + 0.6, 2.9 * len(pairs) + 0.4), layout="constrained")
     panels = figure.subplots(len(pairs), len(models), squeeze=False, sharex=True, sharey=True)
-    found = table.set_index(["pair", "model"])
+    correlations = table.set_index(["pair", "model"])
     for line, pair in zip(panels, pairs, strict=True):
         for axes, model in zip(line, models, strict=True):
             test = predictions[pair, model].query("split == 'test'")
-            row = found.loc[(pair, model)]
+            row = correlations.loc[(pair, model)]
             axes.hexbin(test["target"], test["prediction"], gridsize=30, cmap="Blues", bins="log", linewidths=0.1)
             axes.axline((0, 0), slope=1, color="0.6", linewidth=0.8, linestyle="--")
             interval = f"{row['pearson_low']:.3f} to {row['pearson_high']:.3f}"

@@ -1,4 +1,4 @@
-"""Formats that signal comes in, told by the ending of a file's name."""
+"""Formats of signal files, identified by the file extension."""
 
 from urllib.parse import urlsplit
 
@@ -17,14 +17,14 @@ PUBLISHED_MARKS = ("H3K27me3", "H3K36me3", "H3K4me1", "H3K4me3", "H3K9me3")
 
 
 def format_of(location: str) -> str:
-    """Return `reads`, `bam`, `bigwig` or `binned` by the ending of a URL or path.
+    """Return `reads`, `bam`, `bigwig` or `binned` by the file extension of a URL or path.
 
     Raises:
-        UserError: the ending is none of those known.
+        UserError: the extension is unknown.
     """
     name = urlsplit(location).path.lower() if is_url(location) else location.lower()
     for kind, suffixes in FORMATS.items():
         if name.endswith(suffixes):
             return kind
-    known = ", ".join(suffix for suffixes in FORMATS.values() for suffix in suffixes)
-    raise UserError(f"{location}: the ending does not tell the format; rename the file to end in one of {known}")
+    extensions = ", ".join(suffix for suffixes in FORMATS.values() for suffix in suffixes)
+    raise UserError(f"{location}: has an unknown file extension; rename the file to end in one of {extensions}")

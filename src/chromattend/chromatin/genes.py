@@ -1,4 +1,4 @@
-"""Gene table: the protein-coding genes of the study and their TSS."""
+"""The gene table: the protein-coding genes of the study and their TSSs."""
 
 import gzip
 import logging
@@ -31,11 +31,11 @@ TWICE_LISTED = {
 
 
 def read_annotation(path: str | Path) -> pd.DataFrame:
-    """Read gene rows of a GENCODE GTF (.gz or plain).
+    """Read the gene rows of a GENCODE GTF (.gz or plain).
 
     Returns:
         One row per gene with columns gene (Ensembl id without version), symbol, chrom, tss, strand. The TSS is
-        the gene's start on the plus strand and its end on the minus strand, as the GTF gives them (1-based).
+        the gene's start on the plus strand and its end on the minus strand, 1-based as in the GTF.
 
     Raises:
         UserError: the file is damaged, a line is not GTF, or no line is a gene.
@@ -44,21 +44,24 @@ def read_annotation(path: str | Path) -> pd.DataFrame:
     for number, line in _lines(path):
         if line.startswith("#") or not line.strip():
             continue
-        cells = line.rstrip("\r\n").split("\t")
-        if len(cells) != 9:
-            raise UserError(f"{path}: line {number}: has {len(cells)} tab-separated cells where GTF has 9; repair it")
-        if cells[2] != "gene":
+        fields = line.rstrip("\r\n").split("\t")
+        if len(fields) != 9:
+            raise UserError(
+                f"{path}: line {number}: has {len(fields)} tab-separated columns, but GTF has 9; repair the line"
+            )
+        if fields[2] != "gene":
             continue
-        names = dict(ATTRIBUTE.findall(cells[8]))
-        if "gene_id" not in names or cells[6] not in ("+", "-") or not (cells[3].isdecimal() and cells[4].isdecimal()):
+        names = dict(ATTRIBUTE.findall(fields[8]))
+        numbers = fields[3].isdecimal() and fields[4].isdecimal()
+        if "gene_id" not in names or fields[6] not in ("+", "-") or not numbers:
             raise UserError(f"{path}: line {number}: a gene needs start, end, strand + or - and a gene_id; repair it")
         gene = names["gene_id"].split(".")[0]
-        tss = int(cells[3] if cells[6] == "+" else cells[4])
-        rows.append((gene, names.get("gene_name", gene), cells[0], tss, cells[6]))
+        tss = int(fields[3] if fields[6] == "+" else fields[4])
+        rows.append((gene, names.get("gene_name", gene), fields[0], tss, fields[6]))
     if not rows:
-        raise UserError(f"{path}: has no line of the feature 'gene'; give a GENCODE GTF that has gene rows")
+        raise UserError(f"{path}: has no line with the feature 'gene'; give a GENCODE GTF that has gene rows")
     table = pd.DataFrame(rows, columns=COLUMNS)
-    # Genes of the pseudoautosomal regions stand on both X and Y under one id; the first is X.
+    # Pseudoautosomal genes are listed on both X and Y under one id; X comes first and is kept.
     return table.drop_duplicates("gene", ignore_index=True)
 
 
@@ -83,25 +86,25 @@ def build_gene_table(
 ) -> pd.DataFrame:
     """Combine annotation and expression matrix into the genes of the study, sorted by Ensembl id.
 
-    A gene needs both a TSS and an expression; those with only one of them are left out, and their number is
+    A gene needs both a TSS and an expression value; genes with only one of them are left out, and their number is
     logged.
 
     Args:
         annotation: result of `read_annotation`.
         expressed: gene ids of the expression matrix.
-        mode: `unique`, or `reproduction` for the papers' 19,802 rows, where 7 genes stand twice.
+        mode: `unique`, or `reproduction` for the papers' 19,802 rows, where 7 genes are listed twice.
         include: gene ids to restrict the table to.
 
     Returns:
-        Columns gene, symbol, chrom, tss, strand; one row a gene.
+        Columns gene, symbol, chrom, tss, strand; one row per gene.
 
     Raises:
         UserError: no gene is left.
     """
     table = annotation[annotation["gene"].isin(expressed)]
     logger.info(
-        "%d genes have a TSS and an expression; left out: %d of the matrix without a TSS, "
-        "%d of the annotation without an expression",
+        "%d genes have a TSS and an expression value; left out: %d of the matrix without a TSS, "
+        "%d of the annotation without an expression value",
         len(table),
         len(expressed) - len(table),
         len(annotation) - len(table),
@@ -109,7 +112,7 @@ def build_gene_table(
     if include is not None:
         unknown = include - set(table["gene"])
         if unknown:
-            logger.warning("genes.include: %d ids are not in the study, %s first", len(unknown), min(unknown))
+            logger.warning("genes.include: %d ids are not in the study, such as %s", len(unknown), min(unknown))
         if len(unknown) == len(include) and not table.empty:
             raise UserError(f"genes.include: none of its {len(include)} ids is in the study; give Ensembl gene ids")
         table = table[table["gene"].isin(include)]
@@ -120,7 +123,7 @@ def build_gene_table(
         second = twice.assign(symbol=[TWICE_LISTED[gene][1] for gene in twice["gene"]])
         table = pd.concat([first, second])
     if table.empty:
-        raise UserError("annotation and expression matrix: have no gene in common; both need Ensembl gene ids")
+        raise UserError("annotation and expression matrix: have no gene in common; give both with Ensembl gene ids")
     return table.sort_values(["gene", "symbol"], ignore_index=True)[COLUMNS]
 
 
@@ -128,31 +131,31 @@ def read_gene_table(path: str | Path) -> pd.DataFrame:
     """Read `genes.tsv`, or a table with the same columns.
 
     Raises:
-        UserError: a column is missing, or a TSS or a strand is none.
+        UserError: a column is missing, or a TSS or strand is not valid.
     """
     try:
         table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False, encoding="utf-8-sig")
     except FileNotFoundError:
         raise
     except GZIP_ERRORS as error:
-        raise UserError(f"{path}: is truncated or damaged ({error}); make it again") from None
-    # Among them the errors of pandas and of decoding.
+        raise UserError(f"{path}: is truncated or damaged ({error}); create it again") from None
+    # Parser errors of pandas and decoding errors are ValueErrors.
     except ValueError as error:
-        raise UserError(f"{path}: is no table ({str(error).strip()}); give the study's genes.tsv") from None
+        raise UserError(f"{path}: is not a table ({str(error).strip()}); give the study's genes.tsv") from None
     for column in COLUMNS:
         if column not in table:
             raise UserError(
-                f"{path}: column {column!r} is missing; a gene table is tab-separated and has {', '.join(COLUMNS)}"
+                f"{path}: column {column!r} is missing; give a tab-separated table with {', '.join(COLUMNS)}"
             )
-    for column, valid, mend in (
+    for column, valid, expected in (
         ("tss", table["tss"].str.fullmatch("[0-9]+"), "a position (bp)"),
         ("strand", table["strand"].isin(["+", "-"]), "+ or -"),
     ):
         if not valid.all():
             row = int((~valid).to_numpy().argmax())
-            raise UserError(f"{path}: line {row + 2}: {column} {table[column][row]!r} is not {mend}; repair it")
+            raise UserError(f"{path}: line {row + 2}: {column} {table[column][row]!r} is not {expected}; repair it")
     if table.empty:
-        raise UserError(f"{path}: has a header line but no gene; add a row for each")
+        raise UserError(f"{path}: has a header line but no gene; add one row per gene")
     return table.astype({"tss": "int64"})
 
 
@@ -161,7 +164,7 @@ def read_gene_list(path: str | Path) -> set[str]:
     lines = (line.strip() for _, line in _lines(path))
     genes = {line.split(".")[0] for line in lines if line and not line.startswith("#")}
     if not genes:
-        raise UserError(f"{path}: names no gene; give one Ensembl gene id per line")
+        raise UserError(f"{path}: lists no gene; give one Ensembl gene id per line")
     return genes
 
 
@@ -170,28 +173,28 @@ def find_genes(table: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
 
     Args:
         table: gene table.
-        names: in any case.
+        names: Ensembl ids or symbols, case-insensitive.
 
     Returns:
         Rows of the table in the order of the names, each gene once.
 
     Raises:
-        UserError: a name is no gene of the table, or is the symbol of several.
+        UserError: a name is not in the table, or is the symbol of several genes.
     """
     ids, symbols = table["gene"].str.upper(), table["symbol"].str.upper()
     rows = []
     for name in names:
         wanted = name.strip().upper()
-        found = table[(ids == re.sub(r"\.\d+$", "", wanted)) | (symbols == wanted)].drop_duplicates("gene")
-        if len(found) > 1:
-            raise UserError(f"gene {name!r}: is the symbol of {', '.join(found['gene'])}; give one of these ids")
-        if found.empty:
-            known = ids if wanted.startswith("ENSG") else symbols
+        matches = table[(ids == re.sub(r"\.\d+$", "", wanted)) | (symbols == wanted)].drop_duplicates("gene")
+        if len(matches) > 1:
+            raise UserError(f"gene {name!r}: is the symbol of {', '.join(matches['gene'])}; give one of these ids")
+        if matches.empty:
+            candidates = ids if wanted.startswith("ENSG") else symbols
             raise UserError(
-                f"gene {name!r}: is none of the {len(set(ids)):,} genes of the study"
-                f"{did_you_mean(wanted, known.unique())}; correct or remove it"
+                f"gene {name!r}: is not among the {len(set(ids)):,} genes of the study"
+                f"{did_you_mean(wanted, candidates.unique())}; correct or remove it"
             )
-        rows.append(found)
+        rows.append(matches)
     return pd.concat(rows).drop_duplicates("gene") if rows else table.iloc[:0]
 
 
@@ -199,16 +202,16 @@ def read_chrom_sizes(path: str | Path) -> dict[str, int]:
     """Read chromosome lengths (bp) from a tab-separated file of name and length.
 
     Raises:
-        UserError: a line has no name and whole number.
+        UserError: a line does not have a name and a positive integer.
     """
     sizes = {}
     for number, line in _lines(path):
-        cells = line.split()
-        if not cells or line.startswith("#"):
+        fields = line.split()
+        if not fields or line.startswith("#"):
             continue
-        if len(cells) < 2 or not cells[1].isdecimal() or int(cells[1]) == 0:
+        if len(fields) < 2 or not fields[1].isdecimal() or int(fields[1]) == 0:
             raise UserError(f"{path}: line {number}: {line.strip()!r} is not a chromosome and its length; repair it")
-        sizes[cells[0]] = int(cells[1])
+        sizes[fields[0]] = int(fields[1])
     if not sizes:
         raise UserError(f"{path}: is empty; give one chromosome and its length per line")
     return sizes

@@ -1,4 +1,4 @@
-"""Quality of the data: what a careful user looks at before any AUC, with the limits at which it warns."""
+"""Data quality: measures to check before any AUC, and the limits at which they warn."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,24 +18,24 @@ MARK_COLUMNS = [
     *("relative_depth", "without_signal", "all_even"),
 ]
 EPIGENOME_COLUMNS = ["genes", "genes_left_out", "left_out", "on_train", "on_valid", "on_test", "on_range", "overlap"]
-# Whole numbers, some of them unknown.
+# Columns of integers, some of them missing.
 WHOLE = ("reads", "reads_elsewhere", "all_even", "genes", "genes_left_out")
 WARNING_COLUMNS = ["epigenome", "mark", "what", "value", "threshold", "advice"]
 
 
 @dataclass(frozen=True)
 class Check:
-    """A measure with the limit beyond which it warns.
+    """A measure and the limit beyond which it warns.
 
     Attributes:
         measure: column of the quality table.
-        what: what a warning is called.
-        limit: the last value that is fine.
-        above: whether values above the limit warn, or those below.
-        of_mark: whether each mark is judged, or the epigenome as a whole.
+        what: name of the warning.
+        limit: last value without a warning.
+        above: whether values above the limit warn; otherwise values below it do.
+        of_mark: whether each mark is judged; otherwise the epigenome as a whole is.
         why: what is measured, and why it matters.
         advice: what to do about it.
-        share: whether it is a share, which pages show in per cent.
+        share: whether it is a fraction, which pages show in per cent.
     """
 
     measure: str
@@ -49,66 +49,67 @@ class Check:
 
     @property
     def threshold(self) -> str:
-        """The limit as tables show it."""
+        """The limit as shown in tables."""
         if self.measure == "all_even":
             return "all even"
         sign = ">" if self.above else "<"
         return f"{sign} {100 * self.limit:g} %" if self.share else f"{sign} {self.limit:g}"
 
     def shown(self, value: float) -> str:
-        """A value of the measure as pages show it."""
+        """Format a value of the measure for pages."""
         if self.measure == "all_even":
             return "yes" if value else "no"
         return f"{value:.1%}".replace("%", " %") if self.share else f"{value:.3g}"
 
 
-# All limits in one place. They are for judging, not for leaving out: no stage acts on them.
+# All limits in one place. They only inform: no stage leaves anything out because of them.
 CHECKS = (
     Check(
         *("depth", "few reads", 0.2, False, True),
-        "Mean reads per bin over the windows of all genes. With fewer, most bins have no read, and a model sees noise.",
+        "Mean reads per bin over the windows of all genes. Below the limit, most bins have no read, and models see "
+        "noise.",
         "Take a deeper experiment, or wider bins (bins.size); read this epigenome's AUCs as a lower bound.",
         share=False,
     ),
     Check(
         *("relative_depth", "mark much shallower than others", 0.2, False, True),
-        "Depth of the mark over the median depth of the model's marks in the same epigenome.",
+        "Depth of the mark, divided by the median depth of the model's marks in the same epigenome.",
         "Check that the file is that of the mark and is whole; its importance will be too low.",
         share=False,
     ),
     Check(
         *("without_signal", "genes without signal", 0.5, True, True),
-        "Genes whose whole window has no signal of the mark. Many mean a failed or shallow experiment, or chromosomes "
-        "that are named otherwise.",
+        "Genes without any signal of the mark in their window. A large share means a failed or shallow experiment, or "
+        "other chromosome names.",
         "Compare the chromosome names of the file with genome.chrom_sizes, and the build with the annotation's.",
     ),
     Check(
         *("share_elsewhere", "reads elsewhere", 0.1, True, True),
-        "Reads on chromosomes that genome.chrom_sizes does not list, which are not counted. Many mean another genome "
-        "build or other names.",
+        "Reads on chromosomes that genome.chrom_sizes does not list; they are not counted. A large share means another "
+        "genome build or other chromosome names.",
         "Check genome.name and genome.chrom_sizes against the file.",
     ),
     Check(
         *("all_even", "all counts even", 0, True, True),
-        "Every count of the mark is even: it was doubled, as H3K4me3 is in the binned CSV files published with "
-        "DeepChrome. Counts stay as they are, which models do not mind, but depths cannot be compared.",
+        "Every count of the mark is even: the counts were doubled, like H3K4me3 in the binned CSV files published with "
+        "DeepChrome. They are not changed; models are not affected, but depths cannot be compared.",
         "Do not compare this mark's counts with other sources; count the reads again if you need them.",
         share=False,
     ),
     Check(
         *("left_out", "genes left out", 0.05, True, False),
-        "Genes of the study that the source has no counts of, and that this epigenome is not trained or tested on.",
+        "Genes of the study without counts in the source. Models of this epigenome are not trained or tested on them.",
         "Compare the gene ids; compare models within the epigenome only, as its test genes are others.",
     ),
     Check(
         *("on_range", "label balance differs between parts", 0.15, True, False),
-        "Largest less smallest share of ON genes among train, validation and test. A sequential split by Ensembl id "
+        "Largest minus smallest share of ON genes among train, validation and test. A sequential split by Ensembl id "
         "puts more ON genes into train.",
         "Use split.mode chromosome or random, unless you repeat the published study; judge AUPR by its base rate.",
     ),
     Check(
         *("overlap", "test windows seen in training", 0.05, True, False),
-        "Test genes whose window overlaps that of a train or validation gene: the same reads are in both.",
+        "Test genes whose window overlaps the window of a train or validation gene: the same reads are in both.",
         "Use split.mode chromosome, which has no such overlaps, unless you repeat the published study.",
     ),
 )
@@ -124,13 +125,13 @@ def quality_table(dataset: xr.Dataset, signals: Sequence[xr.Dataset], overlaps: 
         overlaps: see `chromattend.chromatin.dataset.overlaps_across_splits`.
 
     Returns:
-        One row a mark: epigenome, mark, role (model or validation), format, reads (counted), reads_elsewhere,
+        One row per mark: epigenome, mark, role (model or validation), format, reads (counted), reads_elsewhere,
         share_elsewhere (of all reads), depth (mean per bin), relative_depth (over the median of the model's marks),
         without_signal (share of genes), all_even; then the same in each row: genes, genes_left_out, left_out
         (share), on_train, on_valid, on_test (share of ON genes), on_range (their range) and overlap (share of test
-        genes whose window overlaps a train or validation window). What a source does not tell is missing: read
-        numbers of bigWig and binned CSV, and for a bigWig, whose values are no reads, depth relative to others
-        and whether counts are even.
+        genes whose window overlaps a train or validation window). Values that a source does not give are missing:
+        read numbers of bigWig and binned CSV, and, for a bigWig, whose values are not reads, relative_depth and
+        all_even.
     """
     marks = [str(mark) for mark in dataset["mark"].values]
     rows = [
@@ -166,7 +167,7 @@ def read_quality(paths: Sequence[str | Path]) -> pd.DataFrame:
 
 
 def _provenance(attributes: Mapping[str, Any], mark: str) -> dict[str, Any]:
-    """Attributes of one mark's source, or those of a binned CSV of all marks."""
+    """Return the attributes of one mark's source, or of the binned CSV of all marks."""
     own = {name.removeprefix(f"{mark}_"): value for name, value in attributes.items() if name.startswith(f"{mark}_")}
     return own or {name: attributes[name] for name in ("source", "sha256", "format") if name in attributes}
 
@@ -179,7 +180,7 @@ def _of_mark(counts: np.ndarray, mark: str, role: str, source: Mapping[str, Any]
         row["share_elsewhere"] = int(row["reads_elsewhere"]) / total if total else 0.0
     row["depth"] = float(counts.mean(dtype=np.float64))
     row["without_signal"] = float((counts == 0).all(axis=1).mean())
-    # Values of a bigWig are no numbers of reads.
+    # Values of a bigWig are not read counts.
     counted = np.issubdtype(counts.dtype, np.integer)
     row["all_even"] = int(bool(doubled_marks(counts[..., None], [mark]))) if counted else None
     return row
@@ -189,7 +190,7 @@ def _of_epigenome(dataset: xr.Dataset, overlaps: pd.DataFrame) -> dict[str, Any]
     split, label = dataset["split"].values, dataset["label"].values
     left_out = int(dataset.attrs["genes_left_out"])
     on = {part: float((label[split == part] == 1).mean()) for part in SPLITS}
-    # The earlier part stands first, so a test gene is always the other one.
+    # Each pair lists the gene of the earlier part first, so a test gene is always the other gene.
     seen = set(overlaps.loc[overlaps["other_split"] == "test", "other_gene"])
     test = dataset["gene"].values[split == "test"]
     return {
@@ -209,20 +210,20 @@ def sources_table(dataset: xr.Dataset, signals: Sequence[xr.Dataset]) -> pd.Data
         dataset, signals: see `quality_table`.
 
     Returns:
-        epigenome, data (name of the mark, all marks, or expression), format, source (URL or path), sha256; a row
-        for each file of a binned CSV of several.
+        epigenome, data (name of the mark, all marks, or expression), format, source (URL or path), sha256; one row
+        per file if a binned CSV has several.
     """
     attributes = dataset.attrs
-    found: list[tuple[str, Mapping[str, Any]]] = []
+    sources: list[tuple[str, Mapping[str, Any]]] = []
     if "source" in attributes:
-        found.append(("all marks", _provenance(attributes, "")))
+        sources.append(("all marks", _provenance(attributes, "")))
     else:
-        found += [(str(mark), _provenance(attributes, str(mark))) for mark in dataset["mark"].values]
-    found += [(str(signal.attrs["mark"]), signal.attrs) for signal in signals]
+        sources += [(str(mark), _provenance(attributes, str(mark))) for mark in dataset["mark"].values]
+    sources += [(str(signal.attrs["mark"]), signal.attrs) for signal in signals]
     expression = {"source": attributes["expression_source"], "sha256": attributes["expression_sha256"]}
-    found.append(("expression", {**expression, "format": "RPKM matrix"}))
+    sources.append(("expression", {**expression, "format": "RPKM matrix"}))
     rows = []
-    for data, source in found:
+    for data, source in sources:
         checksums = str(source.get("sha256", "")).split()
         places = str(source.get("source", "")).split() if len(checksums) > 1 else [str(source.get("source", ""))]
         if len(places) != len(checksums):
@@ -243,8 +244,8 @@ def warnings_table(quality: pd.DataFrame) -> pd.DataFrame:
         quality: see `quality_table`, of any number of epigenomes.
 
     Returns:
-        epigenome, mark (empty where the epigenome as a whole is meant), what, value, threshold and advice: one row a
-        warning, in the order of the epigenomes. Depths of a bigWig are not judged.
+        epigenome, mark (empty if the warning is about the epigenome as a whole), what, value, threshold and advice: one
+        row per warning, in the order of the epigenomes. Depths of a bigWig are not judged.
     """
     rows = []
     for epigenome, table in quality.groupby("epigenome", sort=False):

@@ -1,4 +1,4 @@
-"""The sample sheet, one row an epigenome, and the table of known checksums."""
+"""The sample sheet, with one row per epigenome, and the table of known checksums."""
 
 import csv
 import re
@@ -10,13 +10,13 @@ from typing import Any
 from chromattend.errors import UserError, did_you_mean
 from chromattend.pipeline.config import check
 
-# Histone marks and variants of the Roadmap consolidated epigenomes. Others need a column in the sheet.
+# Histone marks and histone variants of Roadmap's consolidated epigenomes. Any other mark needs a column in the sheet.
 ROADMAP_MARKS = frozenset(
     "H2A.Z H2AK5ac H2AK9ac H2BK120ac H2BK12ac H2BK15ac H2BK20ac H2BK5ac H3K14ac H3K18ac H3K23ac H3K23me2 "  # noqa: SIM905
     "H3K27ac H3K27me3 H3K36me3 H3K4ac H3K4me1 H3K4me2 H3K4me3 H3K56ac H3K79me1 H3K79me2 H3K9ac H3K9me1 "
     "H3K9me3 H3T11ph H4K12ac H4K20me1 H4K5ac H4K8ac H4K91ac".split()
 )
-# What the results hold beside the folders of the epigenomes.
+# Other names in the results folder, which no epigenome's folder can have.
 RESERVED_NAMES = (
     "tables",
     "figures",
@@ -40,10 +40,10 @@ class Epigenome:
 
     Attributes:
         id: identifier, for instance E003.
-        name, group, colour: what reports and figures show.
-        signal: template of the sources of its marks.
+        name, group, colour: shown in reports and figures.
+        signal: template of the URLs or paths of its marks.
         sources: mark -> URL or path, for the marks whose column the row fills.
-        missing: marks that the sheet says there are no data for.
+        missing: marks that the sheet declares to have no data.
     """
 
     id: str
@@ -56,7 +56,7 @@ class Epigenome:
 
 
 def read_text(path: Path, name: str) -> str:
-    """Read a table of the user, with or without a byte order mark."""
+    """Read a user's table, with or without a byte order mark."""
     try:
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
@@ -76,7 +76,7 @@ def read_sheet(
         if line.strip() and not line.startswith("#")
     ]
     if not lines:
-        raise UserError(f"{name}: is empty; it needs a header line and one row per epigenome")
+        raise UserError(f"{name}: is empty; give a header line and one row per epigenome")
     table = [next(csv.reader([line], delimiter="\t")) for _, line in lines]
     header = [cell.strip() for cell in table[0]]
     fixed = list(schema["properties"])
@@ -88,23 +88,25 @@ def read_sheet(
         if column not in ROADMAP_MARKS and column not in wanted:
             raise UserError(
                 f"{name}: unknown column {column!r}{did_you_mean(column, [*fixed, *sorted(wanted)])}; "
-                f"the columns are {', '.join(fixed)} and names of marks that the configuration lists"
+                f"use {', '.join(fixed)} or the name of a mark that the configuration lists"
             )
     if "epigenome" not in header:
-        raise UserError(f"{name}: column 'epigenome' is missing; the header line must be tab-separated and have it")
+        raise UserError(f"{name}: column 'epigenome' is missing; add it to the tab-separated header line")
 
     rows: dict[str, dict[str, str]] = {}
     for (number, _), cells in zip(lines[1:], table[1:], strict=True):
         where = f"{name} line {number}"
         if len(cells) != len(header):
-            raise UserError(f"{where}: has {len(cells)} cells where the header has {len(header)}; separate by tabs")
+            raise UserError(
+                f"{where}: number of columns is {len(cells)}, but the header has {len(header)}; separate them by tabs"
+            )
         row = {column: cell.strip() for column, cell in zip(header, cells, strict=True)}
         check(row, schema, where)
         epigenome = row["epigenome"]
         if epigenome in rows:
             raise UserError(f"{where}: epigenome {epigenome!r} is given twice; remove or rename one row")
         if epigenome in RESERVED_NAMES:
-            raise UserError(f"{where}: epigenome {epigenome!r} is the name of another result; rename it")
+            raise UserError(f"{where}: epigenome name {epigenome!r} is reserved for another result; rename it")
         rows[epigenome] = row
     if not rows:
         raise UserError(f"{name}: has a header line but no epigenome; add a row for each")
@@ -112,7 +114,7 @@ def read_sheet(
 
 
 def parse_epigenome(row: dict[str, str], mark_columns: list[str], config: dict[str, Any]) -> Epigenome:
-    """Return a row of the sheet with what the configuration says where a cell is empty."""
+    """Parse a row of the sheet; the configuration fills in empty entries."""
     cells = {mark: row[mark] for mark in mark_columns if row[mark]}
     return Epigenome(
         id=row["epigenome"],
@@ -133,20 +135,20 @@ def read_checksums(config: dict[str, Any], workdir: Path) -> dict[str, tuple[str
     path = workdir / name
     if not path.is_file():
         raise UserError(f"key 'sources.checksums': file {name!r} does not exist; correct the path or give null")
-    known: dict[str, tuple[str | None, int | None]] = {}
+    checksums: dict[str, tuple[str | None, int | None]] = {}
     reader = csv.DictReader(read_text(path, name).splitlines(), delimiter="\t")
     if "url" not in (reader.fieldnames or []):
-        raise UserError(f"{name}: column 'url' is missing; the columns are url, checksum and size")
+        raise UserError(f"{name}: column 'url' is missing; give the columns url, checksum and size")
     for row in reader:
         checksum, size = (row.get("checksum") or "").strip(), (row.get("size") or "").strip()
         if checksum and not re.fullmatch(r"sha256:[0-9a-fA-F]{64}|md5:[0-9a-fA-F]{32}", checksum):
             raise UserError(
                 f"{name} line {reader.line_num}: checksum {checksum!r} is not valid; "
-                "give sha256: or md5: and its hexadecimal digits"
+                "give sha256: or md5: followed by the hexadecimal digits"
             )
         if size and not size.isdecimal():
             raise UserError(
                 f"{name} line {reader.line_num}: size {size!r} is not a number of bytes; correct it or leave it empty"
             )
-        known[row["url"]] = (checksum.lower() or None, int(size) if size else None)
-    return known
+        checksums[row["url"]] = (checksum.lower() or None, int(size) if size else None)
+    return checksums

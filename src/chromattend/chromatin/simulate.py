@@ -2,7 +2,7 @@
 
 Every gene has a hidden transcription state in each epigenome. Its expression is drawn from that state, and so
 are the reads of six histone marks, whose average shapes around the TSS follow ChIP-seq (see `mark_shape`). Some
-genes are uninformative: their chromatin follows a state of its own, so that no model can predict them.
+genes are uninformative: their chromatin follows an independent state, so that no model can predict them.
 """
 
 import json
@@ -24,9 +24,9 @@ from chromattend.files import atomic
 
 logger = logging.getLogger(__name__)
 
-# Stands in simulation.json: raise it with any change of what is written, so that older mirrors are made anew.
+# Recorded in simulation.json: raise it whenever the output changes, so that older mirrors are written again.
 VERSION = 3
-# Share of a file's reads that lies in enriched regions, by mark (FRiP: Landt et al., Genome Res. 2012).
+# Fraction of reads in enriched regions, by mark (FRiP: Landt et al., Genome Res. 2012).
 FRIP = {"H3K27me3": 0.3, "H3K36me3": 0.4, "H3K4me1": 0.3, "H3K4me3": 0.45, "H3K9me3": 0.25, "H3K27ac": 0.4}
 REFERENCE = "E000"  # the universal reference, the first column of Roadmap's matrix
 ALIGNMENTS = "byFileType/alignments/consolidated/{}-{}.tagAlign.gz"
@@ -34,31 +34,31 @@ SIGNALS = "byFileType/signal/consolidated/macs2signal/pval/{}-{}.pval.signal.big
 EXPRESSION = "byDataType/rna/expression/57epigenomes.RPKM.pc.gz"
 ANNOTATION = "byDataType/rna/annotations/gen10.long.gtf.gz"
 
-READ_LENGTH = 36  # bp, as all reads of the consolidated epigenomes
+READ_LENGTH = 36  # bp, as in the consolidated epigenomes
 READS_PER_GENE = 75  # mean depth of a file; real files have about 1,500
 CELL = 50  # bp, the resolution at which read densities are drawn
 REACH = 10_000  # bp around a gene that its marks may cover
 FRAGMENT_CELLS = 5  # 250 bp, about a ChIP fragment, over which the signal track counts reads
 LOCAL = 200_000  # bp over which the background's level changes
-MIN_SPACING = 15_000  # bp a gene, on average; with less, windows of neighbours would overlap throughout
-UNINFORMATIVE = 0.13  # share of genes whose chromatin says nothing about their expression
-# Share of genes whose transcription starts inside the annotated one, and how far on average (bp). With them the
-# H3K4me3 peak of 10 to 13 % of the ON genes lies more than 1 kb from where most have it: 11 % in real E003 counts.
+MIN_SPACING = 15_000  # bp per gene, on average; with less, most windows of neighbours would overlap
+UNINFORMATIVE = 0.13  # share of genes whose chromatin does not predict their expression
+# Share of genes whose transcription starts inside the annotated gene, and the mean distance (bp). With them, the
+# H3K4me3 peak of 10 to 13 % of the ON genes is more than 1 kb from its usual position: 11 % in real E003 counts.
 INNER_START = 0.2
 INNER_DISTANCE = 1500
 # From the first epigenome to the last: the share of FRIP that an experiment reaches, and the spread (sd of log
-# RPKM) that chromatin does not explain. With them the test AUC of a random forest goes from about .80 to .90.
+# RPKM) that chromatin does not explain. With them, the test AUC of a random forest rises from about .80 to .90.
 ENRICHMENT = (0.6, 1.0)
 UNEXPLAINED = (1.5, 0.8)
 
 
 @dataclass(frozen=True)
 class Grid:
-    """The genome in cells of `CELL` bp, numbered through all chromosomes; a rest at each end is left out.
+    """The genome in cells of `CELL` bp, numbered across all chromosomes; an incomplete last cell is left out.
 
     Attributes:
         names, sizes: chromosome names, and lengths in bp, shape (chromosome,).
-        first: number of each chromosome's first cell, and at the end that of all cells, shape (chromosome + 1,).
+        first: number of each chromosome's first cell, then the total number of cells, shape (chromosome + 1,).
     """
 
     names: list[str]
@@ -77,11 +77,11 @@ class Grid:
 
         Args:
             chrom, centre, sign: chromosome number, position (bp) and direction (1 or -1), shape (element,).
-            before, after: extent from the centre in the element's own direction (bp), shape (element,).
+            before, after: extent from the centre in the element's direction (bp), shape (element,).
 
         Returns:
-            element, cell: number of the element and of the cell, shape (pair,).
-            distance: of the cell's middle from the centre, in the element's direction (bp), shape (pair,).
+            element, cell: number of the element and number of the cell, shape (pair,).
+            distance: distance of the cell's middle from the centre, in the element's direction (bp), shape (pair,).
         """
         low = np.maximum((centre - np.where(sign > 0, before, after)) // CELL, 0)
         high = np.minimum((centre + np.where(sign > 0, after, before)) // CELL + 1, np.diff(self.first)[chrom])
@@ -121,19 +121,19 @@ def simulate_mirror(
 ) -> None:
     """Write reads, signal, expression and annotation at Roadmap's relative paths, and the truth behind them.
 
-    The same arguments give the same bytes. A folder that is complete for these arguments is left as it is; one
-    that was interrupted, or was made from others, is written anew.
+    The same arguments give the same bytes. A folder that is complete for these arguments is not changed; a folder
+    that is incomplete, or was written for other arguments, is written again.
 
     Args:
-        folder: where the mirror goes. At its top lies `truth.tsv`, a row per gene: gene, informative, and whether
+        folder: folder of the mirror. Its top level has `truth.tsv`, a row per gene: gene, informative, and whether
             it is transcribed (ON or OFF) in each epigenome; and `simulation.json`, the arguments, written last.
-        chrom_sizes: tab-separated names and lengths (bp) of the chromosomes; 15,000 bp a gene at least.
-        epigenomes: their names. The quality of the data, and so the AUC of models, rises from first to last.
-        genes: number of protein-coding genes. A file has about 75 reads for each.
-        seed: whole number from 0.
+        chrom_sizes: tab-separated names and lengths (bp) of the chromosomes; at least 15,000 bp per gene.
+        epigenomes: names of epigenomes. The quality of the data, and so the AUC of models, rises from first to last.
+        genes: number of protein-coding genes. A file has about 75 reads per gene.
+        seed: non-negative integer.
 
     Raises:
-        UserError: no mirror can be made from the arguments.
+        UserError: the arguments cannot give a mirror.
     """
     folder, names = Path(folder), list(epigenomes)
     sizes = read_chrom_sizes(chrom_sizes)
@@ -153,7 +153,7 @@ def simulate_mirror(
     coding = place_coding(rng, grid, genes)
     on, level = transcription(rng, genes, len(names))
     informative = rng.random(genes) >= UNINFORMATIVE
-    # Uninformative genes get the chromatin of another transcription than their own.
+    # The chromatin of uninformative genes follows a second, independent draw of transcription.
     other_on, other_level = transcription(rng, genes, len(names))
     active = np.where(informative[:, None], on, other_on)
     strength = np.where(informative[:, None], level, other_level)
@@ -180,12 +180,14 @@ def simulate_mirror(
 
 def _check(sizes: dict[str, int], source: Path, epigenomes: list[str], genes: int, seed: int) -> None:
     if not epigenomes or len(set(epigenomes)) < len(epigenomes):
-        raise UserError(f"epigenomes: {epigenomes} names none, or one twice; give different names")
+        raise UserError(f"epigenomes: {epigenomes} is empty or has a duplicate; give different names")
     for name in epigenomes:
         if not re.fullmatch(r"\w+", name) or name in (REFERENCE, "gene", "gene_id", "informative"):
-            raise UserError(f"epigenomes: {name!r} cannot be a name here; use letters and digits, such as SYN1")
+            raise UserError(
+                f"epigenomes: {name!r} is reserved or not a valid name; use letters and digits, such as SYN1"
+            )
     if genes < 1 or seed < 0:
-        raise UserError(f"genes {genes}, seed {seed}: give at least 1 gene and a seed from 0")
+        raise UserError(f"genes {genes}, seed {seed}: out of range; give at least 1 gene and a seed of at least 0")
     for chrom, size in sizes.items():
         if size < MIN_SPACING:
             raise UserError(f"{source}: {chrom} has {size} bp; give at least {MIN_SPACING} or remove its line")
@@ -197,9 +199,9 @@ def _check(sizes: dict[str, int], source: Path, epigenomes: list[str], genes: in
 def place_coding(rng: np.random.Generator, grid: Grid, genes: int) -> Genes:
     """Put protein-coding genes on the chromosomes, in proportion to their lengths.
 
-    Neighbouring TSSs are at least about three quarters of the mean spacing apart, but one gene in 25 lies close
-    to the one before it, in half of the cases as a bidirectional pair; there windows overlap. The outermost
-    genes lie less than 5 kb from the chromosome's ends, which their windows leave. Lengths are log-normal.
+    Neighbouring TSSs are at least about three quarters of the mean spacing apart, but one gene in 25 is close
+    to the one before it, in half of the cases as a bidirectional pair; their windows overlap. The outermost
+    genes are less than 5 kb from the chromosome's ends, so their windows reach beyond it. Lengths are log-normal.
     """
     last = np.rint(np.cumsum(grid.sizes) / grid.sizes.sum() * genes).astype(int)
     chrom = np.repeat(np.arange(len(last)), np.diff(last, prepend=0))
@@ -216,14 +218,14 @@ def place_coding(rng: np.random.Generator, grid: Grid, genes: int) -> Genes:
         sign[close[pair]], sign[close[pair] - 1] = 1, -1
     room = np.where(sign > 0, grid.sizes[chrom] - tss, tss)
     length = np.clip(rng.lognormal(np.log(9000), 0.9, size=genes).astype(int), 500, np.minimum(room, 80_000))
-    # Ids in no order along the genome, so that a split by id mixes the chromosomes; odd ones are for other types.
+    # Ids are unordered along the genome, so that a split by id mixes the chromosomes; odd ids are for other gene types.
     ids = np.array([f"ENSG00009{2 * k:06d}" for k in rng.choice(499_999, size=genes, replace=False)])
     symbols = np.array([f"SYNG{k:04d}" for k in range(1, genes + 1)])
     return Genes(ids, symbols, np.full(genes, "protein_coding"), chrom, tss, sign, length)
 
 
 def place_other(rng: np.random.Generator, grid: Grid, genes: int) -> Genes:
-    """Put lincRNAs and pseudogenes anywhere: they are annotated, but have no expression in the matrix."""
+    """Put lincRNAs and pseudogenes anywhere; they are annotated, but are not in the expression matrix."""
     kinds = rng.choice(["lincRNA", "pseudogene"], size=genes)
     ids = np.array([f"ENSG00009{2 * k + 1:06d}" for k in rng.choice(499_999, size=genes, replace=False)])
     symbols = np.array([f"SYN{kind[0].upper()}{k:04d}" for k, kind in enumerate(kinds, start=1)])
@@ -237,7 +239,7 @@ def transcription(rng: np.random.Generator, genes: int, epigenomes: int) -> tupl
 
     Returns:
         on: bool, shape (gene, epigenome).
-        level: log RPKM that goes with it, partly a gene's own in all epigenomes, shape (gene, epigenome).
+        level: matching log RPKM, with a component that a gene has in all epigenomes, shape (gene, epigenome).
     """
     kind = rng.choice(["housekeeping", "silent", "variable"], size=(genes, 1), p=[0.32, 0.25, 0.43])
     on = (kind == "housekeeping") | ((kind == "variable") & (rng.random((genes, epigenomes)) < 0.5))
@@ -249,7 +251,7 @@ def measure_rpkm(rng: np.random.Generator, on: np.ndarray, level: np.ndarray) ->
     """Draw RPKM, log-normal around `level`, with exact zeros among genes that are OFF.
 
     Returns:
-        RPKM, shape (gene, 1 + epigenome): of the reference, which is a mix of all epigenomes, and of each of them.
+        RPKM, shape (gene, 1 + epigenome): first the reference, a mix of all epigenomes, then each epigenome.
     """
     rpkm = np.exp(level + np.linspace(*UNEXPLAINED, on.shape[1]) * rng.normal(size=on.shape))
     rpkm[~on & (rng.random(on.shape) < rng.uniform(0.1, 0.35, size=on.shape[1]))] = 0
@@ -257,16 +259,16 @@ def measure_rpkm(rng: np.random.Generator, on: np.ndarray, level: np.ndarray) ->
 
 
 def mark_shape(mark: str, distance: np.ndarray, length: np.ndarray) -> np.ndarray:
-    """Give a mark's average density along a gene, relative to its amplitude.
+    """Return a mark's average density along a gene, relative to its amplitude.
 
     H3K4me3 and H3K27ac flank the nucleosome-depleted region, more at the +1 nucleosome (Barski et al., Cell
     2007; Schones et al., Cell 2008), and share their position at active genes (Creyghton et al., PNAS 2010).
-    H3K4me1 lies further out and lacks at the TSS (Heintzman et al., Nat. Genet. 2007). H3K36me3 rises along the
+    H3K4me1 is further out and absent at the TSS (Heintzman et al., Nat. Genet. 2007). H3K36me3 rises along the
     transcribed body; H3K27me3 and H3K9me3 are broad domains over silent genes (Barski et al. 2007).
 
     Args:
-        distance: from the TSS in the gene's direction (bp), shape (pair,).
-        length: of the gene (bp), shape (pair,).
+        distance: distance from the TSS in the gene's direction (bp), shape (pair,).
+        length: length of the gene (bp), shape (pair,).
 
     Returns:
         Density from 0 to about 1, shape (pair,).
@@ -287,7 +289,7 @@ def mark_shape(mark: str, distance: np.ndarray, length: np.ndarray) -> np.ndarra
         case "H3K9me3":
             upstream = np.maximum(-distance, 0)
             return np.exp(-((upstream / 6000) ** 4) - (after_end / 5000) ** 4) * (1 - 0.4 * _bell(distance, 0, 300))
-    raise ValueError(f"mark {mark!r}: has no shape; use one of {', '.join(FRIP)}")
+    raise ValueError(f"mark {mark!r}: has no known shape; use one of {', '.join(FRIP)}")
 
 
 def _bell(distance: np.ndarray, centre: float, sd: float) -> np.ndarray:
@@ -295,16 +297,16 @@ def _bell(distance: np.ndarray, centre: float, sd: float) -> np.ndarray:
 
 
 class Landscape:
-    """Where marks can lie on the genome, and how genes differ in them, in every epigenome."""
+    """Possible positions of marks on the genome, and how genes differ in them, for all epigenomes."""
 
     def __init__(self, rng: np.random.Generator, grid: Grid, genes: Genes) -> None:
         """Lay out the marks of `genes`, and as many enhancers anywhere."""
         self.grid, number = grid, len(genes.ids)
         reach = np.full(number, REACH)
         self.gene, self.cell, distance = grid.around(genes.chrom, genes.tss, genes.sign, reach, genes.length + reach)
-        # Transcription starts at a cluster of sites, which moves and widens all marks of a promoter alike.
+        # Transcription starts at a cluster of sites, which shifts and widens all marks of a promoter alike.
         shift, width = rng.normal(0, 50, size=number), rng.lognormal(0, 0.2, size=number)
-        # What keeps a gene silent where it is OFF: Polycomb, alone or on a CpG island with weak H3K4me3 (bivalent:
+        # What silences a gene that is OFF: Polycomb, alone or on a CpG island with weak H3K4me3 (bivalent:
         # Bernstein et al., Cell 2006), heterochromatin, or nothing that these marks show.
         self.silencer = rng.choice(["polycomb", "bivalent", "H3K9me3", "none"], size=number, p=[0.28, 0.17, 0.25, 0.3])
         # Enhancers have wide H3K4me1, and H3K27ac where they are active (Creyghton et al. 2010).
@@ -313,7 +315,7 @@ class Landscape:
             chrom, rng.integers(0, grid.sizes[chrom]), np.ones(number), np.full(number, 3000), np.full(number, 3000)
         )
         self.enhancer_shapes = {"H3K4me1": _bell(away, 0, 700), "H3K27ac": 0.6 * _bell(away, 0, 300)}
-        # The annotated TSS is the outermost of a gene's; some genes are transcribed from one far inside.
+        # The annotated TSS is the outermost TSS of a gene; some genes are transcribed from a TSS far inside.
         inner = rng.random(number) < INNER_START
         shift[inner] += rng.exponential(INNER_DISTANCE, size=inner.sum())
         promoter = (distance - shift[self.gene]) / width[self.gene]
@@ -326,12 +328,12 @@ class Landscape:
         """Draw the reads of one epigenome, mark by mark.
 
         Args:
-            active: whether a gene's chromatin is that of a transcribed gene, shape (gene,).
-            level: the log RPKM that it fits, shape (gene,).
+            active: whether the chromatin follows a transcribed gene, shape (gene,).
+            level: log RPKM that the chromatin follows, shape (gene,).
             enrichment: share of `FRIP` that the experiments reach.
 
         Yields:
-            The mark, and how many of its reads start in each cell, shape (cell,).
+            The mark, and the number of its reads that start in each cell, shape (cell,).
         """
         cells, genes = self.grid.first[-1], len(active)
         depth = READS_PER_GENE * genes * rng.lognormal(0, 0.15)
@@ -348,7 +350,7 @@ class Landscape:
             background = copies * _local_level(rng, cells)
             inside = FRIP[mark] * enrichment
             share = inside * signal / signal.sum() + (1 - inside) * background / background.sum()
-            # A gamma-distributed rate makes the counts negative binomial: more uneven than Poisson, as real ones.
+            # A gamma-distributed rate makes the counts negative binomial: overdispersed, like real counts.
             rate = share * rng.standard_gamma(3, size=cells) / 3
             yield mark, rng.poisson(depth * rng.lognormal(0, 0.15) * rate)
 
@@ -366,7 +368,7 @@ class Landscape:
             "H3K27me3": polycomb + bivalent,
             "H3K9me3": heterochromatin,
         }[mark]
-        # A little of each mark lies at any gene, and genes differ by more than their expression explains.
+        # Every gene has a little of each mark, and genes differ by more than their expression explains.
         return (mean + 0.03) * rng.lognormal(0, 0.6, size=len(active))
 
 
@@ -377,7 +379,7 @@ def _local_level(rng: np.random.Generator, cells: int) -> np.ndarray:
 
 
 def _reads_text(rng: np.random.Generator, grid: Grid, counts: np.ndarray) -> str:
-    """Write reads as tagAlign (BED6), sorted; `counts` has the reads that start in each cell, shape (cell,)."""
+    """Format reads as sorted tagAlign (BED6); `counts` is the number that start in each cell, shape (cell,)."""
     lines: list[str] = []
     for name, size, cells in grid.chromosomes():
         starts = np.repeat(np.arange(cells.stop - cells.start) * CELL, counts[cells])
@@ -392,7 +394,7 @@ def _reads_text(rng: np.random.Generator, grid: Grid, counts: np.ndarray) -> str
 
 
 def _write_signal(path: Path, grid: Grid, counts: np.ndarray) -> None:
-    """Write, in runs, -log10 of the Poisson P value of each cell's depth over the mean, akin to MACS2's pval."""
+    """Write -log10 of the Poisson P value of each cell's depth over the mean, in runs, akin to MACS2's pval."""
     mean = counts.mean() * FRAGMENT_CELLS
     by_depth = -poisson.logsf(np.arange(counts.max() * FRAGMENT_CELLS + 1) - 1, mean) / np.log(10)
     # The distribution's tail underflows at about 1e-308.
@@ -407,7 +409,7 @@ def _write_signal(path: Path, grid: Grid, counts: np.ndarray) -> None:
 
 
 def _expression_text(ids: np.ndarray, rpkm: np.ndarray, epigenomes: list[str]) -> str:
-    """Write the matrix as Roadmap does: three decimals, and a tab at the end of each row but the header."""
+    """Format the matrix as Roadmap does: three decimals, and a tab at the end of each row except the header."""
     rows = ["\t".join(["gene_id", REFERENCE, *epigenomes]) + "\n"]
     for gene, values in zip(ids, rpkm, strict=True):
         rows.append(f"{gene}\t" + "".join(f"{value:.3f}\t" for value in values) + "\n")
@@ -415,14 +417,14 @@ def _expression_text(ids: np.ndarray, rpkm: np.ndarray, epigenomes: list[str]) -
 
 
 def _annotation_rows(rng: np.random.Generator, grid: Grid, genes: Genes) -> list[tuple[int, int, str]]:
-    """Write gene, transcript and exons of each gene as GTF, with chromosome number and start to sort them by."""
+    """Format gene, transcript and exons of each gene as GTF, with chromosome number and start for sorting."""
     rows = []
     for k, (symbol, kind) in enumerate(zip(genes.symbols, genes.kinds, strict=True)):
         chrom, tss, sign, length = (int(a[k]) for a in (genes.chrom, genes.tss, genes.sign, genes.length))
         start, end = (tss, tss + length - 1) if sign > 0 else (tss - length + 1, tss)
         gene = f"{genes.ids[k]}.{rng.integers(1, 13)}"
         transcript = gene.replace("ENSG", "ENST")
-        # Exons and introns alternate between sorted cuts; exons stand in the order of transcription.
+        # Exons and introns alternate between sorted cuts; exons are listed in the order of transcription.
         exons = min(1 + rng.poisson(3), length // 100)
         cuts = np.sort(rng.choice(length - 2, size=2 * (exons - 1), replace=False)) + start
         parts = list(zip([start, *cuts[1::2] + 1], [*cuts[::2], end], strict=True))[::sign]
@@ -444,7 +446,7 @@ def _annotation_text(rows: list[tuple[int, int, str]]) -> str:
 
 
 def _gzip(text: str) -> bytes:
-    """Compress without time and file name, so that the same text gives the same bytes."""
+    """Compress without timestamp and file name, so that the same text gives the same bytes."""
     return igzip.compress(text.encode(), mtime=0)
 
 

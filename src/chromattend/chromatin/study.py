@@ -1,4 +1,4 @@
-"""The study: its checked configuration and sample sheet, and where each input comes from."""
+"""A study: its checked configuration and sample sheet, and the location of every input."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -21,13 +21,13 @@ MARK_NAME = re.compile(r"\w[\w.+-]*")
 
 @dataclass(frozen=True)
 class Study:
-    """A checked configuration with its sample sheet: what to run and where each input comes from.
+    """A checked configuration with its sample sheet: what to run, and the location of every input.
 
     Attributes:
-        config: with the schema's defaults.
-        epigenomes: those that models are trained on.
-        scored: those without expression, which trained models only score.
-        workdir: folder that relative paths start from.
+        config: the configuration, with the schema's defaults filled in.
+        epigenomes: epigenomes that models are trained on.
+        scored: epigenomes without expression, which trained models only score.
+        workdir: folder that relative paths are resolved against.
         checksums: URL -> checksum and size (bytes) of known downloads.
     """
 
@@ -44,7 +44,7 @@ class Study:
 
     @property
     def own_checkpoints(self) -> list[str]:
-        """`{epigenome}/{model}` of every model that the study trains, and the pan-epigenome one."""
+        """`{epigenome}/{model}` of every model that the study trains, and the pan-epigenome model."""
         own = [f"{epigenome}/{model}" for epigenome in self.epigenomes for model in self.config["models"]]
         return [*own, *(["pan_epigenome"] if self.config["pan_epigenome"] else [])]
 
@@ -59,12 +59,12 @@ class Study:
         return wanted_marks(self.config)
 
     def is_binned(self, epigenome: str) -> bool:
-        """Whether the epigenome comes as the authors' binned CSV instead of one file per mark."""
+        """Return whether the epigenome comes as the authors' binned CSV instead of one file per mark."""
         template = self.samples[epigenome].signal
         return "{mark}" not in template and format_of(template) == "binned"
 
     def has_mark(self, epigenome: str, mark: str) -> bool:
-        """Whether there are data of a mark."""
+        """Return whether the epigenome has data for a mark."""
         row = self.samples[epigenome]
         if mark in row.missing:
             return False
@@ -88,7 +88,7 @@ class Study:
         return self._fill(self.config["sources"][key])
 
     def local_path(self, location: str, resources: str) -> str:
-        """Return where a source is read: a path as it stands, a URL's download under `resources`."""
+        """Return the local path of a source: a path unchanged, a URL as its download under `resources`."""
         if not is_url(location):
             return location
         return f"{resources}/{download_name(location, self._mirror)}"
@@ -100,25 +100,25 @@ class Study:
         Raises:
             UserError: two URLs would be written to the same path; a URL is plain http and `download.http` is not set.
         """
-        found: dict[str, str] = {}
+        urls: dict[str, str] = {}
         for location in self._locations():
             if is_url(location):
                 if location.startswith("http://") and not self.config["download"]["http"]:
                     raise UserError(
-                        f"source {location!r}: plain http is not safe on its way; "
+                        f"source {location!r}: plain http can be altered in transit; "
                         "give its https URL, or set download.http: true"
                     )
                 name = download_name(location, self._mirror)
-                if found.setdefault(name, location) != location:
+                if urls.setdefault(name, location) != location:
                     raise UserError(
-                        f"sources: {location!r} and {found[name]!r} have the same path; "
+                        f"sources: {location!r} and {urls[name]!r} would be downloaded to the same path; "
                         "download one of them by hand and give its local path"
                     )
-        return found
+        return urls
 
     @property
     def _mirror(self) -> str:
-        # It is a URL, in which a folder's name may need its special characters escaped.
+        # The mirror is a URL, so special characters in the folder's name must be escaped.
         return fill(self.config["mirror"], workdir=quote(str(self.workdir))).rstrip("/")
 
     def _fill(self, template: str, **fields: str) -> str:
@@ -136,13 +136,13 @@ class Study:
 
 
 def load_study(config: dict[str, Any], schemas: Path, workdir: Path, config_name: str = "config") -> Study:
-    """Check a configuration and its sample sheet; every mistake is one line that names key, value and mend.
+    """Check a configuration and its sample sheet; every error is one line that names the key, the value and the fix.
 
     Args:
         config: the merged configuration; missing keys get the schema's defaults.
         schemas: folder with `config.schema.yaml` and `epigenomes.schema.yaml`.
-        workdir: folder that relative paths start from.
-        config_name: what messages call the configuration, usually its file name.
+        workdir: folder that relative paths are resolved against.
+        config_name: name of the configuration in messages, usually its file name.
 
     Raises:
         UserError: anything that would make a job fail later.
@@ -161,7 +161,7 @@ def load_study(config: dict[str, Any], schemas: Path, workdir: Path, config_name
     if config["validation_mark"] in config["marks"]:
         raise UserError(
             f"{config_name}: key 'validation_mark': {config['validation_mark']!r} is also in 'marks'; "
-            "a validation mark must not be seen by the models, remove it from one of them"
+            "models must not see the validation mark, so remove it from one of the two"
         )
 
     both = set(config["split"]["valid_chromosomes"]) & set(config["split"]["test_chromosomes"])
@@ -178,7 +178,7 @@ def load_study(config: dict[str, Any], schemas: Path, workdir: Path, config_name
         if mark not in ROADMAP_MARKS and mark not in columns:
             raise UserError(
                 f"{config_name}: key 'marks': unknown mark {mark!r}{did_you_mean(mark, ROADMAP_MARKS)}; "
-                f"a mark that Roadmap does not have needs a column of its name in {config['epigenomes']}"
+                f"correct it, or, for a mark outside Roadmap, add a column of this name to {config['epigenomes']}"
             )
 
     select, only_scored = config["select"], config["predict"]["epigenomes"]
@@ -193,7 +193,7 @@ def load_study(config: dict[str, Any], schemas: Path, workdir: Path, config_name
         if name in select:
             raise UserError(
                 f"{config_name}: key 'predict.epigenomes': {name!r} is also in 'select'; an epigenome is either "
-                "trained on or only scored, remove it from one of them"
+                "trained on or only scored, so remove it from one of the two"
             )
     parsed = {name: parse_epigenome(row, columns, config) for name, row in rows.items()}
     trained = {name: row for name, row in parsed.items() if name not in only_scored and (not select or name in select)}
@@ -212,11 +212,11 @@ def load_study(config: dict[str, Any], schemas: Path, workdir: Path, config_name
 
 
 def _check_several(config: dict[str, Any], chosen: Mapping[str, Epigenome], config_name: str) -> None:
-    """Check what takes several epigenomes."""
+    """Check the analyses that need several epigenomes."""
     for key in ("pan_epigenome", "transfer"):
         if config[key] and len(chosen) < 2:
             raise UserError(
-                f"{config_name}: key {key!r}: needs at least two epigenomes, and the study has {len(chosen)}; "
+                f"{config_name}: key {key!r}: needs at least two epigenomes, but the study has {len(chosen)}; "
                 "select more or switch it off"
             )
     for pair in config["differential"]["pairs"]:
@@ -233,7 +233,7 @@ def _check_several(config: dict[str, Any], chosen: Mapping[str, Epigenome], conf
 
 
 def _check_interpret(config: dict[str, Any], config_name: str) -> None:
-    """Check that what is to be explained can be."""
+    """Check the options for explaining models."""
     interpret, mark, bins = config["interpret"], config["interpret"]["validation"]["mark"], config["bins"]
     explained = [model for model in interpret["models"] if model in config["models"]]
     if explained and config["validation_mark"] and mark not in config["marks"]:
@@ -246,7 +246,7 @@ def _check_interpret(config: dict[str, Any], config_name: str) -> None:
     if explained and "occlusion" in interpret["methods"] and interpret["occlusion_window"] > number:
         raise UserError(
             f"{config_name}: key 'interpret.occlusion_window': {interpret['occlusion_window']} bins are more than the "
-            f"{number} that a gene has; give fewer"
+            f"{number} bins of a gene; give fewer"
         )
 
 
@@ -257,11 +257,11 @@ def wanted_marks(config: dict[str, Any]) -> list[str]:
 
 
 def _check_predict(study: Study, config_name: str) -> None:
-    """Check that what is to be scored and what scores it go together."""
+    """Check that epigenomes to score and checkpoints are given together, and that the checkpoints exist."""
     key, given = "predict.checkpoints", study.config["predict"]["checkpoints"]
     if bool(given) != bool(study.scored):
         empty, other = (key, "predict.epigenomes") if study.scored else ("predict.epigenomes", key)
-        raise UserError(f"{config_name}: key {empty!r}: is empty, and {other!r} is not; fill both or none")
+        raise UserError(f"{config_name}: key {empty!r}: is empty, but {other!r} is not; fill both or neither")
     if not study.epigenomes:
         raise UserError(
             f"{config_name}: key 'predict.epigenomes': leaves no epigenome to train on; keep one, or score with the "
@@ -277,15 +277,15 @@ def _check_predict(study: Study, config_name: str) -> None:
                 )
         elif checkpoint not in own:
             raise UserError(
-                f"{config_name}: key {key!r}: {checkpoint!r} is no model of this study"
-                f"{did_you_mean(checkpoint, own)}; give {{epigenome}}/{{model}} of those that it trains, such as "
+                f"{config_name}: key {key!r}: {checkpoint!r} is not a model of this study"
+                f"{did_you_mean(checkpoint, own)}; give the {{epigenome}}/{{model}} of a model that it trains, such as "
                 f"{own[0]}, or the path of a .ckpt file"
             )
 
 
 @contextmanager
 def _located(where: str) -> Iterator[None]:
-    """Say in a mistake's message where it is."""
+    """Prefix the message of an error with its place."""
     try:
         yield
     except UserError as error:
@@ -309,7 +309,9 @@ def _check_sources(study: Study, config_name: str) -> None:
     for mark in study.counted_marks:
         if not MARK_NAME.fullmatch(mark):
             key = "marks" if mark in study.marks else "validation_mark"
-            raise UserError(f"{config_name}: key {key!r}: {mark!r} is no name; use letters, digits and . + - _")
+            raise UserError(
+                f"{config_name}: key {key!r}: {mark!r} is not a valid name; use letters, digits and . + - _"
+            )
 
     for name, row in study.samples.items():
         template = f"{sheet}: epigenome {name!r}, signal"
@@ -321,7 +323,7 @@ def _check_sources(study: Study, config_name: str) -> None:
             if mark in row.missing:
                 raise UserError(
                     f"{sheet}: epigenome {name!r} has no {mark}, which the models need; "
-                    "give its file, or remove the mark from 'marks' or the row"
+                    "give its file, remove the mark from 'marks', or remove the row"
                 )
             if not study.has_mark(name, mark):
                 raise UserError(
@@ -330,19 +332,19 @@ def _check_sources(study: Study, config_name: str) -> None:
                 )
         if not binned and config["labels"] == "published" and name in study.epigenomes:
             raise UserError(
-                f"{config_name}: key 'labels': 'published' needs the authors' binned CSV, which epigenome {name!r} "
-                "is not; choose rpkm_median"
+                f"{config_name}: key 'labels': 'published' needs the authors' binned CSV, but epigenome {name!r} "
+                "has other files; choose rpkm_median"
             )
         for mark in study.marks if binned else []:
             if mark not in PUBLISHED_MARKS:
                 raise UserError(
                     f"{config_name}: key 'marks': {mark} is not in the binned CSV of epigenome {name!r}, which has "
-                    f"{', '.join(PUBLISHED_MARKS)}; remove it, or give the epigenome's marks one by one"
+                    f"{', '.join(PUBLISHED_MARKS)}; remove it, or give the epigenome one file per mark"
                 )
             if mark in row.sources:
                 raise UserError(
                     f"{sheet}: epigenome {name!r}, {mark}: {row.sources[mark]!r} would not be read, because the "
-                    "binned CSV in 'signal' has this mark; empty the cell"
+                    "binned CSV in 'signal' already has this mark; empty the cell"
                 )
         columns = [mark for mark in study.counted_marks if study.has_mark(name, mark)]
         for column in ["signal", *columns] if binned else columns:
@@ -356,4 +358,4 @@ def _check_sources(study: Study, config_name: str) -> None:
                         )
                     if study.local_path(location, "") == location and not (study.workdir / location).is_file():
                         raise UserError(f"file {location!r} does not exist; correct the path")
-    _ = study.downloads  # raises where two URLs collide
+    _ = study.downloads  # raises if two URLs collide

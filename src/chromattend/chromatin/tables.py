@@ -1,4 +1,4 @@
-"""The study's tables: AUCs of all epigenomes and models beside those that others report; attention to named genes."""
+"""The study's tables: AUCs of all epigenomes and models, with AUCs that others report; attention to named genes."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -22,14 +22,14 @@ def auc_table(results: Mapping[tuple[str, str], Mapping[str, Any]], split_rule: 
             be compared.
     """
     rows = [
-        {"epigenome": epigenome, "model": model, **found["test"], "split_rule": split_rule}
-        for (epigenome, model), found in results.items()
+        {"epigenome": epigenome, "model": model, **metrics["test"], "split_rule": split_rule}
+        for (epigenome, model), metrics in results.items()
     ]
     return pd.DataFrame(rows)
 
 
 def summary_table(auc: pd.DataFrame, published: pd.DataFrame, retrained: pd.DataFrame) -> pd.DataFrame:
-    """Summarise test AUCs per model beside the published figures.
+    """Summarise test AUCs per model, next to the published values.
 
     Args:
         auc: see `auc_table`.
@@ -37,13 +37,13 @@ def summary_table(auc: pd.DataFrame, published: pd.DataFrame, retrained: pd.Data
         retrained: see `published_table`.
 
     Returns:
-        One row a model: title, epigenomes, mean, median with its bootstrap interval, max, min,
-        better_than_deepchrome (number of epigenomes with a higher AUC; empty where DeepChrome was not run), the same
-        figures as published, and the mean of retrainings by others over all 56 epigenomes.
+        One row per model: title, epigenomes, mean, median with its bootstrap interval, max, min,
+        better_than_deepchrome (number of epigenomes with a higher AUC; empty if DeepChrome was not run), the same
+        values as published, and the mean AUC of others' retrained models over all 56 epigenomes.
     """
     wide = auc.pivot(index="epigenome", columns="model", values="auc")
-    known = published.set_index("model")
-    others = retrained[retrained["kind"] == "retrained"].groupby("model")["auc"].mean()
+    published_values = published.set_index("model")
+    retrained_means = retrained[retrained["kind"] == "retrained"].groupby("model")["auc"].mean()
     rows = []
     for model in dict.fromkeys(auc["model"]):
         values, spec = wide[model].dropna(), REGISTRY[model]
@@ -53,8 +53,8 @@ def summary_table(auc: pd.DataFrame, published: pd.DataFrame, retrained: pd.Data
         if REFERENCE in wide and model != REFERENCE:
             row["better_than_deepchrome"] = int((values > wide[REFERENCE].loc[values.index]).sum())
         if spec.published:
-            row |= {f"published_{name}": value for name, value in known.loc[spec.published].items()}
-        row["retrained_mean"] = others.get(model)
+            row |= {f"published_{name}": value for name, value in published_values.loc[spec.published].items()}
+        row["retrained_mean"] = retrained_means.get(model)
         rows.append(row)
     table = pd.DataFrame(rows).reindex(columns=SUMMARY)
     counts = [name for name in SUMMARY if name.endswith("better_than_deepchrome")]
@@ -69,7 +69,7 @@ SUMMARY = [
 
 
 def published_table(auc: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
-    """Put each epigenome's AUC beside what others report for the same epigenome and model.
+    """Put each AUC next to the AUCs that others report for the same epigenome and model.
 
     Args:
         auc: see `auc_table`.
@@ -78,7 +78,7 @@ def published_table(auc: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         One row per epigenome, model and source: epigenome, model, kind, source, reported, auc, auc_low, auc_high
-        and difference (auc - reported); no row where nothing is known.
+        and difference (auc - reported); no row if nothing is reported.
     """
     own = auc[["epigenome", "model", "auc", "auc_low", "auc_high"]]
     table = known.rename(columns={"auc": "reported"}).merge(own, on=["epigenome", "model"])
@@ -94,14 +94,14 @@ def beta_table(
     """Tabulate the attention to the marks of named genes.
 
     Args:
-        attention: (epigenome, model) -> see `chromattend.chromatin.attention.attention_maps`; those without beta are
-            passed over.
+        attention: (epigenome, model) -> see `chromattend.chromatin.attention.attention_maps`; maps without beta are
+            skipped.
         datasets: epigenome -> see `chromattend.chromatin.dataset.build_dataset`.
         genes: gene table of the named genes.
 
     Returns:
-        One row an epigenome, model, gene and mark: epigenome, model, gene, symbol, split, label, rpkm, score (P(ON)),
-        mark, beta. A gene without counts in an epigenome has no row there.
+        One row per epigenome, model, gene and mark: epigenome, model, gene, symbol, split, label, rpkm, score (P(ON)),
+        mark, beta. A gene without counts in an epigenome has no row for it.
     """
     rows = []
     for (epigenome, model), maps in attention.items():

@@ -61,7 +61,7 @@ def test_an_error_names_the_part_that_has_it(write: Callable[..., Path]) -> None
 
 def test_real_counts_do_not_fit_other_bins(real_data: Path) -> None:
     path = real_data / "chromatin" / "E003_759genes_deepchrome.csv.gz"
-    with pytest.raises(UserError, match="line 51: bin 51 of gene 000003; every gene needs bins 1 to 50"):
+    with pytest.raises(UserError, match="line 51: unexpected bin 51 of gene 000003; give every gene bins 1 to 50"):
         read_binned([path], Bins(size=200))
 
 
@@ -90,13 +90,13 @@ def changed(row: int, column: int, value: object) -> str:
         (changed(3, 7, 1), ["line 3", "the label changes"]),
         (csv([(*row[:7], 2) for row in ROWS]), ["line 1", "label 2"]),
         (changed(3, 4, -1), ["line 4", "a count is negative"]),
-        (changed(3, 4, "x"), ["is no binned CSV", "line 4", "'x'"]),
-        (changed(3, 4, ""), ["is no binned CSV", "line 4", "''"]),
-        (changed(3, 4, "1.5"), ["is no binned CSV", "line 4", "'1.5'"]),
-        (changed(3, 7, "1,1"), ["is no binned CSV", "line 4", "got 9"]),
-        ("gene,bin,a,b,c,d,e,label\n" + csv(ROWS), ["is no binned CSV", "line 1", "without a header line"]),
-        (csv([row[:7] for row in ROWS]), ["is no binned CSV"]),
-        ("", ["is no binned CSV"]),
+        (changed(3, 4, "x"), ["is not a binned CSV", "line 4", "'x'"]),
+        (changed(3, 4, ""), ["is not a binned CSV", "line 4", "''"]),
+        (changed(3, 4, "1.5"), ["is not a binned CSV", "line 4", "'1.5'"]),
+        (changed(3, 7, "1,1"), ["is not a binned CSV", "line 4", "got 9"]),
+        ("gene,bin,a,b,c,d,e,label\n" + csv(ROWS), ["is not a binned CSV", "line 1", "without a header line"]),
+        (csv([row[:7] for row in ROWS]), ["is not a binned CSV"]),
+        ("", ["is not a binned CSV"]),
     ],
 )
 def test_a_file_of_another_layout_is_refused(write: Callable[..., Path], content: str, words: list[str]) -> None:

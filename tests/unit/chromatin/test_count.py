@@ -225,7 +225,7 @@ def test_flags_of_bam_reads(
     table = genes(("chr1", 1000, "+"))
     if not counted:
         assert count(path, table, options=ReadOptions(min_mapq=20)).sum() == 1
-        with pytest.raises(UserError, match="it holds no reads"):
+        with pytest.raises(UserError, match="it has no reads"):
             count(path, table, options=ReadOptions(**options))
         return
     taken = count(path, table, options=ReadOptions(**options))[0]
@@ -313,14 +313,14 @@ def test_reads_off_the_genome_are_left_out_and_counted(
     counts, numbers = count_reads(read_intervals(path), genes(("chr1", 1000, "+")), SMALL, SIZES, path)
     assert counts.tolist() == [[0, 0, 1, 1, 0, 0]]
     assert numbers == {"reads": 1, "reads_elsewhere": 2}
-    assert "2 reads on chrUn left out" in caplog.text
+    assert "2 reads left out, on chromosomes that genome.chrom_sizes does not list: chrUn" in caplog.text
 
 
 @pytest.mark.parametrize(
     ("rows", "words"),
     [
         ([("1", 5, 41)], ["no read on a chromosome of the genome", "called 1", "genome.chrom_sizes"]),
-        ([("chr2", 880, 916)], ["ends at 916", "the chromosome at 900", "genome build"]),
+        ([("chr2", 880, 916)], ["ends at 916", "the chromosome ends at 900", "genome build"]),
     ],
 )
 def test_reads_of_another_genome_are_refused(
@@ -380,9 +380,9 @@ def test_bigwig_bins_equal_a_per_base_computation(
 @pytest.mark.parametrize(
     ("runs", "sizes", "words"),
     [
-        ([("chr1", 0, 9, 1.0)], {"chr1": 1999}, ["chr1 is 1999 bp long and 2000", "genome builds"]),
+        ([("chr1", 0, 9, 1.0)], {"chr1": 1999}, ["chr1 is 1999 bp long, but 2000 bp", "genome build"]),
         ([("1", 0, 9, 1.0)], {"1": 2000}, ["none of the genes' chromosomes", "only 1"]),
-        ([("chr1", 900, 1100, -2.5)], SIZES, ["values below 0", "fold change"]),
+        ([("chr1", 900, 1100, -2.5)], SIZES, ["negative values", "fold change"]),
     ],
 )
 def test_bigwigs_that_do_not_fit_are_refused(

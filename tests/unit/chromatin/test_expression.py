@@ -49,7 +49,7 @@ def test_a_bad_value_is_named(write: Callable[..., Path], text: str) -> None:
     path = write("m.tsv", f"{HEADER}A\t1.0\t2.0\t\nB\t1.0\t{text}\t\n")
     with pytest.raises(UserError) as caught:
         read_rpkm(path, "E003")
-    assert str(caught.value).startswith(f"{path}: line 3: E003 of B is {text!r} and no number from 0; ")
+    assert str(caught.value).startswith(f"{path}: line 3: E003 of B is {text!r}, not a non-negative number; ")
     # Another epigenome's column is not read.
     assert len(read_rpkm(path, "E000")) == 2
 
@@ -61,11 +61,11 @@ def test_a_bad_value_is_named(write: Callable[..., Path], text: str) -> None:
         (HEADER, ["no gene"]),
         ("gene\tE003\nA\t1\n", ["line 1", "no column 'gene_id'"]),
         ("gene_id\tE03\nA\t1\n", ["line 1", "no column 'E003', did you mean 'E03'?"]),
-        (HEADER + "A\t1\t2\nB\t1\t2\nA.1\t1\t2\n", ["line 4", "gene A stands twice"]),
+        (HEADER + "A\t1\t2\nB\t1\t2\nA.1\t1\t2\n", ["line 4", "gene A is duplicated"]),
         (HEADER + "A\t1\t2\nB\t1\n", ["line 3", "E003 of B"]),
         # Two lines that were joined, and a cell too many, which would move all cells after it.
-        (HEADER + "A\t1\t2\t\nB\t1\t2\tC\t1\t2\t\n", ["line 3", "more cells than line 1"]),
-        (HEADER + "A\t1\t2\nB\t9\t1\t2\n", ["line 3", "more cells than line 1"]),
+        (HEADER + "A\t1\t2\t\nB\t1\t2\tC\t1\t2\t\n", ["line 3", "more columns than line 1"]),
+        (HEADER + "A\t1\t2\nB\t9\t1\t2\n", ["line 3", "more columns than line 1"]),
         (HEADER + "A\t1\t2\n\nB\t1\t2\n", ["line 3"]),
     ],
 )

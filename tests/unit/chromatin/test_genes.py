@@ -78,7 +78,7 @@ def test_a_gene_without_expression_is_left_out(write: Callable[..., Path], caplo
     annotation = read_annotation(write("a.gtf", gtf("chr1", 1, 9, "+", "A") + gtf("chr1", 1, 9, "+", "B")))
     with caplog.at_level("INFO"):
         assert build_gene_table(annotation, pd.Index(["B", "C"]))["gene"].tolist() == ["B"]
-    assert "1 genes have a TSS and an expression; left out: 1 of the matrix without a TSS" in caplog.text
+    assert "1 genes have a TSS and an expression value; left out: 1 of the matrix without a TSS" in caplog.text
     assert "1 of the annotation without an expression" in caplog.text
 
 
@@ -86,7 +86,7 @@ def test_include_restricts_the_table(write: Callable[..., Path], caplog: pytest.
     annotation = read_annotation(write("a.gtf", gtf("chr1", 1, 9, "+", "A") + gtf("chr1", 1, 9, "+", "B")))
     wanted = read_gene_list(write("genes.txt", "# mine\r\nA.5\r\nZ\r\n"))
     assert build_gene_table(annotation, pd.Index(["A", "B"]), include=wanted)["gene"].tolist() == ["A"]
-    assert "1 ids are not in the study, Z first" in caplog.text
+    assert "1 ids are not in the study, such as Z" in caplog.text
 
 
 def test_an_include_list_without_a_gene_of_the_study_is_refused(write: Callable[..., Path]) -> None:
@@ -116,14 +116,14 @@ def test_a_byte_order_mark_is_no_part_of_the_first_name(write: Callable[..., Pat
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("chr1\tHAVANA\tgene\t1\n", ["line 1", "4 tab-separated cells where GTF has 9"]),
+        ("chr1\tHAVANA\tgene\t1\n", ["line 1", "4 tab-separated columns, but GTF has 9"]),
         ("##x\n" + gtf("chr1", 1, 9, ".", "A"), ["line 2", "strand + or -"]),
         (gtf("chr1", 1, 9, "+", "A").replace("\t9\t", "\tend\t"), ["line 1", "start, end"]),
         (gtf("chr1", 1, 9, "-", "A").replace("\t9\t", "\t\t"), ["line 1", "start, end"]),
         (gtf("chr1", 1, 9, "+", "A").replace("\t1\t", "\t²\t"), ["line 1", "start, end"]),
         (gtf("chr1", 1, 9, "+", "A").replace("gene_id", "id"), ["line 1", "gene_id"]),
-        (gtf("chr1", 1, 9, "+", "A", feature="exon"), ["no line of the feature 'gene'"]),
-        ("", ["no line of the feature 'gene'"]),
+        (gtf("chr1", 1, 9, "+", "A", feature="exon"), ["no line with the feature 'gene'"]),
+        ("", ["no line with the feature 'gene'"]),
     ],
 )
 def test_a_bad_annotation_is_refused(write: Callable[..., Path], content: str, words: list[str]) -> None:
@@ -149,7 +149,7 @@ def test_tables_without_common_genes_are_refused(write: Callable[..., Path]) -> 
 
 
 def test_an_empty_gene_list_is_refused(write: Callable[..., Path]) -> None:
-    with pytest.raises(UserError, match="names no gene"):
+    with pytest.raises(UserError, match="lists no gene"):
         read_gene_list(write("genes.txt", "# none\n"))
 
 

@@ -95,7 +95,7 @@ def test_a_bigwig_gives_averages_and_no_number_of_reads(
 
 
 def test_an_unknown_ending_is_refused(write: Callable[..., Path], table: pd.DataFrame) -> None:
-    with pytest.raises(UserError, match="the ending does not tell the format"):
+    with pytest.raises(UserError, match="has an unknown file extension"):
         signal_of(write("reads.txt", READS), table)
 
 

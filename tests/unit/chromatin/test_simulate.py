@@ -313,12 +313,12 @@ def test_one_gene_is_enough(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"epigenomes": []}, "epigenomes: .* names none"),
-        ({"epigenomes": ["A", "A"]}, "one twice"),
-        ({"epigenomes": ["E000"]}, "'E000' cannot be a name"),
-        ({"epigenomes": ["../A"]}, "'../A' cannot be a name"),
+        ({"epigenomes": []}, "epigenomes: .* is empty"),
+        ({"epigenomes": ["A", "A"]}, "has a duplicate"),
+        ({"epigenomes": ["E000"]}, "'E000' is reserved"),
+        ({"epigenomes": ["../A"]}, "'../A' is reserved or not a valid name"),
         ({"genes": 0}, "at least 1 gene"),
-        ({"seed": -1}, "a seed from 0"),
+        ({"seed": -1}, "a seed of at least 0"),
         ({"genes": 1000}, r"chrom.sizes: 500000 bp are too few for 1000 genes; give 15000000 bp"),
     ],
 )

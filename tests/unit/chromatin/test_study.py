@@ -82,7 +82,7 @@ def at(config: dict[str, Any], path: tuple[str, ...]) -> Any:
         ({"bins": {"sise": 50}}, ["unknown key 'bins.sise'", "did you mean 'size'"]),
         ({"model_options": {"deepchrome": {"kernal": 3}}}, ["'model_options.deepchrome.kernal'", "'kernel'"]),
         ({"marks": ["H3K4me33"]}, ["'marks'", "unknown mark 'H3K4me33'", "did you mean 'H3K4me3'", "column"]),
-        ({"marks": ["ATAC"]}, ["unknown mark 'ATAC'", "a column of its name in sheet.tsv"]),
+        ({"marks": ["ATAC"]}, ["unknown mark 'ATAC'", "add a column of this name to sheet.tsv"]),
         ({"validation_mark": "H3K27Ac"}, ["unknown mark 'H3K27Ac'", "did you mean 'H3K27ac'"]),
         ({"models": ["deepcrome"]}, ["'models.0'", "'deepcrome'", "did you mean 'deepchrome'", "linear_svc"]),
         ({"split": {"mode": "chromosomes"}}, ["'split.mode'", "'chromosomes'", "did you mean 'chromosome'"]),
@@ -120,7 +120,7 @@ def at(config: dict[str, Any], path: tuple[str, ...]) -> Any:
         ),
         (
             {"interpret": {"occlusion_window": 200}},
-            ["'interpret.occlusion_window': 200 bins", "the 100 that a gene has", "give fewer"],
+            ["'interpret.occlusion_window': 200 bins", "the 100 bins of a gene", "give fewer"],
         ),
         ({"interpret": {"models": ["random_forest"]}}, ["'interpret.models.0'", "'random_forest'", "attentivechrome"]),
         ({"interpret": {"methods": ["salency"]}}, ["'interpret.methods.0'", "'salency'", "did you mean 'saliency'"]),
@@ -129,7 +129,7 @@ def at(config: dict[str, Any], path: tuple[str, ...]) -> Any:
         ({"predict": {"epigenome": ["E003"]}}, ["unknown key 'predict.epigenome'", "did you mean 'epigenomes'"]),
         ({"predict": {"epigenomes": "E003"}}, ["'predict.epigenomes': 'E003'", "give a list"]),
         ({"predict": {"epigenomes": ["E004"]}}, ["'predict.epigenomes'", "'E004' is not in sheet.tsv", "'E003'"]),
-        ({"predict": {"checkpoints": ["E003/lstm"]}}, ["'predict.epigenomes': is empty", "fill both or none"]),
+        ({"predict": {"checkpoints": ["E003/lstm"]}}, ["'predict.epigenomes': is empty", "fill both or neither"]),
         (
             {"predict": {"epigenomes": ["E003"], "checkpoints": ["a.ckpt"]}},
             ["'predict.epigenomes'", "no epigenome to train on", "chromattend predict"],
@@ -168,8 +168,8 @@ def test_a_mistake_in_the_configuration_is_one_line(workdir: Path, changes: dict
     ("sheet", "words"),
     [
         (SHEET + "E003\tagain\n", ["sheet.tsv line 3", "'E003' is given twice", "remove or rename"]),
-        ("# a comment\n\n" + SHEET + "E004\n", ["sheet.tsv line 5", "1 cells", "header has 2", "tabs"]),
-        (SHEET + "E004\ta\tb\n", ["sheet.tsv line 3", "3 cells", "header has 2"]),
+        ("# a comment\n\n" + SHEET + "E004\n", ["sheet.tsv line 5", "columns is 1", "header has 2", "tabs"]),
+        (SHEET + "E004\ta\tb\n", ["sheet.tsv line 3", "columns is 3", "header has 2"]),
         ("epigenome\tcolour\nE003\tred\n", ["sheet.tsv line 2", "'colour': 'red'", "#[0-9A-Fa-f]{6}"]),
         ("epigenome\tcolour\nE003\t#12345\n", ["sheet.tsv line 2", "'#12345'"]),
         ("epigenome\nE003/1\n", ["sheet.tsv line 2", "'E003/1' is not valid"]),
@@ -233,7 +233,7 @@ def test_a_mark_of_a_column_must_be_fit_for_a_file_name(workdir: Path, where: st
     value = {"marks": ["my/mark"], "validation_mark": "my/mark"}[where]
     message = mistake(workdir, "epigenome\tmy/mark\nE003\ta.bam\n", **{where: value})
     assert f"key '{where}'" in message
-    assert "'my/mark' is no name" in message
+    assert "'my/mark' is not a valid name" in message
 
 
 @pytest.mark.parametrize(
@@ -357,9 +357,9 @@ def test_a_selection_is_of_the_epigenomes_to_train_on(workdir: Path) -> None:
     ("checkpoint", "words"),
     [
         ("gone/model.ckpt", ["file 'gone/model.ckpt' does not exist", "such as A/logistic_regression"]),
-        ("A/deepcrome", ["'A/deepcrome' is no model of this study", "did you mean 'A/deepchrome'"]),
-        ("A/lstm", ["'A/lstm' is no model of this study", "{epigenome}/{model}", ".ckpt"]),
-        ("N/deepchrome", ["'N/deepchrome' is no model of this study"]),
+        ("A/deepcrome", ["'A/deepcrome' is not a model of this study", "did you mean 'A/deepchrome'"]),
+        ("A/lstm", ["'A/lstm' is not a model of this study", "{epigenome}/{model}", ".ckpt"]),
+        ("N/deepchrome", ["'N/deepchrome' is not a model of this study"]),
     ],
 )
 def test_a_mistake_in_the_checkpoints_is_one_line(workdir: Path, checkpoint: str, words: list[str]) -> None:

@@ -1,1 +1,1 @@
-"""Networks of histone marks around the TSS, one file each, and baselines."""
+"""Networks for histone marks around the TSS, one file each, and baselines."""

@@ -10,14 +10,13 @@ from chromattend.recurrence import BidirectionalLSTM
 class AttentiveChrome(nn.Module):
     """Two levels of bidirectional LSTM with attention (section 3, equations 1 to 6).
 
-    Per mark an LSTM over the bins, whose states h_t are weighted by alpha = softmax_t(W_b h_t) into the mark's
-    embedding m; over the marks an LSTM, whose states s_j are weighted by beta = softmax_j(W_s s_j) into the
-    gene's embedding v; a linear layer gives the logit. 55,681 parameters for 5 marks.
+    For each mark, an LSTM reads the bins; its states h_t are weighted by alpha = softmax_t(W_b h_t) into the mark's
+    embedding m. An LSTM then reads the marks; its states s_j are weighted by beta = softmax_j(W_s s_j) into the
+    gene's embedding v. A linear layer gives the logit. 55,681 parameters for 5 marks.
 
-    Paper and released PyTorch code agree on these sizes; the code gives one logit to a sigmoid where the paper
-    writes a softmax over two classes, and the code is followed. Its dropout of 0.5 is that between layers of an
-    LSTM that has only one, so it never acts. Here dropout acts on the embeddings m and v; 0 gives the code's
-    network.
+    Paper and released PyTorch code agree on these sizes. The paper has a softmax over two classes, the code a sigmoid
+    of one logit; this class follows the code. The code's dropout of 0.5 is set between LSTM layers, but there is only
+    one layer, so it has no effect. Here dropout acts on the embeddings m and v; 0 gives the code's network.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Baselines, one function each: what builds a scikit-learn estimator for signal of shape (gene, bin * mark)."""
+"""Baselines: one function each, which builds a scikit-learn estimator for signal of shape (gene, bin * mark)."""
 
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression
@@ -47,9 +47,9 @@ def svc(setting: Setting, *, C: float = 1.0) -> Pipeline:
 def svc_best_bin(setting: Setting, *, C: float = 1.0) -> GridSearchCV:
     """Build a search for the bin whose marks classify best in an RBF SVC (DeepChrome, section 4.2).
 
-    The paper trains one SVM a bin (after Cheng et al., Genome Biology 12:R15, 2011) and reports the best and the
-    mean over bins. Here the bin is chosen on a quarter of the training genes, left out for that, and the SVC is
-    then fitted on all of them.
+    The paper trains one SVM per bin (after Cheng et al., Genome Biology 12:R15, 2011) and reports the best and the
+    mean over bins. Here the bin is chosen on a held-out quarter of the training genes, and the SVC is then fitted on
+    all of them.
     """
     classifier = setting.pipeline(
         OneBin(setting.channels), StandardScaler(), SVC(C=C, class_weight=setting.class_weight)
@@ -80,9 +80,9 @@ def random_forest(setting: Setting, *, n_estimators: int = 500, min_samples_leaf
 
 
 def random_forest_best_bins(setting: Setting, *, n_estimators: int = 500, min_samples_leaf: int = 3) -> Pipeline:
-    """Build a random forest on one bin per mark, that which correlates most with the label (DeepChrome, section 4.2).
+    """Build a random forest on the bin of each mark that correlates most with the label (DeepChrome, section 4.2).
 
-    The paper follows Dong et al. (Genome Biology 13:R53, 2012) in this choice of bins.
+    The paper adopts this choice of bins from Dong et al. (Genome Biology 13:R53, 2012).
     """
     return setting.pipeline(
         BestBins(setting.channels),

@@ -9,8 +9,9 @@ from chromattend.models.attention import Attention, SoftAttention
 class CNNAlphaBeta(nn.Module):
     """Two levels of convolution with attention: over the bins of each mark, and over the marks (section 4, table 2).
 
-    Neither paper nor code gives its sizes: these are DeepChrome's 50 maps over the bins, of an odd width, 11, and, over
-    the marks, as many maps as AttentiveChrome has states there (32) with a width of 3, all padded with zeros.
+    Neither paper nor code gives its sizes. The convolution over the bins has 50 maps, as in DeepChrome, and an odd
+    width, 11; the convolution over the marks has 32 maps, as many as AttentiveChrome has states there, and a width of
+    3. Both are padded with zeros.
     """
 
     def __init__(
@@ -34,7 +35,7 @@ class CNNAlphaBeta(nn.Module):
             dropout: share of the marks' and the gene's embeddings dropped in training.
         """
         super().__init__()
-        # One group a mark: the marks' convolutions are independent, as the LSTMs of AttentiveChrome are.
+        # One group per mark: the convolutions of marks are independent, like the LSTMs of AttentiveChrome.
         self.bin_convolution = nn.Conv1d(marks, marks * bin_channels, bin_kernel, padding="same", groups=marks)
         self.bin_activation = nn.ReLU()
         self.bin_attention = nn.ModuleList(SoftAttention(bin_channels) for _ in range(marks))
@@ -48,8 +49,8 @@ class CNNAlphaBeta(nn.Module):
         """Return logits and both levels of attention of signal with shape (gene, bin, mark)."""
         maps = self.bin_activation(self.bin_convolution(signal.transpose(1, 2)))
         states = maps.unflatten(1, (len(self.bin_attention), -1)).transpose(2, 3)
-        found = [attention(states[:, mark]) for mark, attention in enumerate(self.bin_attention)]
-        weights, sums = zip(*found, strict=True)
+        attended = [attention(states[:, mark]) for mark, attention in enumerate(self.bin_attention)]
+        weights, sums = zip(*attended, strict=True)
         alpha, embeddings = torch.stack(weights, dim=-1), torch.stack(sums, dim=1)
         maps = self.mark_activation(self.mark_convolution(self.dropout(embeddings).transpose(1, 2)))
         mark_states = maps.transpose(1, 2)

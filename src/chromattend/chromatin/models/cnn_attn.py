@@ -8,8 +8,8 @@ from chromattend.models.attention import Attention, SoftAttention
 class CNNAttn(nn.Module):
     """LSTM-Attn with a convolution in place of the LSTM (section 4, table 2).
 
-    Neither paper nor code gives its sizes: these are DeepChrome's 50 maps, of an odd width, 11, padded with zeros so
-    that every bin keeps a state of its own.
+    Neither paper nor code gives its sizes. The convolution has 50 maps, as in DeepChrome, and an odd width, 11; it is
+    padded with zeros so that every bin has its own state.
     """
 
     def __init__(self, marks: int, bins: int, *, channels: int = 50, kernel: int = 11, dropout: float = 0.3) -> None:
@@ -18,8 +18,8 @@ class CNNAttn(nn.Module):
         Args:
             marks: number of histone marks.
             bins: number of bins; the network itself takes any number.
-            channels: maps of the convolution.
-            kernel: its width (bins).
+            channels: number of maps of the convolution.
+            kernel: width of the convolution (bins).
             dropout: share of the attended state dropped in training.
         """
         super().__init__()

@@ -7,10 +7,10 @@ class DeepChrome(nn.Module):
     """Convolution, max-pooling and a multilayer perceptron (section 3.2, figure 2).
 
     For 100 bins: 91 positions after the convolution, 18 after pooling, 900 features; 644,177 parameters. The
-    paper's two outputs with a log-softmax are kept; their difference is the logit of ON, so that binary
-    cross-entropy on it equals the paper's negative log-likelihood. Paper and Torch7 code agree on the layers; the
-    code computes the pooled length as ceil((bins - kernel) / pool), which is 18 for 100 bins as the layer's own
-    floor is, but not for every number of bins: the layer's is followed.
+    paper has two outputs with a log-softmax. Both are kept; their difference is the logit of ON, so binary
+    cross-entropy on it equals the paper's negative log-likelihood. Paper and Torch7 code agree on the layers. The
+    code computes the pooled length as ceil((bins - kernel) / pool) and the pooling layer as a floor: both give 18 for
+    100 bins, but they differ for other numbers of bins. This class follows the layer.
     """
 
     def __init__(
@@ -30,11 +30,11 @@ class DeepChrome(nn.Module):
         Args:
             marks: number of histone marks.
             bins: number of bins.
-            channels: maps of the convolution.
-            kernel: its width (bins).
+            channels: number of maps of the convolution.
+            kernel: width of the convolution (bins).
             pool: width of the max-pooling (positions).
             hidden1, hidden2: units of the linear layers.
-            dropout: share of pooled features dropped in training; the paper's is 0.5.
+            dropout: share of pooled features dropped in training; 0.5 in the paper.
 
         Raises:
             ValueError: there are too few bins for the kernel and pooling.

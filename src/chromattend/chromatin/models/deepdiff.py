@@ -1,4 +1,4 @@
-"""DeepDiff: change of expression between two epigenomes (Sekhon et al., Bioinformatics 34(17):i891, 2018)."""
+"""DeepDiff: expression change between two epigenomes (Sekhon et al., Bioinformatics 34(17):i891, 2018)."""
 
 import torch
 from torch import Tensor, nn
@@ -10,10 +10,10 @@ from chromattend.models.attention import Attention
 class DeepDiff(nn.Module):
     """AttentiveChrome on the marks of both epigenomes and on their differences (section 2.3, the Raw variant).
 
-    The signal holds the marks of the first epigenome, then those of the second; their differences, second less
+    The signal has the marks of the first epigenome, then the marks of the second; their differences, second minus
     first, are added as further marks, and the output is the log fold change. The paper's variants with auxiliary
-    tasks and a Siamese loss are not here. The released code subtracts raw counts; here the difference is that of
-    whatever form the inputs have.
+    tasks and a Siamese loss are not implemented. The released code subtracts raw counts; here the inputs are subtracted
+    as they are, raw or transformed.
     """
 
     def __init__(
@@ -24,7 +24,7 @@ class DeepDiff(nn.Module):
         Args:
             marks: number of histone marks of both epigenomes together.
             bins: number of bins; the network itself takes any number.
-            bin_units, mark_units, dropout: as in AttentiveChrome.
+            bin_units, mark_units, dropout: see AttentiveChrome.
         """
         super().__init__()
         self.network = AttentiveChrome(

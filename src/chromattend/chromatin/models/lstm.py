@@ -9,8 +9,8 @@ from chromattend.recurrence import BidirectionalLSTM
 class LSTM(nn.Module):
     """A bidirectional LSTM that reads all marks of a bin at once; the last state of each direction is classified.
 
-    Sizes are those of the authors' Torch7 code (32 units a direction), whose dropout of 0.5 on the states is kept
-    as an option.
+    Sizes follow the authors' Torch7 code (32 units per direction); its dropout of 0.5 on the states is available as an
+    option.
     """
 
     def __init__(self, marks: int, bins: int, *, units: int = 32, dropout: float = 0.3) -> None:

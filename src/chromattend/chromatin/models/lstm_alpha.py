@@ -1,4 +1,4 @@
-"""LSTM-alpha: attention over the bins of each mark, none over marks (Singh et al., NIPS 2017)."""
+"""LSTM-alpha: attention over the bins of each mark, but not over marks (Singh et al., NIPS 2017)."""
 
 from torch import Tensor, nn
 
@@ -7,12 +7,12 @@ from chromattend.recurrence import BidirectionalLSTM
 
 
 class LSTMAlpha(nn.Module):
-    """Per mark a bidirectional LSTM with attention; the marks' embeddings are concatenated (section 3, table 2).
+    """A bidirectional LSTM with attention for each mark; the marks' embeddings are concatenated (section 3, table 2).
 
-    As AttentiveChrome up to the embeddings m of the marks (equations 1 to 3), which then go side by side into a
-    linear layer. The authors' Torch7 code has this network under the name of hierarchical attention, with two
-    outputs and dropout of 0.5 on the LSTM's states; the PyTorch release lacks it. Here there is one logit, and
-    dropout acts on the embeddings.
+    The network equals AttentiveChrome up to the embeddings m of the marks (equations 1 to 3), which are then
+    concatenated for a linear layer. The authors' Torch7 code calls this network hierarchical attention and gives it two
+    outputs and a dropout of 0.5 on the LSTM's states; the PyTorch release does not have it. Here there is one logit,
+    and dropout acts on the embeddings.
     """
 
     def __init__(self, marks: int, bins: int, *, bin_units: int = 32, dropout: float = 0.3) -> None:

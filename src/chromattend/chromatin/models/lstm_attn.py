@@ -9,8 +9,8 @@ from chromattend.recurrence import BidirectionalLSTM
 class LSTMAttn(nn.Module):
     """A bidirectional LSTM that reads all marks of a bin at once, and attention over bins (section 4, table 2).
 
-    The authors' Torch7 code has this network, with its output layer set to a size of 1 that does not fit its
-    states; here the attended state (2 * units) goes into the linear layer, as the text says.
+    The authors' Torch7 code has this network, but sets the size of its output layer to 1, which does not fit its
+    states; here the attended state (2 * units) goes into the linear layer, as the paper describes.
     """
 
     def __init__(self, marks: int, bins: int, *, units: int = 32, dropout: float = 0.3) -> None:

@@ -1,4 +1,4 @@
-"""MLP: the multilayer perceptron that the authors' code has beside its networks."""
+"""MLP: the multilayer perceptron that the authors' code includes with its networks."""
 
 from torch import Tensor, nn
 
@@ -6,8 +6,8 @@ from torch import Tensor, nn
 class MLP(nn.Module):
     """Two hidden layers on all bins of all marks.
 
-    Neither paper reports it; the authors' Torch7 code has it with 125 and 50 units, dropout of 0.5 before the first
-    ReLU and two outputs, of which one logit is kept here.
+    Neither paper reports it. The authors' Torch7 code has 125 and 50 units, a dropout of 0.5 before the first ReLU, and
+    two outputs; here there is one logit.
     """
 
     def __init__(self, marks: int, bins: int, *, hidden1: int = 125, hidden2: int = 50, dropout: float = 0.5) -> None:

@@ -8,12 +8,11 @@ from chromattend.models.attention import Attention
 
 
 class PanEpigenome(nn.Module):
-    """AttentiveChrome whose marks' embeddings are read together with an embedding of the epigenome.
+    """AttentiveChrome that reads each mark's embedding together with an embedding of the epigenome.
 
-    A vector e, learned per epigenome, stands beside every mark's embedding m before the LSTM over the marks, so
-    that what a mark means, and how much it weighs, can differ between epigenomes while what is learned of its
-    shape is shared. Number 0 stands for an epigenome that the network has not seen: in training, a share of the
-    genes is shown under it.
+    A vector e, learned per epigenome, is appended to every mark's embedding m before the LSTM over the marks. The
+    effect and weight of a mark can thus differ between epigenomes, while what is learned of its shape is shared. Number
+    0 stands for an unseen epigenome: in training, a share of the genes is presented with it.
     """
 
     def __init__(
@@ -33,11 +32,11 @@ class PanEpigenome(nn.Module):
         Args:
             marks: number of histone marks.
             bins: number of bins; the network itself takes any number.
-            epigenomes: number of epigenomes that it learns to know.
-            bin_units, mark_units: as in AttentiveChrome.
+            epigenomes: number of epigenomes to learn embeddings for.
+            bin_units, mark_units: see AttentiveChrome.
             context_units: size of an epigenome's vector.
             unknown: share of the genes whose epigenome is hidden in training.
-            dropout: as in AttentiveChrome.
+            dropout: see AttentiveChrome.
         """
         super().__init__()
         self.unknown = unknown

@@ -1,1 +1,1 @@
-"""The pages of a study of chromatin: one self-contained HTML file each."""
+"""The pages of a chromatin study, one self-contained HTML file each."""

@@ -1,4 +1,4 @@
-"""What was run, for the start page of the study's report."""
+"""Description of the study, for the start page of its report."""
 
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -9,7 +9,7 @@ from chromattend.models.registry import REGISTRY
 
 
 def about(study: Study) -> dict[str, Any]:
-    """Describe a study as the start page of its report shows it.
+    """Describe a study for the start page of its report.
 
     Args:
         study: the checked study.
@@ -43,7 +43,7 @@ def about(study: Study) -> dict[str, Any]:
 
 
 def _version(package: str) -> str:
-    """Return a package's version; jobs in conda environments have packages that the planning one need not have."""
+    """Return the version of a package, which may be installed only in the conda environments of jobs."""
     try:
         return version(package)
     except PackageNotFoundError:

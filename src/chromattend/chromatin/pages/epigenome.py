@@ -18,9 +18,9 @@ from chromattend.interpret import TITLES
 from chromattend.models.registry import REGISTRY
 from chromattend.pages import embed_svg, render
 
-# More points of a curve than these cannot be told apart on a screen.
+# A screen cannot resolve more points of a curve.
 ROC_POINTS = 400
-# What a figure is called by a screen reader.
+# Labels of figures for screen readers.
 FIGURES = {
     "calibration": "Calibration of each model on the test genes of {}",
     "profile": "Mean signal of each mark around the TSS of ON and OFF genes of {}",
@@ -33,12 +33,12 @@ def _correlation(value: float) -> str:
 
 @dataclass(frozen=True)
 class Validation:
-    """The validation of an epigenome's explanations, as its page shows it.
+    """The validation of an epigenome's explanations, as shown on its page.
 
     Attributes:
-        mark: whose weights are compared.
-        validation_mark: what they are compared with.
-        table: see `chromattend.chromatin.validation.validation_table`, of the epigenome.
+        mark: the mark whose weights are compared.
+        validation_mark: the mark that they are compared with.
+        table: see `chromattend.chromatin.validation.validation_table`, for this epigenome.
     """
 
     mark: str
@@ -47,26 +47,26 @@ class Validation:
 
     @property
     def note(self) -> str | None:
-        """Why there is none."""
+        """The reason why there is no validation; None if there is one."""
         notes = self.table["note"].dropna()
         return str(notes.iloc[0]) if len(notes) else None
 
     @property
     def of_reads(self) -> float:
-        """The correlation of the mark's reads themselves, by the first model's choice of genes."""
-        found = self._of_mark()
-        return float(found.loc[found["method"] == "signal", "pearson"].iloc[0])
+        """The correlation of the mark's reads themselves, over the first model's choice of genes."""
+        rows = self._of_mark()
+        return float(rows.loc[rows["method"] == "signal", "pearson"].iloc[0])
 
     @property
     def rows(self) -> list[dict[str, Any]]:
-        """One row a model and method, with the mean of the networks without training beside it."""
-        found = self._of_mark()
-        controls = found[found["weights"].str.startswith("random")]
+        """One row per model and method, with the mean correlation of untrained networks."""
+        correlations = self._of_mark()
+        controls = correlations[correlations["weights"].str.startswith("random")]
         untrained = controls.groupby(["model", "method"])["pearson"].mean().to_dict()
         return [
             {str(name): value for name, value in row.items()}
             | {"title": TITLES[row["method"]], "untrained": untrained[row["model"], row["method"]]}
-            for row in found[found["weights"] == "trained"].to_dict("records")
+            for row in correlations[correlations["weights"] == "trained"].to_dict("records")
         ]
 
     def _of_mark(self) -> pd.DataFrame:
@@ -104,8 +104,8 @@ def write_page(
         figures: SVG files to embed: calibration and profile.
         attention: SVG files of the attention of each attentive model.
         maps: attentive model -> see `chromattend.chromatin.attention.attention_maps`, for the gene browser.
-        validation: how explanations compare with the validation mark, if any were made.
-        command: what makes the page again.
+        validation: comparison of explanations with the validation mark, if there are any.
+        command: command that writes the page again.
     """
     split, label = dataset["split"].values, dataset["label"].values
     maps = maps or {}
@@ -113,7 +113,7 @@ def write_page(
     ranked = sorted(metrics.items(), key=lambda item: -item[1]["test"]["auc"])
     titles = {model: REGISTRY[model].title for model in metrics}
     ordered = {model: predictions[model] for model, _ in ranked}
-    own = auc_table({(epigenome, model): found for model, found in ranked}, str(dataset.attrs["split_rule"]))
+    own = auc_table({(epigenome, model): metric for model, metric in ranked}, str(dataset.attrs["split_rule"]))
     render(
         path,
         __package__,
@@ -149,7 +149,7 @@ def write_page(
 def _roc_curves(
     predictions: Mapping[str, pd.DataFrame], metrics: Mapping[str, Mapping[str, Mapping[str, float]]]
 ) -> list[dict[str, Any]]:
-    """Return the ROC curve of each model on the test genes, in points that a screen can tell apart."""
+    """Return the ROC curve of each model on the test genes, thinned to the resolution of a screen."""
     curves = []
     for model, table in predictions.items():
         test = table[table["split"] == "test"]
@@ -163,7 +163,7 @@ def _roc_curves(
                 "auc": round(float(metrics[model]["test"]["auc"]), 4),
                 "fpr": fpr[keep].round(4).tolist(),
                 "tpr": tpr[keep].round(4).tolist(),
-                # The first threshold is infinite: above every score.
+                # The first threshold is infinite, above every score.
                 "threshold": np.minimum(threshold[keep], 1).round(4).tolist(),
             }
         )
@@ -171,16 +171,16 @@ def _roc_curves(
 
 
 def _differences(comparisons: pd.DataFrame, best: str) -> dict[str, tuple[float, float]]:
-    """Return model -> difference of its AUC to that of the best model, and q value."""
-    found = {}
+    """Return model -> its AUC minus the best model's AUC, and the q value."""
+    differences = {}
     for row in comparisons.to_dict("records"):
         if row["other"] == best:
-            found[row["model"]] = (row["difference"], row["q"])
+            differences[row["model"]] = (row["difference"], row["q"])
         elif row["model"] == best:
-            found[row["other"]] = (-row["difference"], row["q"])
-    return found
+            differences[row["other"]] = (-row["difference"], row["q"])
+    return differences
 
 
 def _inline_svg(path: Path, label: str, name: str | None = None) -> markupsafe.Markup:
-    """Return the svg element of a figure file, named for a screen reader, with ids of its own in the page."""
+    """Return the svg element of a figure file, with a label for screen readers and ids that are unique in the page."""
     return embed_svg(path.read_text(encoding="utf-8"), re.sub(r"\W", "-", name or path.stem), label)

@@ -1,4 +1,4 @@
-"""The index of all epigenomes: one self-contained HTML file that leads to every other page."""
+"""The index of all epigenomes: one self-contained HTML file with links to every other page."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,7 +11,7 @@ from chromattend.figures import inline_svg
 from chromattend.models.registry import REGISTRY
 from chromattend.pages import render, rows_of
 
-# How many epigenomes the comparison begins with.
+# Number of epigenomes that the comparison shows at first.
 CHOSEN = 3
 
 
@@ -22,13 +22,13 @@ def index_values(
     validation: pd.DataFrame | None,
     epigenomes: Mapping[str, Sequence[str]],
 ) -> dict[str, Any]:
-    """Collect what the index shows.
+    """Collect the contents of the index.
 
     Args:
         auc: see `chromattend.chromatin.tables.auc_table`.
         published: see `chromattend.chromatin.tables.published_table`.
         warnings: see `chromattend.chromatin.quality.warnings_table`.
-        validation: see `chromattend.chromatin.validation.validation_table`, of all epigenomes; None if nothing was
+        validation: see `chromattend.chromatin.validation.validation_table`, of all epigenomes; None if no model was
             explained.
         epigenomes: epigenome -> name, group and colour.
 
@@ -48,9 +48,9 @@ def index_values(
     for epigenome, (name, group, colour) in epigenomes.items():
         own = auc[auc["epigenome"] == epigenome].set_index("model")
         intervals = own[["auc", "auc_low", "auc_high"]].T.to_dict("list")
-        known: dict[str, list[dict[str, Any]]] = {}
+        reported: dict[str, list[dict[str, Any]]] = {}
         for row in published[published["epigenome"] == epigenome].to_dict("records"):
-            known.setdefault(row["model"], []).append(
+            reported.setdefault(row["model"], []).append(
                 {"auc": row["reported"], "kind": row["kind"], "by": row["source"]}
             )
         rows.append(
@@ -64,7 +64,7 @@ def index_values(
                 "best_auc": float(own["auc"].max()),
                 "mean": float(own["auc"].mean()),
                 "aucs": {str(model): intervals[model] for model in means.index if model in intervals},
-                "published": known,
+                "published": reported,
                 "validated": float(validated[epigenome]) if epigenome in validated else None,
             }
         )
@@ -98,7 +98,7 @@ def write_index(
     limits = (float(auc["auc"].min()), float(auc["auc"].max()))
     dots = {
         row["id"]: inline_svg(
-            plot_dots({model: found[0] for model, found in row["aucs"].items()}, models, limits),
+            plot_dots({model: interval[0] for model, interval in row["aucs"].items()}, models, limits),
             f"dots{number}",
             f"AUC of {len(row['aucs'])} models between {limits[0]:.3f} and {limits[1]:.3f}",
         )

@@ -31,7 +31,7 @@ def write_quality_page(
         split_rule: how genes were split.
     """
     by_name = {check.what: check for check in CHECKS}
-    # What few epigenomes have comes before what the design of the study gives to all.
+    # Rare warnings come before warnings that the design of the study gives to every epigenome.
     frequency = warnings["what"].value_counts()
     ordered = warnings.fillna({"mark": ""}).sort_values("what", key=lambda what: what.map(frequency), kind="stable")
     rows = ordered.to_dict("records")

@@ -1,7 +1,8 @@
-"""Alignments out of a BAM file as arrays (SAM specification, sections 4.1 and 4.2).
+"""Alignments of a BAM file as arrays (SAM specification, sections 4.1 and 4.2).
 
-Records differ in length, so that only one tells where the next begins. But the usual programs begin each compressed
-block with a record, so that many such walks go side by side, one array operation for a step of all.
+Records differ in length, so the start of a record is known only from the record before it. But most programs start
+every compressed block with a record, so the records of many blocks are walked in parallel: one array operation moves
+all walks by one record.
 """
 
 import itertools
@@ -14,24 +15,24 @@ from typing import BinaryIO
 import numpy as np
 from isal import isal_zlib
 
-# Compressed blocks, of up to 64 kB of records, that are read at once.
+# Number of compressed blocks that are read at once, each with up to 64 kB of records.
 BLOCKS_AT_ONCE = 512
 RECORDS_AT_ONCE = 1 << 16
-# Bytes of a record's fixed fields, its own length left out.
+# Bytes of a record's fixed fields, without its length field.
 FIXED = 32
 # CIGAR operations that consume the reference: M, D, N, = and X.
 _CONSUMES = np.zeros(16, dtype=np.int64)
 _CONSUMES[[0, 2, 3, 7, 8]] = 1
-# Fields are read as words, which reach so far beyond the last record.
+# Fields are read as words of up to 8 bytes, which may reach past the last record.
 _MARGIN = bytes(8)
 
 
 @dataclass(frozen=True)
 class Alignments:
-    """Records of a BAM file in their order, each array of shape (record,).
+    """Records of a BAM file in file order; all arrays have shape (record,).
 
     Attributes:
-        codes: reference sequence as an index into the header's, int32; -1 where there is none.
+        codes: reference sequence as an index into the sequences of the header, int32; -1 if there is none.
         starts, ends: first base and end of the last aligned base, in bp from 0, int64.
         flags, mapq: SAM flags and mapping quality.
         placed: whether the record has a reference sequence, a position and a CIGAR.
@@ -53,18 +54,18 @@ def read_alignments(path: str | Path, references: int) -> Iterator[Alignments]:
         references: number of reference sequences in its header.
 
     Raises:
-        ValueError: the file is not compressed as BAM is, its header or a record is damaged, or the last is cut.
+        ValueError: the file is not BGZF-compressed, its header or a record is damaged, or the last record is cut.
     """
-    # One buffer for all: new memory for each lot of blocks would cost as much as decompressing some.
+    # One buffer is reused: allocating memory for each batch of blocks costs as much as decompressing some of them.
     buffer, size, in_header = bytearray(len(_MARGIN)), 0, True
     with open(path, "rb") as file:
         blocks = _blocks(file)
-        while some := list(itertools.islice(blocks, BLOCKS_AT_ONCE)):
-            stops = size + np.cumsum([len(block) for block in some])
+        while batch := list(itertools.islice(blocks, BLOCKS_AT_ONCE)):
+            stops = size + np.cumsum([len(block) for block in batch])
             marks = np.append(size, stops[:-1])
             if stops[-1] + len(_MARGIN) > len(buffer):
                 buffer = buffer[:size] + bytes(int(stops[-1]) - size + (1 << 20))
-            for mark, stop, block in zip(marks.tolist(), stops.tolist(), some, strict=True):
+            for mark, stop, block in zip(marks.tolist(), stops.tolist(), batch, strict=True):
                 buffer[mark:stop] = block
             size = int(stops[-1])
             first = _header_length(buffer, size) if in_header else 0
@@ -81,17 +82,17 @@ def read_alignments(path: str | Path, references: int) -> Iterator[Alignments]:
 
 
 def _blocks(file: BinaryIO) -> Iterator[bytes]:
-    """Decompress the blocks of a BGZF file, each of which is a gzip file that tells its length."""
+    """Decompress the blocks of a BGZF file, gzip members that state their own length."""
     while head := file.read(18):
         if len(head) < 18 or head[:4] != b"\x1f\x8b\x08\x04" or head[12:16] != b"BC\2\0":
-            raise ValueError("a block is no BGZF block")
+            raise ValueError("a block is not a BGZF block")
         yield isal_zlib.decompress(head + file.read(int.from_bytes(head[16:18], "little") - 17), 31, 1 << 16)
 
 
 def _header_length(data: bytearray, size: int) -> int | None:
-    """Return where the first record begins; None where the header goes on after the data."""
+    """Return the position of the first record; None if the header continues past the data."""
     if data[: min(size, 4)] != b"BAM\1"[:size]:
-        raise ValueError("it does not begin as BAM does")
+        raise ValueError("it does not start with the magic bytes of BAM")
     try:
         place = 8 + struct.unpack_from("<i", data, 4)[0]
         (references,) = struct.unpack_from("<i", data, place)
@@ -104,31 +105,31 @@ def _header_length(data: bytearray, size: int) -> int | None:
 
 
 def _record_places(data: bytearray, size: int, first: int, marks: np.ndarray) -> tuple[np.ndarray, int]:
-    """Find the records of some data.
+    """Find the records in decompressed data.
 
     Args:
         data: records and a margin.
         size: bytes without the margin; the last record may be cut.
-        first: where the first record begins.
-        marks: where compressed blocks begin.
+        first: position of the first record.
+        marks: positions of the first bytes of compressed blocks.
 
     Returns:
-        Where each whole record begins, before its length, in bytes, shape (record,); and where the last ends.
+        Position of each complete record, at its length field, in bytes, shape (record,); and the end of the last.
     """
     lengths = _anywhere(data, "<i4")
     marks = np.unique(marks[(marks > first) & (marks < size)])
     at = np.append(first, marks)
-    # Each walk ends where the next begins, the last where no whole length follows.
+    # Each walk ends where the next one starts, and the last one where no complete length field follows.
     limits = np.append(marks, size - 3)
     steps = []
-    while (going := at < limits).any():
-        # Damaged lengths are told later; here no walk may stand still.
+    while (active := at < limits).any():
+        # Damaged lengths are reported later; here every walk must advance.
         length = np.maximum(lengths[np.minimum(at, size)], FIXED)
-        steps.append(np.where(going, at, -1))
-        at = np.where(going, at + 4 + length, at)
+        steps.append(np.where(active, at, -1))
+        at = np.where(active, at + 4 + length, at)
     if not steps:
         return np.zeros(0, dtype=np.int64), first
-    if not (at[:-1] == marks).all():  # a record goes over from one block to the next
+    if not (at[:-1] == marks).all():  # a record spans two blocks
         return _one_by_one(data, size, first)
     places = np.array(steps).T.ravel()
     places = places[places >= 0]
@@ -136,7 +137,7 @@ def _record_places(data: bytearray, size: int, first: int, marks: np.ndarray) ->
 
 
 def _one_by_one(data: bytearray, size: int, first: int) -> tuple[np.ndarray, int]:
-    """Do what `_record_places` does where compressed blocks do not begin with a record."""
+    """Find the records one by one, for compressed blocks that do not start with a record."""
     length_at = struct.Struct("<i").unpack_from
     places, place = [], first
     while place < size - 3:
@@ -154,7 +155,7 @@ def _alignments(data: bytearray, places: np.ndarray, references: int) -> Alignme
     def field(kind: str, places: np.ndarray) -> np.ndarray:
         return _anywhere(data, kind)[places]
 
-    # Neighbouring fields come as one word, which is a third of the time.
+    # Reading neighbouring fields as one word takes a third of the time.
     head = field("<u8", places).view("<i4").reshape(-1, 2)
     length, codes = head[:, 0], head[:, 1]
     starts = field("<i4", places + 8).astype(np.int64)
@@ -183,7 +184,7 @@ def _alignments(data: bytearray, places: np.ndarray, references: int) -> Alignme
 
 
 def _spans(data: bytearray, cigars: np.ndarray, operations: np.ndarray) -> np.ndarray:
-    """Sum the lengths on the reference of CIGARs of several operations, shape (record,)."""
+    """Sum the reference lengths of CIGARs with several operations, shape (record,)."""
     operations = operations.astype(np.int64)
     first = np.cumsum(operations) - operations
     each = np.repeat(cigars - 4 * first, operations) + 4 * np.arange(operations.sum())
@@ -192,5 +193,5 @@ def _spans(data: bytearray, cigars: np.ndarray, operations: np.ndarray) -> np.nd
 
 
 def _anywhere(data: bytearray, kind: str) -> np.ndarray:
-    """View data as numbers of a kind, one that begins at each byte."""
+    """View data as numbers of type `kind`, one starting at each byte."""
     return np.ndarray((len(data) - np.dtype(kind).itemsize + 1,), dtype=kind, buffer=data, strides=(1,))

@@ -1,8 +1,8 @@
-"""Intervals out of blocks of BED text, a block at a time with numpy: no Python code runs per line.
+"""Parser of BED text, a block at a time with numpy: no Python code runs per line.
 
-A block is some whole lines as bytes. Where its lines all have one layout, as long stretches of a sorted tagAlign have,
-a column stands at regular distances, and is a strided view of the block; elsewhere the places of all tabs and newlines
-are searched. Numbers are read eight digits at once, as one 64-bit word each.
+A block is a number of whole lines as bytes. In a run of lines of one layout, as in long stretches of a sorted tagAlign,
+a column is at regular distances and is read as a strided view of the block; elsewhere all tabs and newlines are
+located. Numbers are read eight digits at once, as one 64-bit word each.
 """
 
 import re
@@ -12,19 +12,19 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-# Words reach so far before the first and after the last byte of a block.
+# Bytes that words may reach before the first and after the last byte of a block.
 MARGIN = 16
-# Fewer lines of one layout are not worth being treated apart from the lines that follow.
+# A shorter run of lines of one layout is not worth its own treatment.
 LEAST_RUN = 500
-# int64 holds every number of so many digits.
+# int64 holds every number with this many digits.
 MOST_DIGITS = 18
 TAB, NEWLINE = 9, 10
-_LARGEST = 13  # of the control characters that separate lines or columns
+_LARGEST = 13  # largest control character that separates lines or columns
 
-At = slice | np.ndarray  # one place in a block for each of its lines: at regular distances, or anywhere
+At = slice | np.ndarray  # one position in a block per line: at regular distances, or anywhere
 
 _ALL = (1 << 64) - 1
-# Masks of the first n and of the last n of a word's eight bytes in the order of the text, by n.
+# Masks of the first n and the last n of a word's eight bytes, in text order, by n.
 _FIRST = np.array([(1 << 8 * n) - 1 for n in range(9)], dtype=np.uint64)
 _LAST = np.array([_ALL << 8 * (8 - n) & _ALL for n in range(9)], dtype=np.uint64)
 _ZEROS = np.uint64(0x3030303030303030)
@@ -33,18 +33,17 @@ _HIGH_BITS = 0x8080808080808080
 
 
 class NotIntervals(ValueError):
-    """A block has a line that is no interval, or not of as many columns as those before."""
+    """A line of a block is not an interval, or differs in its number of columns from the lines before it."""
 
 
 @dataclass(frozen=True)
 class Intervals:
-    """Intervals of some lines.
+    """Intervals of a number of lines.
 
     Attributes:
-        codes: chromosome of each line as an index into the names that the parser knows, shape (line,), or () where
-            all are on one.
-        starts, ends: as they are written, int64, shape (line,).
-        minus: whether the strand is -, shape (line,); None where it was not asked for.
+        codes: chromosome of each line as an index into the parser's `chroms`, shape (line,), or () if all are on one.
+        starts, ends: as written in the file, int64, shape (line,).
+        minus: whether the strand is -, shape (line,); None if the strand is not read.
     """
 
     codes: np.ndarray
@@ -55,12 +54,12 @@ class Intervals:
 
 @dataclass(frozen=True)
 class _Lines:
-    """Where lines and their columns stand in a block.
+    """Positions of lines and their columns in a block.
 
     Attributes:
         firsts: the first byte of each line.
-        stops: for each column the byte after it: a tab, or the newline.
-        lengths: for each column its number of bytes, one for all lines or shape (line,).
+        stops: for each column, the byte after it: a tab or the newline.
+        lengths: for each column, its number of bytes, one for all lines or shape (line,).
     """
 
     firsts: At
@@ -69,15 +68,15 @@ class _Lines:
 
 
 class IntervalParser:
-    """Parser of the blocks of one file, which keeps the number of columns and the names of chromosomes.
+    """Parser of the blocks of one file, which remembers the number of columns and the chromosome names.
 
     Attributes:
         columns: number of columns of every line; None before the first block.
-        chroms: names of the chromosomes in the order of their first lines; it only grows.
+        chroms: chromosome names in order of first appearance; the list only grows.
     """
 
     def __init__(self, strand: bool = False) -> None:
-        """Read columns 1 to 3, and column 6 where the strand is asked for."""
+        """Read columns 1 to 3, and column 6 if `strand` is set."""
         self.strand = strand
         self.columns: int | None = None
         self.chroms: list[str] = []
@@ -86,25 +85,25 @@ class IntervalParser:
     def parse(self, buffer: bytearray, first: int, stop: int) -> list[Intervals]:
         """Parse the whole lines at `buffer[first:stop]`, which ends in a line end.
 
-        Blank lines are passed over, and lines may end in LF, CRLF or CR.
+        Blank lines are skipped, and lines may end in LF, CRLF or CR.
 
         Args:
             buffer: bytes with at least `MARGIN` more before `first` and after `stop`.
             first, stop: the block.
 
         Raises:
-            NotIntervals: a line is no interval.
+            NotIntervals: a line is not an interval.
         """
         try:
             return self._parse(np.frombuffer(buffer, dtype=np.uint8), first, stop, exact=False)
         except NotIntervals:
-            # Other line ends, blank lines and control characters are rare, and looked for only here.
+            # Other line ends, blank lines and control characters are rare, and handled only here.
             text = re.sub(rb"[\r\n]+", b"\n", buffer[first:stop]).lstrip(b"\n")
             if not text:
                 return []
             margin = bytes(MARGIN)
-            again = np.frombuffer(margin + text + margin, dtype=np.uint8)
-            return self._parse(again, MARGIN, MARGIN + len(text), exact=True)
+            cleaned = np.frombuffer(margin + text + margin, dtype=np.uint8)
+            return self._parse(cleaned, MARGIN, MARGIN + len(text), exact=True)
 
     def _parse(self, data: np.ndarray, first: int, stop: int, exact: bool) -> list[Intervals]:
         words = np.ndarray((len(data) - 7,), dtype="<u8", buffer=data, strides=(1,))
@@ -115,16 +114,16 @@ class IntervalParser:
         needed = 6 if self.strand else 3
         if columns < needed:
             raise NotIntervals
-        found = []
+        intervals = []
         while first < stop:
             lines, after = _run(data, columns, first, stop)
             if lines is None:
                 separators = _separators(data[first:stop], exact)
                 lines, after = _scattered(data, separators, columns, needed, first), stop
-            found.append(self._intervals(data, words, lines))
+            intervals.append(self._intervals(data, words, lines))
             first = after
         self.columns = columns
-        return found
+        return intervals
 
     def _intervals(self, data: np.ndarray, words: np.ndarray, lines: _Lines) -> Intervals:
         starts = _numbers(data, words, lines.stops[1], lines.lengths[1])
@@ -141,24 +140,25 @@ class IntervalParser:
 
     def _chromosomes(self, data: np.ndarray, words: np.ndarray, lines: _Lines) -> np.ndarray:
         firsts, lengths = lines.firsts, lines.lengths[0]
-        # The tab goes with the name: without it, chr1 would have the same word as chr1 and a byte 0.
+        # The tab is part of the key: without it, chr1 and chr1 with a byte 0 would give the same word.
         keys = words[firsts] & _FIRST[np.minimum(lengths + 1, 8)]
         for byte in range(8, int(np.max(lengths)) + 1, 8):
             following = _moved(firsts, byte)
             if isinstance(following, np.ndarray):
                 following = np.minimum(following, len(words) - 1)
             part = words[following] & _FIRST[np.clip(lengths + 1 - byte, 0, 8)]
-            ids, (others, unique) = pd.factorize(keys)[0], pd.factorize(part)
-            keys = ids * len(unique) + others
+            ids, (part_ids, unique) = pd.factorize(keys)[0], pd.factorize(part)
+            keys = ids * len(unique) + part_ids
+        # One row of each name.
         if (keys == keys[0]).all():
-            ids, some = np.zeros((), dtype=np.intp), np.zeros(1, dtype=np.intp)
+            ids, rows = np.zeros((), dtype=np.intp), np.zeros(1, dtype=np.intp)
         else:
             ids, unique = pd.factorize(keys)
-            some = np.empty(len(unique), dtype=np.intp)
-            some[ids] = np.arange(len(ids))
+            rows = np.empty(len(unique), dtype=np.intp)
+            rows[ids] = np.arange(len(ids))
         firsts = np.arange(firsts.start, firsts.stop, firsts.step) if isinstance(firsts, slice) else firsts
         sizes = np.broadcast_to(lengths, len(keys))
-        names = [data[firsts[row] : firsts[row] + sizes[row]].tobytes() for row in some]
+        names = [data[firsts[row] : firsts[row] + sizes[row]].tobytes() for row in rows]
         return np.array([self._code(name) for name in names], dtype=np.intp)[ids]
 
     def _code(self, name: bytes) -> int:
@@ -172,9 +172,9 @@ class IntervalParser:
 
 
 def _run(data: np.ndarray, columns: int, first: int, stop: int) -> tuple[_Lines | None, int]:
-    """Find the lines from `first` on whose columns are as long as the first line's; None if they are few.
+    """Find the run of lines from `first` on whose columns are as long as the first line's; None if it is short.
 
-    Digits are left to whoever reads the numbers. Every other byte is looked at here.
+    Only separators are checked here; digits are checked when the numbers are read.
     """
     head = data[first : min(first + 4096, stop)]
     places = np.flatnonzero(_separators(head))[:columns]
@@ -189,7 +189,7 @@ def _run(data: np.ndarray, columns: int, first: int, stop: int) -> tuple[_Lines 
         return None, first
     after = first + rows * width
     block = data[first:after]
-    # Separators as they are and 0 for other bytes: one line's as the next one's.
+    # Separators unchanged and 0 for other bytes: every line must equal the next one.
     marks = block * _separators(block).view(np.uint8)
     if not (marks[width:] == marks[:-width]).all():
         return None, first
@@ -199,7 +199,7 @@ def _run(data: np.ndarray, columns: int, first: int, stop: int) -> tuple[_Lines 
 
 
 def _scattered(data: np.ndarray, separators: np.ndarray, columns: int, needed: int, first: int) -> _Lines:
-    """Find the columns of lines of any lengths, by all tabs and newlines."""
+    """Find the columns of lines of any lengths, from all tabs and newlines."""
     places = np.flatnonzero(separators)
     places += first
     rows = len(places) // columns
@@ -217,7 +217,7 @@ def _line_of(columns: int) -> np.ndarray:
 
 
 def _separators(block: np.ndarray, exact: bool = False) -> np.ndarray:
-    """Mark tabs and newlines; other control characters too unless it is to be exact, which is slower."""
+    """Mark tabs and newlines, and other control characters too unless `exact`, which is slower."""
     return (block == TAB) | (block == NEWLINE) if exact else block <= _LARGEST
 
 
@@ -226,9 +226,9 @@ def _moved(at: At, by: int) -> At:
 
 
 def _numbers(data: np.ndarray, words: np.ndarray, stops: At, lengths: np.ndarray | int) -> np.ndarray:
-    """Read the whole number before each stop, int64.
+    """Read the integer before each stop, int64.
 
-    The last eight digits are one word, whose lowest byte is the first digit. Neighbours are joined to numbers of two,
+    The last eight digits are one word, whose lowest byte is the first digit. Neighbours are joined into numbers of two,
     then four, then eight digits; each step is one multiplication for all pairs of the word.
     """
     shortest, longest = int(np.min(lengths)), int(np.max(lengths))

@@ -1,5 +1,5 @@
-// The gene browser and the ROC curves of an epigenome's page. Names come from users: they go into the page as text,
-// and into plotly escaped.
+// The gene browser and the ROC curves of an epigenome's page. Names come from users: they enter the page as text, and
+// plotly escaped.
 (() => {
   "use strict";
   const { plot, escape, colour, series } = chromattend;
@@ -69,7 +69,7 @@
         add(id, row);
         if (withoutVersion(id) !== id) add(withoutVersion(id), row);
       });
-      // What is shown comes first among the genes of one name.
+      // Of several genes with one name, genes that the page shows come first.
       for (const rows of byName.values()) rows.sort((a, b) => (columns.place[b] >= 0) - (columns.place[a] >= 0) || a - b);
       const order = columns.symbol.map((symbol, row) => row).filter((row) => columns.place[row] >= 0 && columns.symbol[row]);
       order.sort((a, b) => (columns.symbol[a] < columns.symbol[b] ? -1 : columns.symbol[a] > columns.symbol[b] ? 1 : 0));
@@ -97,7 +97,7 @@
     });
   }
 
-  // alpha by mark and bin, and beta by mark; null where the attention to the gene was not written.
+  // alpha by mark and bin, and beta by mark; null if the attention to the gene was not written.
   async function attentionOf(model, place) {
     const packed = data.attention[model];
     const greatest = await once("greatest " + model, async () => new Float32Array(await inflate(packed.greatest)));
@@ -119,7 +119,7 @@
     return { alpha, beta: betas ? most.map((_, mark) => share(betas, place * marks + mark)) : null };
   }
 
-  // ---- What is near to a name that no gene has
+  // ---- The gene nearest to a name that no gene has
   function distance(a, b, limit) {
     let before = Array.from({ length: b.length + 1 }, (_, j) => j);
     for (let i = 1; i <= a.length; i += 1) {
@@ -138,14 +138,14 @@
   function nearest(name) {
     const wanted = name.toLowerCase().slice(0, 40);
     let best = Infinity;
-    let found = null;
+    let closest = null;
     for (const row of genes.order) {
       const symbol = genes.lower[row];
       if (Math.abs(symbol.length - wanted.length) >= best) continue;
       const far = distance(wanted, symbol, best);
-      if (far < best) [best, found] = [far, row];
+      if (far < best) [best, closest] = [far, row];
     }
-    return found === null ? null : genes.symbol[found];
+    return closest === null ? null : genes.symbol[closest];
   }
 
   // ---- Drawing a gene
@@ -174,8 +174,8 @@
     fact("fact-symbol", genes.symbol[row] || genes.gene[row]);
     fact("fact-id", genes.gene[row]);
     const tss = genes.tss && genes.tss[row].toLocaleString("en");
-    fact("fact-tss", tss ? (genes.chrom ? genes.chrom[row] + ":" : "") + tss + (genes.strand ? " (" + genes.strand[row] + ")" : "") : "not known");
-    fact("fact-rpkm", genes.rpkm[row] === null ? "not known" : genes.rpkm[row].toLocaleString("en", { maximumSignificantDigits: 4 }));
+    fact("fact-tss", tss ? (genes.chrom ? genes.chrom[row] + ":" : "") + tss + (genes.strand ? " (" + genes.strand[row] + ")" : "") : "unknown");
+    fact("fact-rpkm", genes.rpkm[row] === null ? "unknown" : genes.rpkm[row].toLocaleString("en", { maximumSignificantDigits: 4 }));
     fact("fact-label", genes.label[row] ? "ON" : "OFF");
     element("fact-label").className = genes.label[row] ? "state on" : "state off";
     fact("fact-split", genes.split[row]);
@@ -204,7 +204,7 @@
     return [1 - (index + 1) / rows + gap / 2, 1 - index / rows - gap / 2];
   }
 
-  // Zero and two round values, of which the higher is at most the given one.
+  // Zero and two round values, the higher at most `highest`.
   function roundTicks(highest) {
     const unit = 10 ** Math.floor(Math.log10(highest / 2));
     const step = [5, 2, 1].map((factor) => factor * unit).find((size) => 2 * size <= highest);
@@ -273,7 +273,7 @@
     const model = choice ? choice.value : data.attentive[0];
     const [counts, attention] = await Promise.all([countsOf(place), model ? attentionOf(model, place) : null]);
     await facts(row);
-    const found = performance.now();
+    const ended = performance.now();
     // A later search may have overtaken this one.
     if (mine !== turn) return;
     element("gene-result").hidden = false;
@@ -285,12 +285,12 @@
     const note = element("gene-note");
     if (data.attentive.length)
       note.textContent = attention
-        ? (beta ? "Dashed: all marks alike. alpha and beta are of " : "alpha is of ") + element("gene-data").dataset["title" + data.attentive.indexOf(model)] + "."
-        : "The attention to this gene was not written; the configuration's interpret.attention says to which genes it is.";
+        ? (beta ? "Dashed line: equal attention to all marks. alpha and beta of " : "alpha of ") + element("gene-data").dataset["title" + data.attentive.indexOf(model)] + "."
+        : "The attention to this gene was not written; interpret.attention in the configuration selects the genes.";
     await Promise.all(drawings);
-    // For whoever measures the page.
+    // For measurements of the page's speed.
     Object.assign(document.documentElement.dataset, {
-      lookupMs: (found - began).toFixed(1), drawMs: (performance.now() - found).toFixed(1), drawn: genes.gene[row],
+      lookupMs: (ended - began).toFixed(1), drawMs: (performance.now() - ended).toFixed(1), drawn: genes.gene[row],
     });
   }
 
@@ -298,7 +298,7 @@
     const name = wanted.trim();
     if (!name) return;
     if (typeof DecompressionStream === "undefined") {
-      say("This browser is too old to unpack the genes; use one of 2023 or later.");
+      say("This browser is too old to unpack the genes; use a browser from 2023 or later.");
       return;
     }
     await ready();
@@ -312,13 +312,13 @@
     const row = rows[0];
     if (genes.place[row] < 0) {
       hide();
-      say((genes.symbol[row] || genes.gene[row]) + " is a gene of the " + genes.split[row] + " part; this page holds the test genes and those with attention.");
+      say((genes.symbol[row] || genes.gene[row]) + " is in the " + genes.split[row] + " part; this page shows only test genes and genes with attention.");
       return;
     }
     const label = genes.symbol[row] || genes.gene[row];
     input.value = label;
     const others = rows.slice(1).map((other) => genes.gene[other]);
-    say("Showing " + label + " (" + genes.gene[row] + ")." + (others.length ? " The name also stands for " + others.join(", ") + "." : ""));
+    say("Showing " + label + " (" + genes.gene[row] + ")." + (others.length ? " The name also belongs to " + others.join(", ") + "." : ""));
     if (!keepAddress) history.replaceState(null, "", "#gene=" + encodeURIComponent(name));
     await show(row);
   }
@@ -331,14 +331,14 @@
 
   function suggest() {
     const start = input.value.trim().toLowerCase();
-    const found = [];
+    const matches = [];
     if (start)
       for (const row of genes.order) {
-        if (genes.lower[row].startsWith(start) || genes.gene[row].toLowerCase().startsWith(start)) found.push(row);
-        if (found.length === 12) break;
+        if (genes.lower[row].startsWith(start) || genes.gene[row].toLowerCase().startsWith(start)) matches.push(row);
+        if (matches.length === 12) break;
       }
     element("gene-suggestions").replaceChildren(
-      ...found.map((row) => {
+      ...matches.map((row) => {
         const option = document.createElement("option");
         option.value = genes.symbol[row];
         option.label = genes.gene[row];
@@ -347,13 +347,13 @@
   }
 
   function fromAddress() {
-    const found = /^#gene=(.+)$/.exec(window.location.hash);
-    if (!found) return;
-    let name = found[1];
+    const match = /^#gene=(.+)$/.exec(window.location.hash);
+    if (!match) return;
+    let name = match[1];
     try {
       name = decodeURIComponent(name);
     } catch {
-      // An address that somebody typed: the name is taken as it stands.
+      // A hand-typed address that is not encoded: the name is used unchanged.
     }
     element("genes").scrollIntoView();
     input.value = name;
@@ -365,7 +365,7 @@
     open(input.value);
   });
   input.addEventListener("input", () => ready().then(suggest));
-  // A suggestion that was chosen is a whole name.
+  // A chosen suggestion is a complete name.
   input.addEventListener("change", () => ready().then(() => {
     if (genes.byName.has(input.value.trim().toLowerCase())) open(input.value);
   }));

@@ -1,9 +1,9 @@
-// The figure of all epigenomes and the comparison of chosen ones.
+// The figure of all epigenomes, and the comparison of selected epigenomes.
 (() => {
   "use strict";
   const { models, epigenomes } = JSON.parse(document.getElementById("data").textContent);
   const { plot, escape, colour, series } = chromattend;
-  // Eight colours, then the same ones with another sign, so that no two models look alike.
+  // Eight colours, then the same colours with another symbol, so that no two models look alike.
   const signs = ["circle", "diamond", "square", "triangle-up"];
   const sign = (index) => signs[Math.floor(index / 8) % signs.length];
   const three = (value) => value.toFixed(3);
@@ -62,7 +62,7 @@
 
   const chart = document.getElementById("auc");
   plot(chart, figure);
-  // The legend needs a mouse; these do the same by keyboard, and each follows the other.
+  // The legend needs a mouse; these checkboxes do the same by keyboard. Legend and checkboxes follow each other.
   const buttons = new Map();
   for (const model of models) {
     const label = document.createElement("label");
@@ -92,29 +92,29 @@
 
   function comparison() {
     const data = chosen().map((row, index) => {
-      const found = models.filter((model) => model.id in row.aucs);
+      const evaluated = models.filter((model) => model.id in row.aucs);
       return {
         type: "scatter",
         mode: "markers",
         orientation: "h",
         name: escape(row.id),
-        x: found.map((model) => row.aucs[model.id][0]),
-        y: found.map((model) => escape(model.title)),
+        x: evaluated.map((model) => row.aucs[model.id][0]),
+        y: evaluated.map((model) => escape(model.title)),
         error_x: {
           type: "data",
           symmetric: false,
-          array: found.map((model) => row.aucs[model.id][2] - row.aucs[model.id][0]),
-          arrayminus: found.map((model) => row.aucs[model.id][0] - row.aucs[model.id][1]),
+          array: evaluated.map((model) => row.aucs[model.id][2] - row.aucs[model.id][0]),
+          arrayminus: evaluated.map((model) => row.aucs[model.id][0] - row.aucs[model.id][1]),
           thickness: 1.2,
           width: 3,
           color: series(index),
         },
-        text: found.map((model) => `<b>${escape(row.id)}</b> ${escape(row.name)}<br>${escape(model.title)}: ${three(row.aucs[model.id][0])}`),
+        text: evaluated.map((model) => `<b>${escape(row.id)}</b> ${escape(row.name)}<br>${escape(model.title)}: ${three(row.aucs[model.id][0])}`),
         hovertemplate: "%{text}<extra></extra>",
         marker: { color: series(index), symbol: sign(index), size: 10 },
       };
     });
-    // By itself the axis of horizontal traces would begin at 0.
+    // By default, the axis of horizontal traces would begin at 0.
     const ends = chosen().flatMap((row) => Object.values(row.aucs).flatMap((value) => value.slice(1)));
     const range = ends.length ? [Math.min(...ends) - 0.01, Math.max(...ends) + 0.01] : [0.5, 1];
     const order = models.map((model) => escape(model.title)).reverse();
@@ -124,7 +124,7 @@
       xaxis: { title: { text: "AUC on the test genes" }, zeroline: false, range },
       yaxis: { type: "category", categoryorder: "array", categoryarray: order, automargin: true, range: [-0.7, order.length - 0.3] },
       legend: { orientation: "h", y: 1, yanchor: "bottom", x: 0 },
-      // Epigenomes of one model stand beside each other and not on top of each other.
+      // Epigenomes of one model are next to each other, not on top of each other.
       scattermode: "group",
       scattergap: 0.35,
     };
@@ -149,8 +149,8 @@
         line.append(
           cell("td", model.title),
           ...rows.map((row) => {
-            const found = row.aucs[model.id];
-            return cell("td", found ? `${three(found[0])} (${three(found[1])} to ${three(found[2])})` : "–");
+            const interval = row.aucs[model.id];
+            return cell("td", interval ? `${three(interval[0])} (${three(interval[1])} to ${three(interval[2])})` : "–");
           }),
         );
         return line;
