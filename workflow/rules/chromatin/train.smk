@@ -1,4 +1,4 @@
-# A model of one epigenome. Of networks that train together, no more than these are left to it.
+# A model of one epigenome. Networks of several epigenomes that train together have the rules below.
 rule train:
     input:
         "<results>/{epigenome}/dataset.nc",
@@ -28,7 +28,7 @@ rule train:
         "../../../scripts/train.py"
 
 
-# The networks of several epigenomes in one job. The script's outputs are the model and the history of each.
+# The networks of several epigenomes in one job. The outputs are the model and the history of each epigenome.
 for batch in TOGETHER:
 
     rule:
