@@ -8,45 +8,45 @@ SNAKEMAKE := $(BIN)/snakemake
 .DEFAULT_GOAL := help
 .PHONY: help install demo screenshots test test-unit test-cluster test-gpu bench lint format
 
-help: ## show what make can do
+help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
-install: $(STAMP) ## make the environment .venv from requirements.lock
+install: $(STAMP) ## create the environment .venv from requirements.lock
 
 $(STAMP): requirements.lock pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "Error: $(PYTHON) was not found; install Python 3.11 or newer, or run make PYTHON=/path/to/python3" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Error: $$($(PYTHON) --version) is too old; install Python 3.11 or newer, or run make PYTHON=/path/to/python3.11" >&2; exit 1; }
-	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "Error: $(PYTHON) cannot make environments; install its venv package (Debian: apt install python3-venv)" >&2; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "Error: $(PYTHON) cannot create environments; install its venv package (Debian: apt install python3-venv)" >&2; exit 1; }
 	@echo "Installing the packages of requirements.lock into $(VENV); this takes a few minutes the first time."
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --progress-bar on -r requirements.lock || { echo "Error: pip could not install requirements.lock; its reason stands above (no network, or no wheel for this platform)" >&2; exit 1; }
+	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --progress-bar on -r requirements.lock || { echo "Error: pip could not install requirements.lock; fix the cause shown above (no network, or no wheel for this platform) and run make again" >&2; exit 1; }
 	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --editable .
 	@touch $@
 
 demo: $(STAMP) ## run the whole pipeline on a small synthetic example
 	@$(BIN)/chromattend simulate resources/demo/mirror --chrom-sizes config/demo/synthetic.chrom.sizes
-	@# Results of an older mirror than this version's.
+	@# Delete results made from an older mirror.
 	@[ results/demo/genes.tsv -nt resources/demo/mirror/simulation.json ] || rm -rf results/demo resources/demo/roadmap
 	@$(SNAKEMAKE) --profile workflow/profiles/demo
 	@echo
 	@echo "All epigenomes: results/demo/index.html"
 	@echo "Data quality: results/demo/quality.html"
-	@echo "The report: results/demo/report.html"
+	@echo "Report: results/demo/report.html"
 	@echo "One page per epigenome: results/demo/SYN1/report.html, SYN2, SYN3"
 
-screenshots: $(STAMP) ## take the documents' screenshots of a finished demo (needs Chromium)
+screenshots: $(STAMP) ## take the screenshots for docs/ from a finished demo (needs Chromium)
 	@$(BIN)/python docs/screenshots.py --results results/demo --images docs/images
 
-test: $(STAMP) ## run every test but those that need a Slurm or a GPU
+test: $(STAMP) ## run all tests except those that need Slurm or a GPU
 	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --ignore tests/cluster --ignore tests/gpu tests
 
-test-cluster: $(STAMP) ## run the study on a Slurm of this machine (as root, with slurm-wlm and munge installed)
+test-cluster: $(STAMP) ## run the study on a Slurm cluster on this machine (as root, with slurm-wlm and munge installed)
 	@$(BIN)/python -m pytest -s tests/cluster
 
-test-gpu: $(STAMP) ## compare what a GPU of this machine learns with what its CPU does
+test-gpu: $(STAMP) ## compare training on this machine's GPU with training on its CPU
 	@$(BIN)/python -m pytest tests/gpu
 
-bench: $(STAMP) ## measure every stage beside other programs, and draw the figure of docs/performance.md (20 minutes)
+bench: $(STAMP) ## compare every stage with other programs, and draw the figure of docs/performance.md (20 minutes)
 	@mkdir -p build
 	@$(BIN)/python benchmarks/planning.py
 	@$(BIN)/python benchmarks/counting.py --reads 5 --read-curve 1 3 10 30 --gene-curve 2000 6000 20000 60000 --output build/counting.json
@@ -67,7 +67,7 @@ lint: $(STAMP) ## check style, types and the workflow
 	@$(BIN)/snakefmt --check Snakefile workflow/Snakefile workflow/rules
 	@$(SNAKEMAKE) --lint --configfile config/demo/config.yaml
 
-format: $(STAMP) ## bring all code into the project's style
+format: $(STAMP) ## format all code
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 	@$(BIN)/snakefmt Snakefile workflow/Snakefile workflow/rules

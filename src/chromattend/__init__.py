@@ -1,13 +1,13 @@
 """Gene expression from histone marks around the TSS: data, models, evaluation and reports.
 
-The library under the chromattend Snakemake pipeline. It never imports Snakemake.
+The library behind the chromattend Snakemake pipeline. It never imports Snakemake.
 """
 
 __version__ = "0.1.0"
 
 # Snakemake reruns a job when its script or its params change, but not when an imported module does.
-# Each rule therefore carries its stage's version as a param: raise the number when that stage's results change.
-# The version names the stage, so that the record of an output tells whether it is of this program.
+# Each rule therefore has its stage's version as a param: raise the number when that stage's results change.
+# The version includes the stage's name, so that an output's record shows whether it is up to date with this program.
 STAGE_VERSIONS = {
     "sources": "sources 1",
     "genes": "genes 1",

@@ -1,4 +1,4 @@
-"""The command `chromattend`, for what is not a rule of the pipeline."""
+"""The command `chromattend`: tasks outside the Snakemake pipeline."""
 
 import argparse
 import logging
@@ -14,17 +14,17 @@ CHROM_SIZES = Path("resources/hg19.chrom.sizes")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command; a user's mistake ends it with one line."""
+    """Run the command; a `UserError` ends it with a one-line message."""
     options = _parser().parse_args(arguments)
-    # A second call in one process logs to where standard error is now.
+    # force: a second call in one process logs to the current standard error.
     logging.basicConfig(level=logging.INFO, format="%(message)s", force=True)
     try:
         options.run(options)
     except UserError as error:
-        # The library names the configuration's key.
+        # The library's message names the configuration key; the command has an option instead.
         sys.exit(f"Error: {str(error).replace('genome.chrom_sizes', '--chrom-sizes')}")
     except BrokenPipeError:
-        # What reads the output, such as head, has enough; Python would complain on closing it.
+        # The reader of the output, such as head, has closed it; without this, Python would complain at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
         sys.exit(f"Error: {error.filename}: {error.strerror}; correct the path or its permissions")
@@ -36,16 +36,16 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
 
     simulate = commands.add_parser(
-        "simulate", help="write a small synthetic mirror of the Roadmap site, in its formats and paths"
+        "simulate", help="write a small synthetic mirror of the Roadmap site, with its formats and paths"
     )
     simulate.set_defaults(run=_simulate)
-    simulate.add_argument("folder", type=Path, help="the mirror's folder; one that is complete is left as it is")
-    simulate.add_argument("--chrom-sizes", type=Path, required=True, help="the synthetic genome: name, length (bp)")
+    simulate.add_argument("folder", type=Path, help="folder of the mirror; a complete mirror is left unchanged")
+    simulate.add_argument("--chrom-sizes", type=Path, required=True, help="synthetic genome: names and lengths (bp)")
     simulate.add_argument("--genes", type=int, default=2000, help="number of protein-coding genes (%(default)s)")
-    simulate.add_argument("--seed", type=int, default=1, help="(%(default)s)")
+    simulate.add_argument("--seed", type=int, default=1, help="random seed (%(default)s)")
 
     predict = commands.add_parser(
-        "predict", help="score the genes of a sample without RNA-seq with trained models", description=_PREDICT
+        "predict", help="score the genes of a sample without RNA-seq, using trained models", description=_PREDICT
     )
     predict.set_defaults(run=_predict)
     predict.add_argument(
@@ -53,37 +53,37 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         required=True,
         metavar="FILE",
-        help="a trained model, such as results/E003/attentivechrome/model.ckpt; once for each model",
+        help="trained model, such as results/E003/attentivechrome/model.ckpt; repeat for each model",
     )
     predict.add_argument(
         "--signal",
         action="append",
         required=True,
         metavar="MARK=FILE",
-        help="tagAlign or BED (.gz), BAM or bigWig of a mark, once for each mark; or a path with {mark} in it for all "
-        "of them; or one file of all marks: a dataset.nc, or the authors' binned CSV, with {part} if it is in parts",
+        help="tagAlign or BED (.gz), BAM or bigWig file of one mark; repeat for each mark. Or one path with {mark} for "
+        "all marks; or one file with all marks: a dataset.nc, or the authors' binned CSV, with {part} if it is split",
     )
     predict.add_argument(
-        "--genes", metavar="FILE", help="the study's genes.tsv, or a GTF (.gz); not needed with a dataset.nc"
+        "--genes", metavar="FILE", help="genes.tsv of the study, or a GTF (.gz); not needed with a dataset.nc"
     )
     predict.add_argument(
-        "--chrom-sizes", metavar="FILE", help=f"chromosome names and lengths (bp); {CHROM_SIZES} where that exists"
+        "--chrom-sizes", metavar="FILE", help=f"chromosome names and lengths (bp); default: {CHROM_SIZES} if it exists"
     )
-    predict.add_argument("--epigenome", metavar="NAME", help="name of the sample, for models that know epigenomes")
-    predict.add_argument("--output", type=Path, metavar="FILE", help="table of scores, tab-separated; standard output")
+    predict.add_argument("--epigenome", metavar="NAME", help="epigenome of the sample, for pan-epigenome models")
+    predict.add_argument(
+        "--output", type=Path, metavar="FILE", help="tab-separated table of scores (or standard output)"
+    )
 
-    verify = commands.add_parser(
-        "verify", help="check results against the records of what made them", description=_VERIFY
-    )
+    verify = commands.add_parser("verify", help="check results against their provenance records", description=_VERIFY)
     verify.set_defaults(run=_verify)
-    verify.add_argument("paths", nargs="+", metavar="PATH", help="a folder of results, such as results/, or a file")
+    verify.add_argument("paths", nargs="+", metavar="PATH", help="results file, or folder such as results/")
     return parser
 
 
-_PREDICT = """Count the signal of a sample in the bins, and with the options, that the checkpoints were trained on, and
-score every gene. The table has gene, symbol, chrom, tss, strand and a column of scores for each checkpoint."""
-_VERIFY = """Compare every file with its record, and with those of the files that it was made of. Each file that is
-damaged, missing or stale has a line: state, path and reason, tab-separated; so has one without a record, which is no
+_PREDICT = """Count a sample's signal in the bins and with the options that the checkpoints were trained with, and score
+every gene. The table has the columns gene, symbol, chrom, tss and strand, and one column of scores per checkpoint."""
+_VERIFY = """Compare every file with its record, and with the records of its inputs. Each damaged, missing or stale file
+is reported on one line: state, path and reason, tab-separated. A file without a record is listed too, but is not an
 error. The exit status is 0 if all files are as written."""
 
 
@@ -115,8 +115,8 @@ def _predict(options: argparse.Namespace) -> None:
 def _verify(options: argparse.Namespace) -> None:
     from chromattend.pipeline.verify import verify
 
-    found = verify(options.paths)
-    for finding in found.findings:
+    verification = verify(options.paths)
+    for finding in verification.findings:
         print(finding.state, finding.path, finding.reason, sep="\t")
-    print(found.summary, flush=True)
-    found.check()
+    print(verification.summary, flush=True)
+    verification.check()

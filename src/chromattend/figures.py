@@ -1,4 +1,4 @@
-"""Figures, one function each. They return a matplotlib figure, which `save` writes."""
+"""Figures, one function each. Each function returns a matplotlib figure, which `save` writes."""
 
 import io
 import re
@@ -17,8 +17,8 @@ from chromattend.files import atomic
 from chromattend.models.registry import REGISTRY
 from chromattend.pages import embed_svg
 
-# Text stays text, so that figures are searchable and small; the salt and the missing date make the same figure
-# the same bytes.
+# Text stays text, so that figures are searchable and small. With the fixed salt and without a date, the same figure
+# gives the same bytes.
 mpl.use("Agg")
 sns.set_theme(
     context="notebook",
@@ -26,7 +26,7 @@ sns.set_theme(
     palette="colorblind",
     rc={"svg.fonttype": "none", "svg.hashsalt": "chromattend", "axes.spines.top": False, "axes.spines.right": False},
 )
-# The colours of charts in pages, see base.html, in the order of --series-1 to --series-8.
+# Colours of the pages' charts, in the order of --series-1 to --series-8 in base.html.
 PAGE_COLOURS = ("#0072b2", "#d55e00", "#007a5a", "#a8457f", "#6b6100", "#5b4bb5", "#5f6b78", "#a33a3a")
 STATE_COLOURS = {"ON": sns.color_palette("colorblind")[1], "OFF": sns.color_palette("colorblind")[0]}
 
@@ -39,7 +39,7 @@ def save(figure: Figure, path: str | Path) -> None:
 
 
 def _compact(svg: str) -> str:
-    """Round the coordinates of paths to hundredths of a point: a smaller figure that looks the same."""
+    """Round the coordinates of paths to hundredths of a point, for a smaller figure that looks the same."""
 
     def rounded(path: re.Match[str]) -> str:
         return re.sub(r"-?\d+\.\d{3,}", lambda number: f"{float(number[0]):.2f}".rstrip("0").rstrip("."), path[0])
@@ -48,12 +48,12 @@ def _compact(svg: str) -> str:
 
 
 def inline_svg(figure: Figure, prefix: str, label: str) -> markupsafe.Markup:
-    """Return a figure as an svg element to put into a page.
+    """Return a figure as an svg element for a page.
 
     Args:
-        figure: what to draw.
-        prefix: letters and digits that its ids begin with, so that they do not clash with another figure's.
-        label: what a screen reader says in its place.
+        figure: figure to draw.
+        prefix: letters and digits put before its ids, so that they do not clash with another figure's.
+        label: text for screen readers.
     """
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
@@ -61,12 +61,12 @@ def inline_svg(figure: Figure, prefix: str, label: str) -> markupsafe.Markup:
 
 
 def title(model: str) -> str:
-    """Name of a model as figures and tables show it."""
+    """Return a model's name as shown in figures and tables."""
     return REGISTRY[model].title
 
 
 def styles(models: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Colour and line of each model: ten colours that the colour-blind can tell apart, then the same ones dashed."""
+    """Return the colour and line of each model: ten colour-blind-safe colours, then the same colours dashed."""
     colours = sns.color_palette("colorblind")
     lines = ["-", "--", ":"]
     return {
@@ -81,11 +81,11 @@ def plot_roc(
     """Draw the ROC curves of all models on the test genes of one epigenome.
 
     Args:
-        predictions: model -> label and score by gene, see `chromattend.evaluate.predict`.
-        metrics: model -> see `chromattend.evaluate.metrics`.
-        epigenome: for the heading.
+        predictions: model -> label and score of each gene, see `chromattend.evaluate.predict`.
+        metrics: model -> metrics, see `chromattend.evaluate.metrics`.
+        epigenome: name for the heading.
     """
-    # Most figures need none of scikit-learn, which takes longer to import than they do to be drawn.
+    # Most figures do not need scikit-learn, which takes longer to import than they take to draw.
     from sklearn.metrics import roc_curve
 
     figure = Figure(figsize=(5.4, 5.2), layout="constrained")
@@ -95,8 +95,9 @@ def plot_roc(
     for model in order:
         test = predictions[model].query("split == 'test'")
         false_positive, true_positive, _ = roc_curve(test["label"], test["score"])
-        found = metrics[model]["test"]
-        label = f"{title(model)}  {found['auc']:.3f} ({found['auc_low']:.3f}-{found['auc_high']:.3f})"
+        test_metrics = metrics[model]["test"]
+        interval = f"({test_metrics['auc_low']:.3f}-{test_metrics['auc_high']:.3f})"
+        label = f"{title(model)}  {test_metrics['auc']:.3f} {interval}"
         axes.plot(false_positive, true_positive, label=label, linewidth=1.6, **style_of[model])
     axes.plot([0, 1], [0, 1], color="0.6", linewidth=0.8, linestyle="--")
     axes.set(xlabel="False positive rate", ylabel="True positive rate", xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
@@ -107,12 +108,12 @@ def plot_roc(
 
 
 def plot_calibration(calibration: pd.DataFrame, metrics: Mapping[str, Mapping[str, Any]], epigenome: str) -> Figure:
-    """Draw how often genes are ON among those of about the same predicted P(ON), by model.
+    """Draw the share of ON genes among genes of similar predicted P(ON), for each model.
 
     Args:
         calibration: see `chromattend.evaluate.calibration_table`.
-        metrics: model -> see `chromattend.evaluate.metrics`.
-        epigenome: for the heading.
+        metrics: model -> metrics, see `chromattend.evaluate.metrics`.
+        epigenome: name for the heading.
     """
     figure = Figure(figsize=(5.4, 5.2), layout="constrained")
     axes = figure.subplots()
@@ -140,7 +141,7 @@ def plot_calibration(calibration: pd.DataFrame, metrics: Mapping[str, Mapping[st
 
 
 def _name_models(axes: Axes, number: int, heading: str, location: str) -> None:
-    """Put the legend into the panel, or beside it where it would hide the curves."""
+    """Put the legend into the panel, or next to it where it would hide the curves."""
     if number > 6:
         place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.01, 1)}
     else:
@@ -149,7 +150,7 @@ def _name_models(axes: Axes, number: int, heading: str, location: str) -> None:
 
 
 def sentence(text: str) -> Figure:
-    """Return a figure that says why there is none."""
+    """Return a placeholder figure that says why there is nothing to draw."""
     figure = Figure(figsize=(6, 1))
     figure.text(0.5, 0.5, text, ha="center", va="center", fontsize=10)
     return figure

@@ -1,4 +1,4 @@
-"""Writing outputs so that a killed job never leaves half a file under its final name."""
+"""Reading and writing files; a killed job never leaves a partial file under its final name."""
 
 import hashlib
 import json
@@ -15,11 +15,11 @@ from isal import igzip_lib
 from chromattend.errors import UserError
 
 if TYPE_CHECKING:
-    # A download needs neither, and they take most of its time to import.
+    # A download needs neither; importing them would take most of its time.
     import pandas as pd
     import xarray as xr
 
-# What reading a truncated or damaged gzip file can raise.
+# Exceptions that reading a truncated or damaged gzip file can raise.
 GZIP_ERRORS: tuple[type[Exception], ...] = (EOFError, OSError, zlib.error, igzip_lib.IsalError)  # type: ignore[assignment]
 
 # Columns of any table that hold names: what users call their samples, and what databases call genes and chromosomes.
@@ -32,9 +32,9 @@ NAMES = (
 
 @contextmanager
 def atomic(path: str | Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; rename it to `path` on success, remove it on any failure.
+    """Yield a temporary path next to `path`; rename it to `path` on success, remove it on any failure.
 
-    The temporary name keeps the suffixes of `path`, because several writers choose their format by them.
+    The temporary name keeps the suffixes of `path`, because several writers choose the format by suffix.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -43,7 +43,7 @@ def atomic(path: str | Path) -> Iterator[Path]:
     temporary = Path(name)
     try:
         yield temporary
-        # mkstemp makes files private to the user; results are shared like any other output.
+        # mkstemp makes the file private to the user; outputs get the usual permissions.
         umask = os.umask(0)
         os.umask(umask)
         temporary.chmod(0o666 & ~umask)
@@ -53,7 +53,7 @@ def atomic(path: str | Path) -> Iterator[Path]:
 
 
 def check_writable(path: str | Path) -> None:
-    """Raise a `UserError` if a file cannot be written, before long work for it begins."""
+    """Raise a `UserError` if a file cannot be written, before a long computation starts."""
     path = Path(path)
     if path.is_dir():
         raise UserError(f"{path}: is a folder; give the name of a file")
@@ -95,13 +95,13 @@ def read_netcdf(path: str | Path) -> "xr.Dataset":
 def write_table(
     table: "pd.DataFrame", path: str | Path, decimals: int | None = None, significant: int | None = None
 ) -> None:
-    """Write a table with a header line, missing values as empty cells; tab-separated, or a `.csv` by its name.
+    """Write a table with a header line, missing values as empty fields; tab-separated, or comma-separated for `.csv`.
 
     Args:
-        table: what to write, without its index.
-        path: the file.
-        decimals: round numbers for a reader to so many places; None keeps them whole for the next stage.
-        significant: round them to so many significant digits instead.
+        table: table to write, without its index.
+        path: output file.
+        decimals: decimal places of numbers in tables for readers; None keeps full precision for the next stage.
+        significant: significant digits, instead of decimal places.
     """
     form = f"%.{decimals}f" if decimals is not None else f"%.{significant}g" if significant is not None else None
     with atomic(path) as temporary:
@@ -145,7 +145,7 @@ def read_json(path: str | Path) -> Any:
 
 
 def file_sha256(path: str | Path) -> str:
-    """Return the SHA-256 of a source: as `download` recorded it, or computed if the file is newer or its own."""
+    """Return the SHA-256 of a source: as recorded by `download`, or computed if there is no up-to-date record."""
     record = Path(f"{path}.sha256")
     if record.exists() and record.stat().st_mtime_ns >= Path(path).stat().st_mtime_ns:
         return record.read_text().split()[0]

@@ -1,4 +1,4 @@
-"""Intervals and tests for AUCs: of one model, of two models on the same genes, and over epigenomes."""
+"""Confidence intervals and tests for AUCs: one model, two models on the same genes, and models over epigenomes."""
 
 import warnings
 from collections.abc import Callable, Sequence
@@ -21,7 +21,7 @@ class AucInterval(NamedTuple):
 
 
 def delong(labels: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the AUCs of several models on the same genes and the covariance of these AUCs.
+    """Return the AUCs of several models on the same genes and their covariance.
 
     DeLong et al., Biometrics 44:837, 1988, from mid-ranks as in Sun and Xu, IEEE Signal Processing Letters 21:1389,
     2014, section III.
@@ -49,17 +49,17 @@ def delong(labels: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarr
 def auc_interval(labels: np.ndarray, scores: np.ndarray, level: float = LEVEL) -> AucInterval:
     """Return the AUC of one model and its confidence interval by DeLong's variance.
 
-    The interval is taken on the logit scale, which keeps it within 0 and 1. Where all ON genes outrank all OFF
-    genes (or none does) that variance is 0, which would claim certainty; the bound is then that of the smaller
-    class with no failure among its genes (Clopper and Pearson, Biometrika 26:404, 1934).
+    The interval is computed on the logit scale, which keeps it within 0 and 1. If all ON genes outrank all OFF genes
+    (or none does), the variance is 0, which would claim certainty; the bound is then that of a binomial proportion
+    with no failures among the genes of the smaller class (Clopper and Pearson, Biometrika 26:404, 1934).
 
     Args:
         labels: 0 or 1, shape (gene,), with both present.
         scores: shape (gene,), higher for 1.
-        level: of the interval.
+        level: confidence level.
     """
-    found, covariance = delong(labels, scores[None])
-    auc, variance = float(found[0]), float(covariance[0, 0])
+    aucs, covariance = delong(labels, scores[None])
+    auc, variance = float(aucs[0]), float(covariance[0, 0])
     if np.isnan(variance):
         return AucInterval(auc, 0.0, 1.0)
     if variance < 1e-15:
@@ -79,12 +79,12 @@ def compare_aucs(labels: np.ndarray, scores: pd.DataFrame, level: float = LEVEL)
 
     Args:
         labels: 0 or 1, shape (gene,), with both present.
-        scores: one column a model, one row a gene.
-        level: of the interval of the difference.
+        scores: one column per model, one row per gene.
+        level: confidence level of the interval of the difference.
 
     Returns:
-        One row a pair: model, other, auc, other_auc, difference (auc - other_auc), low, high, z, p (two-sided) and
-        q, the p value after the correction of Benjamini and Hochberg over the pairs. Pairs with the same ranking
+        One row per pair: model, other, auc, other_auc, difference (auc - other_auc), low, high, z, p (two-sided) and
+        q, the p value corrected over the pairs by the method of Benjamini and Hochberg. Pairs with the same ranking
         have difference 0 and p 1.
     """
     aucs, covariance = delong(labels, scores.to_numpy().T)
@@ -113,25 +113,25 @@ def compare_aucs(labels: np.ndarray, scores: pd.DataFrame, level: float = LEVEL)
 
 
 def false_discovery_rates(p: pd.Series) -> pd.Series:
-    """Correct p values for their number (Benjamini and Hochberg, J. R. Stat. Soc. B 57:289, 1995); NaN stay NaN."""
-    known = p.notna()
+    """Correct p values for multiple tests (Benjamini and Hochberg, J. R. Stat. Soc. B 57:289, 1995); NaN stay NaN."""
+    present = p.notna()
     corrected = pd.Series(np.nan, index=p.index)
-    if known.any():
-        corrected[known] = stats.false_discovery_control(p[known])
+    if present.any():
+        corrected[present] = stats.false_discovery_control(p[present])
     return corrected
 
 
 def compare_over_epigenomes(auc: pd.DataFrame) -> pd.DataFrame:
     """Compare every pair of models over epigenomes by the Wilcoxon signed-rank test.
 
-    The test takes epigenomes for independent, which they are not quite: they share their genes, and related cells
-    much more. Its p values are a lower bound.
+    The test assumes independent epigenomes. They share their genes, and related cell types share much more, so the p
+    values are lower bounds.
 
     Args:
-        auc: test AUC, one row an epigenome, one column a model; NaN where a model was not run.
+        auc: test AUC, one row per epigenome, one column per model; NaN where a model was not run.
 
     Returns:
-        One row a pair: model, other, epigenomes, wins, losses, ties, median_difference with its bootstrap interval
+        One row per pair: model, other, epigenomes, wins, losses, ties, median_difference with its bootstrap interval
         low and high, p (two-sided; empty where no two AUCs differ) and q (Benjamini and Hochberg). With fewer than
         6 epigenomes no p can fall below 0.05.
     """
@@ -179,23 +179,23 @@ def _bootstrap_interval(
     if len(values) < 2:
         return np.nan, np.nan
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", stats.DegenerateDataWarning)  # all values alike: the interval is that value
-        found = stats.bootstrap(
+        warnings.simplefilter("ignore", stats.DegenerateDataWarning)  # all values equal: the interval is that value
+        interval = stats.bootstrap(
             (values,), statistic, confidence_level=level, n_resamples=4999, method="percentile", rng=seed
         ).confidence_interval
-    return float(found.low), float(found.high)
+    return float(interval.low), float(interval.high)
 
 
 def reliability(labels: np.ndarray, scores: np.ndarray, bins: int = 10) -> pd.DataFrame:
-    """Return how often genes of about the same P(ON) are ON.
+    """Return the share of ON genes among genes of similar P(ON).
 
     Args:
         labels: 0 or 1, shape (gene,).
         scores: P(ON), shape (gene,).
-        bins: number of groups of as many genes each.
+        bins: number of groups, of equal size.
 
     Returns:
-        One row a group, from low to high: mean_predicted, share_on.
+        One row per group, from low to high P(ON): mean_predicted, share_on.
     """
     share_on, mean_predicted = calibration_curve(labels, scores, n_bins=bins, strategy="quantile")
     return pd.DataFrame({"mean_predicted": mean_predicted, "share_on": share_on})

@@ -168,5 +168,5 @@ def test_a_folder_whose_name_no_job_can_be_given(idle: Slurm, finished: Checkout
     study = untrained(finished, tmp_path / "it's $HOME")
     code, output = study.run("--profile", "slurm", TARGET)
     assert code != 0
-    assert output.splitlines()[-1].startswith(f"Error: {study.folder}: no job on a cluster can be given a folder")
+    assert output.splitlines()[-1].startswith(f"Error: {study.folder}: cluster jobs cannot run in a folder")
     assert not (study / TARGET).exists()

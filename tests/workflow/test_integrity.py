@@ -59,7 +59,7 @@ def flip(path: Path) -> None:
 def mend(workspace: Workspace, found: Run) -> None:
     """Do what verify's last line says, and then the run that made the study."""
     files = found.output.partition("rm -f ")[2].partition(";")[0]
-    assert f"; snakemake --cores all {files}; then that run once more" in found.output
+    assert f"; snakemake --cores all {files}; then repeat that run" in found.output
     for path in shlex.split(files):
         (workspace / path).unlink(missing_ok=True)
     workspace.succeed("--", *shlex.split(files))
@@ -108,7 +108,7 @@ def test_a_checkpoint_cut_in_half(study: Workspace, finished: Workspace, model: 
     os.truncate(study / checkpoint, size // 2)
     found = verify(study)
     assert found.code == 1
-    assert f"damaged\t{checkpoint}\thas {size // 2} bytes of {size}\n" in found.output
+    assert f"damaged\t{checkpoint}\thas {size // 2} bytes, not {size}\n" in found.output
     assert "; 1 damaged\n" in found.output
     stopped = study.snakemake("--", f"results/SYN1/{model}/metrics.json")
     assert stopped.code != 0

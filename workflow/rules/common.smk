@@ -7,11 +7,11 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 from snakemake.settings.types import DeploymentMethod
 
-# The library is used from the checkout, by the rules here and by every script, also in a conda environment. This file
-# may be included by the Snakefile of another workflow, so that its own place tells where the checkout is.
+# The library is used from the checkout, by the rules here and by every script, also in a conda environment. Another
+# workflow's Snakefile may include this file, so the checkout is found by this file's own path.
 CHECKOUT = Path(os.path.abspath(workflow.current_basedir.get_path_or_uri(secret_free=True))).parents[1]
 sys.path.insert(0, str(CHECKOUT / "src"))
-# The report's job calls Snakemake, which a conda environment of that job would not have.
+# The report's job calls Snakemake, which is not in the job's conda environment.
 os.environ.update(CHROMATTEND_PYTHON=sys.executable)
 os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [str(CHECKOUT / "src"), os.environ.get("PYTHONPATH")])))
 
@@ -27,7 +27,7 @@ try:
         config,
         CHECKOUT / "workflow" / "schemas",
         Path.cwd(),
-        # Files of the command line come before that of the Snakefile: the first is the user's.
+        # Files from the command line come before the Snakefile's own: the first is the user's.
         os.path.relpath(workflow.configfiles[0]) if workflow.configfiles else "config",
     )
     DOWNLOADS = STUDY.downloads
@@ -35,46 +35,46 @@ except UserError as error:
     # One line, without the traceback that Snakemake would add to an exception.
     sys.exit(f"Error: {error}")
 CONFIG = STUDY.config
-# The configuration with all its defaults, for scripts that read what is not a param of their rule.
+# The configuration with all defaults, for scripts that read keys that are not params of their rule.
 config["settings"] = CONFIG
-# The start page of the report sees the configuration and nothing else.
+# The start page of the report can only read the configuration.
 config["about"] = about(STUDY)
-# What scripts need to record their outputs.
+# Settings with which scripts record their outputs.
 config["records"] = {
     "roots": [CONFIG["pathvars"][name] for name in ("results", "resources")],
     "checkout": str(CHECKOUT),
     "configuration": configuration_sha256(CONFIG),
 }
 ENVIRONMENT = str(CHECKOUT / "envs" / ("gpu.yaml" if CONFIG["training"]["gpus"] else "cpu.yaml"))
-# The image that `--sdm apptainer` runs jobs in; nobody publishes it, each site builds its own.
+# The image in which `--sdm apptainer` runs jobs; it is not published, each site builds its own.
 IMAGE = CHECKOUT / "envs" / "chromattend.sif"
 if DeploymentMethod.APPTAINER in workflow.deployment_settings.deployment_method and not IMAGE.is_file():
     sys.exit(f"Error: {IMAGE}: does not exist; build it in {CHECKOUT}: apptainer build {IMAGE} envs/chromattend.def")
-# Priorities: what takes long begins early, and before it what it waits for. Few cores would else end with one at work.
+# Priorities: long jobs start early, and their inputs before them; otherwise a run would end with one busy core.
 INPUTS_FIRST, LONG_FIRST = 2, 1
-# What Snakemake's report of the study holds; every track adds its own.
+# Contents of Snakemake's report of the study; every track adds its own.
 REPORTED = []
 
 
 def one_of(names):
-    """Pattern of a wildcard that has one of these values."""
-    return "|".join(map(re.escape, names)) or "(?!)"  # which matches nothing
+    """Return the pattern of a wildcard with one of these values."""
+    return "|".join(map(re.escape, names)) or "(?!)"  # matches nothing
 
 
 def local(location):
-    """Path of a source: local files as they stand, URLs as the download rule brings them."""
+    """Return the path of a source: a local file itself, or the download of a URL."""
     return STUDY.local_path(location, "<resources>")
 
 
 def url_of(wildcards):
     path = f"{wildcards.origin}/{wildcards.path}"
     if path not in DOWNLOADS:
-        raise WorkflowError(f"{path}: no source of this study; check the configuration and the sample sheet")
+        raise WorkflowError(f"{path}: is not a source of this study; check the configuration and the sample sheet")
     return DOWNLOADS[path]
 
 
 def command_for(target):
-    """The command that makes a target again with the configuration of this run."""
+    """Return the command that makes a target again with the configuration of this run."""
     given = [os.path.relpath(path) for path in workflow.configfiles]
     files = [shlex.quote(path) for path in given if path != "config/config.yaml"]
     return " ".join(
@@ -83,27 +83,28 @@ def command_for(target):
 
 
 def in_small_report(path, **options):
-    """Put a figure of one epigenome and model into the report of a study of few epigenomes.
+    """Put a figure of one epigenome and model into the report if the study has few epigenomes.
 
-    Of many they would make the report too large for a browser; the epigenomes' pages have them in any case.
+    With many epigenomes, these figures would make the report too large for a browser; they are always on the
+    epigenomes' pages.
     """
     return report(path, **options) if len(STUDY.epigenomes) <= 10 else path
 
 
 def growing(amount):
-    """Memory (MB) or run time (min) that grows from try to try: what ran short gets more the next time.
+    """Return memory (MB) or run time (min) that grows with each try, for jobs that ran out of it.
 
-    Rules give what departs from the `default-resources` of the profiles.
+    Rules only give amounts that differ from the `default-resources` of the profiles.
     """
     return lambda wildcards, attempt: amount * attempt
 
 
 def gpus(wildcards):
-    """GPUs of a training job: only networks use them."""
+    """Return the number of GPUs of a training job: only networks use them."""
     model = wildcards.get("model") or wildcards.get("change_model") or "pan_epigenome"
     return CONFIG["training"]["gpus"] if REGISTRY[model].kind == "network" else 0
 
 
 def gpu_model(wildcards):
-    """The GPU's model that the cluster is asked for; empty takes any."""
+    """Return the GPU model to request from the cluster; empty for any."""
     return CONFIG["training"]["gpu_model"] or "" if gpus(wildcards) else ""

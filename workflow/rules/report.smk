@@ -1,5 +1,5 @@
-# Snakemake's own report is made by a call of Snakemake beside its results. As a rule it is a target like any
-# other: it is made again when a result changes, and a run of one epigenome leaves it alone.
+# Snakemake makes its report in a separate call. Here the call is a rule, so that the report is a target like any other:
+# it is made again when a result changes, and a run of one epigenome does not touch it.
 rule report:
     input:
         REPORTED,

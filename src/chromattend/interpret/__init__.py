@@ -1,6 +1,6 @@
-"""What models look at: attention, post-hoc explanations, their faithfulness, and the check against another mark.
+"""Interpretation of models: attention, post-hoc explanations, their faithfulness, and validation by another mark.
 
-Here stands what is known of each method without importing torch.
+This module describes each method without importing torch.
 """
 
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ from chromattend.models.registry import REGISTRY, ModelSpec
 
 @dataclass(frozen=True)
 class Method:
-    """A way to weigh the bins of every mark of a gene.
+    """A method that weights the bins of every mark of a gene.
 
     Attributes:
-        name: in the configuration and in files.
-        title: in tables and figures.
-        needs: what a network must have: `nothing` but gradients, `attention`, `relu` (rectified units, whose gradients
-            the method changes) or `rules` (layers that DeepLIFT has a rule for, and only those).
-        signed: whether weights below 0 speak for OFF.
+        name: name in the configuration and in files.
+        title: name in tables and figures.
+        needs: requirement on the network: `nothing` but gradients, `attention`, `relu` (rectified units, whose
+            gradients the method changes) or `rules` (only layers that DeepLIFT has a rule for).
+        signed: whether negative weights are evidence for OFF.
         complete: whether the weights of a gene add up to the change of the logit from no reads to its reads.
     """
 
@@ -28,14 +28,14 @@ class Method:
     complete: bool = False
 
     def fits(self, spec: ModelSpec) -> bool:
-        """Whether the method is defined for a model of the registry."""
+        """Return whether the method is defined for a model of the registry."""
         if spec.kind != "network":
             return False
         return {
             "nothing": True,
             "attention": bool(spec.attention),
             "relu": spec.relu,
-            # Softmax weights multiply the states: DeepLIFT's rules do not cover products.
+            # Attention multiplies states by softmax weights; DeepLIFT has no rule for products.
             "rules": spec.relu and not spec.attention,
         }[self.needs]
 
@@ -53,9 +53,9 @@ METHODS = {
         Method("guided_backprop", "Guided backprop.", "relu"),
     )
 }
-# Of the class and not of a gene, and so not among the methods above.
+# Explains a class, not a gene, so it is not one of the methods above.
 CLASS_OPTIMIZATION = "class_optimization"
-# The order that faithfulness is compared with.
+# The order of bins that faithfulness is compared with.
 RANDOM = "random"
 TITLES = {name: method.title for name, method in METHODS.items()} | {CLASS_OPTIMIZATION: "Class optimisation"}
 
@@ -65,7 +65,7 @@ def methods_of(model: str, wanted: list[str] | None = None) -> list[str]:
 
     Args:
         model: name in the registry.
-        wanted: only these, if given.
+        wanted: restrict the methods to these, if given.
     """
     return [
         name for name, method in METHODS.items() if method.fits(REGISTRY[model]) and (wanted is None or name in wanted)

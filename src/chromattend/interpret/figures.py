@@ -1,4 +1,4 @@
-"""Figures of how far explanations can be trusted; see `chromattend.figures`."""
+"""Figures of the faithfulness of explanations; see `chromattend.figures`."""
 
 from typing import Any
 
@@ -10,12 +10,12 @@ from chromattend.interpret import METHODS, RANDOM, TITLES
 
 
 def plot_faithfulness(curves: pd.DataFrame, table: pd.DataFrame, heading: str) -> Figure:
-    """Draw how the logit for the model's answer changes while bins are removed, or brought back, by weight.
+    """Draw the change of the logit for the model's answer while bins are removed or restored in the order of weight.
 
     Args:
         curves: see `chromattend.interpret.faithfulness.curve_table`.
         table: see `chromattend.interpret.faithfulness.faithfulness_table`.
-        heading: what model it is.
+        heading: heading of the figure, with the name of the model.
     """
     figure = Figure(figsize=(9.2, 3.9), layout="constrained")
     panels = figure.subplots(1, 2, sharey=True)

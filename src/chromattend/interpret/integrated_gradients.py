@@ -6,9 +6,9 @@ from torch import Tensor, nn
 
 from chromattend.models.network import SCORING_BATCH
 
-# Of the pieces that integrated gradients begins with: 1/512 of the line is left of 1/4.
+# Most halvings of an initial piece: a piece of 1/4 of the line is halved down to 1/512.
 HALVINGS = 7
-# Of the quadrature in a piece. Where eight do not do there is a kink, which no number of them resolves but halving.
+# Quadrature points in a piece. If eight are too few, there is a kink, which only halving resolves, not more points.
 POINTS, POINTS_OF_HALVES = 8, 4
 
 
@@ -18,19 +18,19 @@ def integrated_gradients(
     """Integrate gradients along the line from the baseline until the weights of each gene add up to the logit's change.
 
     Rectified networks have many kinks along the line, which equal steps resolve slowly. So the line is cut into pieces,
-    each is integrated by Gauss-Legendre quadrature, and those whose weights miss their part of the change are halved:
-    the integral over a line is the sum of those over its pieces.
+    each piece is integrated by Gauss-Legendre quadrature, and pieces whose weights miss their part of the change are
+    halved: the integral over the line is the sum over its pieces.
 
     Args:
-        explained: gives a value per example of inputs.
+        explained: network f, with one output per example.
         inputs: shape (gene, bin, mark).
         baseline: shape (1, bin, mark).
-        tolerance: how far a gene's sum may be from f(inputs) - f(baseline).
-        pieces: of equal length to begin with.
+        tolerance: largest difference between a gene's sum and f(inputs) - f(baseline).
+        pieces: number of initial pieces, of equal length.
 
     Returns:
         Weights, shape (gene, bin, mark). Trained LSTMs can jump between two states, where there is no gradient to
-        integrate: the change in a piece with a jump is missing in the sum.
+        integrate: the sum then lacks the change in the piece with the jump.
     """
     method = attr.IntegratedGradients(explained)
     line = (inputs - baseline).detach()
@@ -41,23 +41,23 @@ def integrated_gradients(
         weights, missing = [], []
         for part, low in zip(gene.split(SCORING_BATCH), start.split(SCORING_BATCH), strict=True):
             low_end, high_end = (baseline + at[:, None, None] * line[part] for at in (low, low + width))
-            found = method.attribute(
+            attributions, error = method.attribute(
                 high_end,
                 low_end,
                 n_steps=POINTS if halvings == 0 else POINTS_OF_HALVES,
                 internal_batch_size=len(part),
                 return_convergence_delta=True,
             )
-            weights.append(found[0].float())
-            missing.append(found[1].float())
+            weights.append(attributions.float())
+            missing.append(error.float())
         pieces_weights, delta = torch.cat(weights), torch.cat(missing)
-        # Errors of pieces have either sign: the sum of n is about sqrt(n) times as large as one. Twice that may fill
-        # what is left of a gene's tolerance; so squared errors are what is spent.
+        # Errors of pieces have either sign, so the sum of n errors is about sqrt(n) times one error. Twice that sum may
+        # use up the rest of a gene's tolerance; so the tolerance is spent in squared errors.
         number = torch.zeros(len(line)).index_add_(0, gene, torch.ones(len(gene)))
         allowed = ((tolerance / 2) ** 2 - spent).clamp_min(1e-12) / number.clamp_min(1)
         done = delta**2 <= allowed[gene]
         if halvings == HALVINGS:
-            # A kink misses a part of the change in its piece, a jump all of it.
+            # At a kink the weights miss part of the change in the piece, at a jump all of it.
             done = delta.abs() <= (pieces_weights.sum(dim=(1, 2)) - delta).abs() / 2
         total.index_add_(0, gene[done], pieces_weights[done])
         spent.index_add_(0, gene[done], delta[done] ** 2)

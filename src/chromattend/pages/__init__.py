@@ -1,4 +1,4 @@
-"""HTML pages: one Jinja environment, one base template, everything inlined so that a page opens without a network."""
+"""HTML pages: one Jinja environment, one base template, and everything inlined so that pages open offline."""
 
 import json
 import re
@@ -13,7 +13,7 @@ import pandas as pd
 from chromattend import __version__
 from chromattend.files import atomic
 
-# Characters that could end a script element, or that older JavaScript reads as the end of a line.
+# Characters that could end a script element, or that older JavaScript takes as line ends.
 _UNSAFE = {ord(sign): f"\\u{ord(sign):04x}" for sign in "<>&\u2028\u2029"}
 
 
@@ -21,10 +21,10 @@ def embed_json(value: Any) -> markupsafe.Markup:
     """Return a value as JSON that is safe inside `<script type="application/json">`.
 
     Args:
-        value: what `json.dumps` takes; no NaN and no infinity, which JSON does not know.
+        value: a value for `json.dumps`, without NaN and infinity, which JSON does not have.
 
     Returns:
-        The JSON, in which no name, whatever it is, can end the script element.
+        The JSON, in which no name can end the script element.
 
     Raises:
         ValueError: a number is NaN or infinite.
@@ -34,28 +34,28 @@ def embed_json(value: Any) -> markupsafe.Markup:
 
 
 def embed_svg(text: str, prefix: str, label: str) -> markupsafe.Markup:
-    """Return the svg element of a figure of matplotlib, to put into a page.
+    """Return the svg element of a matplotlib figure for a page.
 
     Args:
         text: the SVG file.
-        prefix: letters, digits and dashes that its ids begin with, so that they do not clash with another figure's.
-        label: what a screen reader says in its place.
+        prefix: letters, digits and dashes put before its ids, so that they do not clash with another figure's.
+        label: text for screen readers.
     """
     text = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{prefix}-", text[text.index("<svg") :])
-    # matplotlib escapes what it draws, so the element is safe to embed as it is.
+    # matplotlib escapes all text, so the element is safe to embed unchanged.
     return markupsafe.Markup(text.replace("<svg", f'<svg role="img" aria-label="{markupsafe.escape(label)}"', 1))
 
 
 @cache
 def plotly_script() -> markupsafe.Markup:
-    """Return plotly.js as the installed package plotly ships it, to be inlined in one script element of a page."""
+    """Return the plotly.js of the installed package plotly, to be inlined in one script element of a page."""
     from plotly.offline import get_plotlyjs  # slow to import, and only pages with charts need it
 
     return _script_text(get_plotlyjs())
 
 
 def _script_text(text: str) -> markupsafe.Markup:
-    """Return JavaScript that ends no script element: in its strings, and nowhere else, `<\\/` is `</`."""
+    """Return JavaScript that cannot end a script element: within its strings, `<\\/` means `</`."""
     return markupsafe.Markup(text.replace("</script", "<\\/script").replace("<!--", "<\\!--"))
 
 
@@ -63,7 +63,7 @@ def _script_text(text: str) -> markupsafe.Markup:
 def environment(package: str) -> jinja2.Environment:
     """Return the Jinja environment of a track's pages.
 
-    Templates and scripts are looked up in the track's folder `templates` first, then in that of this room.
+    Templates and scripts are looked up in the track's folder `templates` first, then in this package's `templates`.
 
     Args:
         package: the track's package of pages, such as `chromattend.chromatin.pages`.
@@ -77,7 +77,7 @@ def environment(package: str) -> jinja2.Environment:
     )
 
     def script(name: str) -> markupsafe.Markup:
-        """Return a JavaScript file as it stands: unlike an include, Jinja does not look into it."""
+        """Return a JavaScript file unchanged: unlike an include, it is not processed by Jinja."""
         assert environment.loader is not None
         return _script_text(environment.loader.get_source(environment, name)[0])
 
@@ -92,8 +92,8 @@ def render(path: str | Path, package: str, template: str, **values: Any) -> None
     Args:
         path: the HTML file.
         package: see `environment`.
-        template: its template, which extends `base.html`.
-        **values: what the template shows; every name that it uses must be given.
+        template: file name of the template, which extends `base.html`.
+        **values: values of all names that the template uses.
 
     Raises:
         jinja2.UndefinedError: the template uses a name that was not given.
@@ -104,7 +104,7 @@ def render(path: str | Path, package: str, template: str, **values: Any) -> None
 
 
 def rows_of(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return the rows of a table as a template shows them: what is missing is None."""
+    """Return the rows of a table for a template, with missing values as None."""
     return [
         {str(name): None if pd.isna(value) else value for name, value in row.items()}
         for row in table.to_dict("records")

@@ -1,1 +1,1 @@
-"""What a job of the workflow needs, in any track: start and end, records, downloads, configuration, cluster."""
+"""What the jobs of every track share: start and end, records, downloads, configuration, cluster settings."""

@@ -1,4 +1,4 @@
-"""What is particular to a Slurm cluster: read by the profile `slurm`, before Snakemake knows any configuration."""
+"""Settings of a Slurm cluster, read by the profile `slurm` before Snakemake has any configuration."""
 
 import subprocess
 from dataclasses import dataclass, fields
@@ -12,13 +12,13 @@ from chromattend.errors import UserError
 
 @dataclass(frozen=True)
 class Cluster:
-    """A cluster's own facts.
+    """Settings of one cluster.
 
     Attributes:
-        account: account that jobs are charged to; None leaves it to the cluster.
+        account: account that jobs are charged to; None for the user's default account.
         constraint: features that a node must have, as `sbatch --constraint` takes them; None for any node.
-        partitions: name -> limits, in the form of the Slurm executor's partition file; each job goes to the one
-            that fits it best. None takes the cluster's default partition.
+        partitions: name -> limits, in the format of the Slurm executor's partition file; each job goes to the
+            partition that fits it best. None for the cluster's default partition.
     """
 
     account: str | None = None
@@ -27,21 +27,21 @@ class Cluster:
 
     @classmethod
     def read(cls, path: str | Path) -> "Cluster":
-        """Read the facts from a YAML file.
+        """Read the settings from a YAML file.
 
         Raises:
-            UserError: there is no such file, it is no YAML, or it has a key or a value that is not known.
+            UserError: the file does not exist or is not valid YAML, or a key or value is invalid.
         """
         try:
             content = yaml.safe_load(Path(path).read_text(encoding="utf-8")) or {}
         except FileNotFoundError:
-            raise UserError(f"{path}: there is no such file; restore it from the checkout, it may stay empty") from None
+            raise UserError(f"{path}: does not exist; restore it from the checkout (it may be empty)") from None
         except yaml.YAMLError as error:
-            raise UserError(f"{path}: is no YAML ({' '.join(str(error).split())}); correct it") from None
-        known = [field.name for field in fields(cls)]
-        if not isinstance(content, dict) or not content.keys() <= set(known):
-            unknown = ", ".join(sorted(map(str, set(content) - set(known)))) if isinstance(content, dict) else content
-            raise UserError(f"{path}: {unknown!r} is not known; the keys are {', '.join(known)}")
+            raise UserError(f"{path}: is not valid YAML ({' '.join(str(error).split())}); correct it") from None
+        keys = [field.name for field in fields(cls)]
+        if not isinstance(content, dict) or not content.keys() <= set(keys):
+            unknown = ", ".join(sorted(map(str, set(content) - set(keys)))) if isinstance(content, dict) else content
+            raise UserError(f"{path}: {unknown!r} is not a setting; use the keys {', '.join(keys)}")
         for name in ("account", "constraint"):
             value = content.get(name)
             if value is not None and not isinstance(value, str):
@@ -50,31 +50,31 @@ class Cluster:
         if partitions is not None and not (
             isinstance(partitions, dict) and all(isinstance(limits, dict) for limits in partitions.values())
         ):
-            raise UserError(f"{path}: partitions: must give the limits of each partition by its name, {{}} for none")
+            raise UserError(f"{path}: partitions: give the limits of each partition under its name, {{}} for no limits")
         return cls(**content)
 
 
 def check_folder(folder: str | Path) -> None:
     """Refuse a working directory whose name Snakemake cannot write into a job's script.
 
-    It writes names in quotes of one kind, as Python shows a text: double ones around a name with a single quote, within
-    which a shell replaces what begins with some signs.
+    Snakemake quotes names as Python's `repr` does: a name with a single quote goes into double quotes, within which
+    the shell expands some characters.
 
     Raises:
-        UserError: the name has such a sign beside a single quote, or a backslash.
+        UserError: the name has a backslash, or one of these characters together with a single quote.
     """
     name = str(folder)
     if "\\" in name or ("'" in name and set(name) & set('"$`')):
         raise UserError(
-            f"{name}: no job on a cluster can be given a folder whose name has a backslash, or a single quote beside "
+            f"{name}: cluster jobs cannot run in a folder whose name has a backslash, or a single quote together with "
             'one of " $ `; rename it'
         )
 
 
 def keeps_accounts() -> bool:
-    """Tell whether the Slurm that answers here has accounting.
+    """Return whether this machine's Slurm has accounting.
 
-    Without it `sacct` knows no job, and whoever asks it for a job's state waits for ever.
+    Without accounting `sacct` lists no jobs, and whoever asks it for a job's state waits forever.
     """
     try:
         answer = subprocess.run(["scontrol", "show", "config"], capture_output=True, text=True, timeout=30, check=False)

@@ -24,7 +24,7 @@ from chromattend.files import GZIP_ERRORS, atomic
 logger = logging.getLogger(__name__)
 
 BLOCK = 1 << 20
-# What a broken connection loses of what had arrived.
+# The most received data that a broken connection loses.
 RECEIVE_BLOCK = 1 << 16
 GZIP_MAGIC = b"\x1f\x8b"
 BIGWIG_MAGICS = (b"\x26\xfc\x8f\x88", b"\x88\x8f\xfc\x26")
@@ -34,20 +34,20 @@ TRANSIENT_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
 class TransferError(Exception):
-    """A transfer that failed in a way that may pass: worth another try."""
+    """A failure of a transfer that may be temporary, so that it is tried again."""
 
 
 class _StalePartError(TransferError):
-    """The part that is here does not go with what the server has now: the next try starts anew."""
+    """The partial download does not match the server's current file: the next try starts from the beginning."""
 
 
 @dataclass(frozen=True)
 class Expectation:
-    """What is known of a file before it is downloaded.
+    """What is known about a file before it is downloaded.
 
     Attributes:
-        checksum: `sha256:...` or `md5:...`, or None.
-        size: bytes, or None.
+        checksum: `sha256:...` or `md5:...`, or None if unknown.
+        size: size in bytes, or None if unknown.
     """
 
     checksum: str | None = None
@@ -56,7 +56,7 @@ class Expectation:
 
 @dataclass
 class _Body:
-    """An open response: its stream, where in the file it starts, the whole file's size and its identity."""
+    """An open response: its stream, its start in the file, and the size and identity of the whole file."""
 
     stream: IO[bytes] | Any
     start: int
@@ -76,22 +76,22 @@ def download(
 ) -> str:
     """Download `url` to `target` and return its SHA-256.
 
-    The bytes go to `.{name}.part` beside the target, which a later call resumes, and get the final name only
-    after they were verified: the size that the server or `expect` gives, the checksum in `expect`, and the
-    format by the name's ending (see `verify_content`). The SHA-256 is written to `{target}.sha256`, in the
-    format of `sha256sum`.
+    The data go to `.{name}.part` next to the target, which a later call resumes. The file gets its final name only
+    after it was verified: the size given by the server or `expect`, the checksum in `expect`, and the format given by
+    the file name's ending (see `verify_content`). The SHA-256 is written to `{target}.sha256`, in the format of
+    `sha256sum`.
 
     Args:
         url: http, https or file URL.
         target: final path.
         expect: known checksum and size.
-        http: allow plain http, of the URL or of one that a server leads on to.
-        retries: further tries after the first failed.
-        timeout: seconds without a byte that end a try.
-        backoff: seconds before the first retry, doubled each time, up to two minutes.
+        http: allow plain http, for the URL and for redirects.
+        retries: number of tries after the first one.
+        timeout: seconds without data after which a try fails.
+        backoff: seconds before the first retry; doubled for each further retry, up to two minutes.
 
     Raises:
-        UserError: the server refuses the file, all tries failed, or the file is not what it should be.
+        UserError: the server refused the file, all tries failed, or the file did not pass verification.
     """
     target = Path(target)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -101,7 +101,7 @@ def download(
         stop=tenacity.stop_after_attempt(retries + 1),
         wait=tenacity.wait_exponential(multiplier=backoff, max=120) + tenacity.wait_random(0, backoff / 4),
         before_sleep=lambda state: logger.warning(
-            "%s: try %d failed: %s; next in %.0f s",
+            "%s: try %d failed: %s; retrying in %.0f s",
             url,
             state.attempt_number,
             state.outcome.exception() if state.outcome else "",
@@ -113,8 +113,8 @@ def download(
         retrying(_transfer, url, part, timeout, http)
     except TransferError as error:
         raise UserError(
-            f"{url}: {error}, after {retries + 1} tries; the part that arrived is kept, so run again to go on, "
-            "or download it by hand and give its local path"
+            f"{url}: {error}, after {retries + 1} tries; the partial download is kept: run again to resume it, "
+            "or download the file by hand and give its local path"
         ) from None
     try:
         digest = _verify(url, part, target.name, expect)
@@ -129,12 +129,12 @@ def download(
 
 
 def verify_content(path: Path, name: str) -> None:
-    """Check that a file holds what its name says, reading it whole where the format has checksums.
+    """Check that a file has the format that its name implies; a format with checksums is read to its end.
 
     Args:
-        path: the file to read.
-        name: the name whose ending tells the format: `.gz` is decompressed to its end, bigWig and BAM are
-            known by their magic number and BAM by its end marker; anything else only must not be HTML.
+        path: file to read.
+        name: file name, whose ending gives the format: `.gz` is decompressed to its end; bigWig and BAM are checked
+            by their magic number, and BAM by its end marker too. Any other file must only not be HTML.
 
     Raises:
         UserError: the file is empty, damaged, truncated, or an HTML page.
@@ -144,7 +144,7 @@ def verify_content(path: Path, name: str) -> None:
     if not head:
         raise UserError(f"{name}: is empty; the source holds no data, correct its URL")
     if head.lstrip().lower().startswith((b"<!doctype html", b"<html", b"<?xml")):
-        raise UserError(f"{name}: is a web page and not data; correct the URL, or log in and download it by hand")
+        raise UserError(f"{name}: is a web page, not data; correct the URL, or log in and download it by hand")
     lower = name.lower()
     if lower.endswith(".gz"):
         _verify_gzip(path, name, head)
@@ -169,9 +169,9 @@ def _verify_gzip(path: Path, name: str, head: bytes) -> None:
     except GZIP_ERRORS as error:
         raise UserError(f"{name}: is a truncated or damaged gzip file ({error}); download it again") from None
     if not start:
-        raise UserError(f"{name}: is an empty file once decompressed; the source holds no data, correct its URL")
+        raise UserError(f"{name}: is empty after decompression; the source holds no data, correct its URL")
     if start.lstrip().lower().startswith((b"<!doctype html", b"<html")):
-        raise UserError(f"{name}: is a web page and not data; correct the URL, or log in and download it by hand")
+        raise UserError(f"{name}: is a web page, not data; correct the URL, or log in and download it by hand")
 
 
 def _verify(url: str, part: Path, name: str, expect: Expectation) -> str:
@@ -179,18 +179,18 @@ def _verify(url: str, part: Path, name: str, expect: Expectation) -> str:
     size = part.stat().st_size
     if expect.size is not None and size != expect.size:
         raise UserError(
-            f"{url}: has {size} bytes where the checksum table says {expect.size}; "
+            f"{url}: has {size} bytes, but the checksum table says {expect.size}; "
             "the source has changed or the table is wrong, compare them"
         )
-    algorithm, _, known = (expect.checksum or "sha256:").partition(":")
+    algorithm, _, expected = (expect.checksum or "sha256:").partition(":")
     digests = {"sha256": hashlib.sha256(), algorithm: hashlib.new(algorithm, usedforsecurity=False)}
     with open(part, "rb") as file:
         while block := file.read(BLOCK):
             for digest in digests.values():
                 digest.update(block)
-    if known and digests[algorithm].hexdigest() != known:
+    if expected and digests[algorithm].hexdigest() != expected:
         raise UserError(
-            f"{url}: {algorithm} is {digests[algorithm].hexdigest()} where the checksum table says {known}; "
+            f"{url}: {algorithm} is {digests[algorithm].hexdigest()}, but the checksum table says {expected}; "
             "the source has changed or the table is wrong, compare them"
         )
     verify_content(part, name)
@@ -198,7 +198,7 @@ def _verify(url: str, part: Path, name: str, expect: Expectation) -> str:
 
 
 def _transfer(url: str, part: Path, timeout: float, http: bool) -> None:
-    """Bring `part` to its full size, going on where an earlier try of the same file stopped."""
+    """Download `part` to its full size, resuming an earlier try of the same file."""
     identity_file = part.with_name(part.name + ".json")
     offset, identity = 0, None
     if part.exists() and identity_file.exists():
@@ -214,7 +214,7 @@ def _transfer(url: str, part: Path, timeout: float, http: bool) -> None:
                 part.unlink(missing_ok=True)
                 identity_file.write_text(json.dumps({"url": url, "identity": body.identity}))
             else:
-                logger.info("%s: going on at byte %d", url, body.start)
+                logger.info("%s: resuming at byte %d", url, body.start)
             _receive(url, body, part)
     except _StalePartError:
         _discard(part)
@@ -224,7 +224,7 @@ def _transfer(url: str, part: Path, timeout: float, http: bool) -> None:
         raise TransferError(f"ended after {size} of {body.size} bytes")
     if body.size is not None and size > body.size:
         _discard(part)
-        raise TransferError(f"sent {size} bytes where {body.size} were announced")
+        raise TransferError(f"sent {size} bytes instead of the announced {body.size}")
 
 
 def _receive(url: str, body: _Body, part: Path) -> None:
@@ -233,7 +233,7 @@ def _receive(url: str, body: _Body, part: Path) -> None:
         while True:
             try:
                 block = body.stream.read(RECEIVE_BLOCK)
-            # requests and urllib3 raise many kinds here; all of them mean that the stream broke.
+            # requests and urllib3 raise many kinds of errors here; all of them mean that the stream broke off.
             except (requests.RequestException, OSError) as error:
                 raise TransferError(f"broke off ({error})") from None
             except Exception as error:
@@ -250,22 +250,20 @@ def _receive(url: str, body: _Body, part: Path) -> None:
 
 
 class _NoHTTP(requests.adapters.HTTPAdapter):
-    """Refuses plain http before anything is sent, also where a server leads on to it."""
+    """Refuse plain http before anything is sent, also for redirects."""
 
     def send(self, request: requests.PreparedRequest, *_: Any, **__: Any) -> requests.Response:
-        raise UserError(
-            f"{request.url}: plain http is not safe on its way; give an https URL, or set download.http: true"
-        )
+        raise UserError(f"{request.url}: plain http is not secure; give an https URL, or set download.http: true")
 
 
 @contextmanager
 def _open(url: str, offset: int, identity: str | None, timeout: float, http: bool) -> Iterator[_Body]:
-    """Open a URL at `offset` if it is still the file of `identity`, else at its start."""
+    """Open a URL at `offset` if its file still has the identity `identity`, else at the start."""
     if urlsplit(url).scheme == "file":
         with _open_file(url, offset, identity) as body:
             yield body
         return
-    # Compressed transfer would hide the published bytes, which are what checksums are for.
+    # A compressed transfer would change the bytes that published checksums refer to.
     headers = {"Accept-Encoding": "identity"}
     if offset and identity:
         headers |= {"Range": f"bytes={offset}-", "If-Range": identity}
@@ -275,17 +273,17 @@ def _open(url: str, offset: int, identity: str | None, timeout: float, http: boo
             response = session.get(url, headers=headers, stream=True, timeout=timeout)
     except UserError:
         raise
-    except ValueError as error:  # how requests says that it cannot make anything of a URL
+    except ValueError as error:  # raised by requests for an invalid URL
         raise UserError(f"{url}: {error}; correct the URL or the mirror") from None
     except requests.RequestException as error:
-        raise TransferError(f"no connection ({error})") from None
+        raise TransferError(f"connection failed ({error})") from None
     with response:
         status = response.status_code
         span = response.headers.get("Content-Range", "")
         if status == 416 and offset:
-            # A part that has all bytes leaves none to ask for.
+            # A complete part leaves no bytes to request.
             if span != f"bytes */{offset}":
-                raise _StalePartError(f"has no bytes from {offset}, where the part that is here ends")
+                raise _StalePartError(f"has no bytes from {offset}, where the partial download ends")
             yield _Body(BytesIO(), offset, offset, identity)
             return
         if status in TRANSIENT_STATUS:
@@ -295,15 +293,15 @@ def _open(url: str, offset: int, identity: str | None, timeout: float, http: boo
         length = response.headers.get("Content-Length")
         start, size = 0, int(length) if length and length.isdecimal() else None
         if status == 206:
-            found = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", span)
-            if not found or int(found[1]) != offset:
-                raise _StalePartError(f"answered with {span!r} where the bytes from {offset} were asked for")
-            start, size = offset, None if found[2] == "*" else int(found[2])
+            match = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", span)
+            if not match or int(match[1]) != offset:
+                raise _StalePartError(f"answered with {span!r} to a request for the bytes from {offset}")
+            start, size = offset, None if match[2] == "*" else int(match[2])
         etag = response.headers.get("ETag", "")
         # A weak ETag cannot be used in If-Range (RFC 9110, section 13.1.5).
         strong = etag if etag and not etag.startswith("W/") else response.headers.get("Last-Modified")
         if start and strong and strong != identity:
-            raise _StalePartError("has changed since the part that is here was sent")
+            raise _StalePartError("has changed since the partial download")
         yield _Body(response.raw, start, size, strong)
 
 
@@ -311,7 +309,7 @@ def _open(url: str, offset: int, identity: str | None, timeout: float, http: boo
 def _open_file(url: str, offset: int, identity: str | None) -> Iterator[_Body]:
     path = Path(unquote(urlsplit(url).path))
     try:
-        file = open(path, "rb")  # noqa: SIM115 (closed below; the block must not catch what its caller raises)
+        file = open(path, "rb")  # noqa: SIM115 (closed below; this block must not catch the caller's errors)
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError) as error:
         raise UserError(f"{url}: {error.strerror}; correct the URL or the mirror") from None
     with file:

@@ -1,4 +1,4 @@
-"""URLs and paths of sources: templates, formats by ending, and where a download goes."""
+"""URLs and paths of sources: templates, and the paths of downloads."""
 
 from pathlib import PurePosixPath
 from string import Formatter
@@ -8,39 +8,40 @@ from chromattend.errors import UserError
 
 
 def is_url(location: str) -> bool:
-    """Tell a URL, which is downloaded, from a local path, which is read where it lies."""
+    """Return whether a location is a URL, which is downloaded, or a local path, which is read in place."""
     return "://" in location
 
 
 def fill(template: str, **fields: str) -> str:
-    """Fill the `{fields}` of a URL or path template.
+    """Fill in the `{fields}` of a URL or path template.
 
     Raises:
-        UserError: the template has a field that does not exist here, or a single brace.
+        UserError: the template has an unknown field, or a single brace.
     """
-    known = ", ".join(f"{{{name}}}" for name in fields)
+    names = ", ".join(f"{{{name}}}" for name in fields)
     try:
         for _, name, _, _ in Formatter().parse(template):
             if name is not None and name not in fields:
-                raise UserError(f"source {template!r}: {{{name}}} is not a field; the fields are {known}")
+                raise UserError(f"source {template!r}: {{{name}}} is not a field; the fields are {names}")
         return template.format(**fields)
     except UserError:
         raise
     except ValueError as error:
-        raise UserError(f"source {template!r}: {error}; the fields are {known}, correct or remove the braces") from None
+        raise UserError(f"source {template!r}: {error}; the fields are {names}, correct or remove the braces") from None
 
 
 def download_name(url: str, mirror: str) -> str:
     """Return the path under the resources folder that a URL is downloaded to.
 
-    What lies under the mirror keeps its relative path below `roadmap/`; anything else goes to
-    `other/{host}/{path}`.
+    A URL under the mirror keeps its relative path, below `roadmap/`; any other URL goes to `other/{host}/{path}`.
 
     Raises:
-        UserError: the URL cannot be downloaded, or its path could lead outside that folder or names no file.
+        UserError: the URL cannot be downloaded, or its path could lead outside that folder or does not name a file.
     """
     if urlsplit(url).scheme not in ("http", "https", "file"):
-        raise UserError(f"source {url!r}: is no https, http or file URL; download it by hand and give its local path")
+        raise UserError(
+            f"source {url!r}: is not an https, http or file URL; download it by hand and give the local path"
+        )
     root = mirror.rstrip("/") + "/"
     if url.startswith(root):
         folder, path = "roadmap", urlsplit(url[len(root) :]).path
@@ -50,5 +51,5 @@ def download_name(url: str, mirror: str) -> str:
     path = unquote(path).lstrip("/")
     name = PurePosixPath(folder, path)
     if not path or path.endswith("/") or ".." in name.parts or any(ord(c) < 32 for c in path):
-        raise UserError(f"source {url!r}: names no file; give the URL of a file, without '..' in its path")
+        raise UserError(f"source {url!r}: does not name a file; give the URL of a file, without '..' in its path")
     return str(name)

@@ -1,4 +1,4 @@
-"""What made each output: its record, checked before every use and by `chromattend verify`."""
+"""Records of how each output was made, checked before every use and by `chromattend verify`."""
 
 import hashlib
 import json
@@ -15,46 +15,46 @@ from chromattend.files import read_json, sha256, write_json
 
 logger = logging.getLogger(__name__)
 
-# Records lie below a root of outputs, one small file an output, so that jobs side by side need no lock.
+# Records are kept below a root of outputs, one small file per output, so that parallel jobs need no lock.
 FOLDER = ".records"
 
 
 def configuration_sha256(config: Mapping[str, Any]) -> str:
-    """Return the SHA-256 of a configuration, whatever the order of its keys."""
+    """Return the SHA-256 of a configuration, independent of the order of its keys."""
     return hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()
 
 
 @contextmanager
 def recorded(job: Any) -> Iterator[None]:
-    """Check what a rule's script reads, and record what made its outputs.
+    """Check the inputs of a rule's script, and record how its outputs were made.
 
     The record of `{root}/{path}` is `{root}/.records/{path}.json`: sha256 and size (bytes) of the output; the
     program's version; rule, wildcards and params of the job, with the version of its stage; SHA-256 of the
-    configuration; path -> SHA-256 of every input. It has no times: the same job leaves the same record. The
-    old ones go before the work begins, so that a job that fails leaves none.
+    configuration; path -> SHA-256 of every input. It has no times, so the same job writes the same record. Old
+    records are deleted before the work starts, so that a job that fails leaves none.
 
     Every input is hashed, downloads too: a flipped bit changes neither size nor time.
 
     Args:
         job: the `snakemake` object of the script; its `config["records"]` has `roots`, the folders of outputs,
-            `checkout`, that of the Snakefile, and `configuration`, a SHA-256.
+            `checkout`, the folder of the Snakefile, and `configuration`, a SHA-256.
 
     Raises:
-        UserError: an input is not what its record says, or changed while the script ran.
+        UserError: an input differs from its record, or changed while the script ran.
     """
     roots = [absolute(root) for root in job.config["records"]["roots"]]
     targets = {output: _target(output, roots) for output in job.output}
     for target in targets.values():
         target.unlink(missing_ok=True)
-    # What is no file is the script's to complain about.
+    # Missing inputs are left to the script to report.
     inputs = [path for path in dict.fromkeys(job.input) if os.path.isfile(path)]
     before = {path: _state(path) for path in inputs}
     checksums = {path: _checked(path) for path in inputs}
     yield
     for path in inputs:
-        # Another time alone, as after a touch, is no other content.
+        # A new time alone, as after a touch, is not a change of content.
         if _state(path) != before[path] and checksum(path) != checksums[path]:
-            raise UserError(f"{path}: changed while this job read it; leave it alone and run again")
+            raise UserError(f"{path}: changed while this job read it; leave it unchanged and run again")
     made_by = {
         "program": f"chromattend {__version__}",
         "rule": job.rule,
@@ -65,9 +65,9 @@ def recorded(job: Any) -> Iterator[None]:
     for output, target in targets.items():
         root = root_of(target)
         checkout = job.config["records"]["checkout"]
-        known = {_portable(path, root, checkout): digest for path, digest in checksums.items()}
+        inputs_sha256 = {_portable(path, root, checkout): digest for path, digest in checksums.items()}
         size = os.path.getsize(output)
-        write_json({"sha256": sha256(output), "size": size, **made_by, "inputs": known}, target)
+        write_json({"sha256": sha256(output), "size": size, **made_by, "inputs": inputs_sha256}, target)
 
 
 def find_record(path: str | Path) -> Path | None:
@@ -97,14 +97,14 @@ def read_record(record: Path) -> dict[str, Any]:
 
 
 def _checked(path: str) -> str:
-    """Return the SHA-256 of an input, which must be that of its record if it has one."""
+    """Return the SHA-256 of an input; raise a `UserError` if it has a record with another SHA-256."""
     digest = checksum(path)
     if record := find_record(path):
         try:
-            known = read_record(record)["sha256"]
+            recorded_sha256 = read_record(record)["sha256"]
         except UserError:
             raise UserError(f"{path}: its record {shown(record)} is damaged; delete the file and run again") from None
-        if digest != known:
+        if digest != recorded_sha256:
             raise UserError(
                 f"{path}: is not the file that was written (SHA-256 {digest[:12]}); delete it and run again"
             )
@@ -112,7 +112,7 @@ def _checked(path: str) -> str:
 
 
 def checksum(path: str | Path) -> str:
-    """Return the SHA-256 of a file; one that cannot be read is a `UserError`."""
+    """Return the SHA-256 of a file; raise a `UserError` if it cannot be read."""
     try:
         return sha256(path)
     except OSError as error:
@@ -121,39 +121,39 @@ def checksum(path: str | Path) -> str:
 
 def _state(path: str) -> tuple[int, int] | None:
     try:
-        found = os.stat(path)
+        status = os.stat(path)
     except OSError:
         return None
-    return found.st_size, found.st_mtime_ns
+    return status.st_size, status.st_mtime_ns
 
 
 def absolute(path: str | Path) -> Path:
     """Return an absolute path."""
-    # Links stay: what lies beside the link's name is meant, not what lies beside its target.
+    # Links are not resolved: `..` refers to the folder of the link, not to the folder of its target.
     return Path(os.path.abspath(path))
 
 
 def _target(path: str | Path, roots: Iterable[Path]) -> Path:
-    """Return where the record of a file lies: below the innermost of the roots that hold it."""
+    """Return the path of a file's record: below the innermost root that contains the file."""
     path = absolute(path)
     root = max((root for root in roots if path.is_relative_to(root)), key=lambda root: len(root.parts))
     return root / FOLDER / f"{path.relative_to(root)}.json"
 
 
 def root_of(record: Path) -> Path:
-    """Return the root that a record lies below."""
+    """Return the root that a record belongs to."""
     return next(parent.parent for parent in record.parents if parent.name == FOLDER)
 
 
 def _portable(path: str, root: Path, checkout: str) -> str:
-    """Return a path relative to the root, so that a study can be moved; one outside of the study stays absolute."""
-    # A table of the checkout is read from a copy that Snakemake makes for one run, with the whole path in its name.
-    _, found, within = path.rpartition(f"{checkout}/")
-    place = absolute(found + within)
-    inside = not os.path.isabs(path) or place.is_relative_to(Path.cwd())
-    return os.path.relpath(place, root) if inside else str(place)
+    """Return a path relative to the root, so that a study can be moved; a path outside the study stays absolute."""
+    # Snakemake copies a table of the checkout for one run, to a path that contains the whole original path.
+    _, prefix, within = path.rpartition(f"{checkout}/")
+    original = absolute(prefix + within)
+    inside = not os.path.isabs(path) or original.is_relative_to(Path.cwd())
+    return os.path.relpath(original, root) if inside else str(original)
 
 
 def shown(path: Path) -> str:
-    """Return a path as a shell in the working directory names it."""
+    """Return a path for messages: relative if it is below the working directory."""
     return os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)

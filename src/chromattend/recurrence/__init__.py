@@ -1,9 +1,9 @@
-"""Many independent bidirectional LSTMs that are run as one.
+"""Many independent bidirectional LSTMs, run as one.
 
-A network of five marks has ten recurrences of a hundred steps, each of them on matrices so small that what a step
-costs is mostly not arithmetic. Here all recurrences, of every mark and of both directions, are one operation with a
-gradient of its own: on a CPU in C (`compiled`), on a GPU in Triton (`kernels`), elsewhere, and in other precisions, in
-torch's operators (`operators`).
+A network of five marks has ten recurrences of a hundred steps, each on matrices so small that arithmetic is only a
+minor part of a step's cost. Here all recurrences, of every mark and both directions, are one operation with its own
+gradient: in C on a CPU (`compiled`), in Triton on a GPU (`kernels`), and in torch's operators on other devices and in
+other precisions (`operators`).
 """
 
 import functools
@@ -24,23 +24,23 @@ logger = logging.getLogger(__name__)
 
 
 class BidirectionalLSTM(nn.Module):
-    """Independent bidirectional LSTMs, each with an input of its own (Hochreiter and Schmidhuber, 1997).
+    """Independent bidirectional LSTMs, each with its own input (Hochreiter and Schmidhuber, 1997).
 
-    The equations, the parameters (both biases among them) and the distribution that they start from are those of
-    `torch.nn.LSTM`; only the arrangement differs: a parameter holds the weights of all groups and directions.
+    The equations, the parameters (including both biases) and their initial distribution are the same as in
+    `torch.nn.LSTM`; only the layout differs: a parameter holds the weights of all groups and directions.
     """
 
     def __init__(self, groups: int, features: int, units: int) -> None:
-        """Start with weights uniform within plus and minus 1 / sqrt(units).
+        """Initialize the weights uniformly within plus and minus 1 / sqrt(units).
 
         Args:
             groups: number of LSTMs.
-            features: inputs of a step.
-            units: units per direction.
+            features: number of inputs per step.
+            units: number of units per direction.
         """
         super().__init__()
         self.units = units
-        # Rows are those of the input, forget, candidate and output gate.
+        # The rows are the input, forget, candidate and output gates, in this order.
         self.input_weight = nn.Parameter(torch.empty(groups, 2, 4 * units, features))
         self.state_weight = nn.Parameter(torch.empty(groups, 2, 4 * units, units))
         self.input_bias = nn.Parameter(torch.empty(groups, 2, 4 * units))
@@ -49,7 +49,7 @@ class BidirectionalLSTM(nn.Module):
             nn.init.uniform_(parameter, -(units**-0.5), units**-0.5)
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Return the states of both directions side by side, shape (group, gene, step, 2 * units).
+        """Return the states of both directions, concatenated, shape (group, gene, step, 2 * units).
 
         Args:
             inputs: shape (group, gene, step, features).
@@ -58,21 +58,20 @@ class BidirectionalLSTM(nn.Module):
 
 
 def bidirectional_lstm(inputs: Tensor, input_weight: Tensor, state_weight: Tensor, bias: Tensor) -> Tensor:
-    """Run independent bidirectional LSTMs from states of zero.
+    """Run independent bidirectional LSTMs from zero states.
 
-    First derivatives with respect to all arguments are to be had, second ones are not; `torch.vmap` takes further
-    models for further groups.
+    Differentiable once, with respect to every argument. `torch.vmap` over models adds their groups.
 
     Args:
         inputs: shape (group, gene, step, features).
-        input_weight: shape (group, 2, 4 * units, features), of the forward and the backward direction.
+        input_weight: shape (group, 2, 4 * units, features); forward, then backward direction.
         state_weight: shape (group, 2, 4 * units, units).
         bias: shape (group, 2, 4 * units).
 
     Returns:
-        States, shape (group, gene, step, 2 * units): those of the forward direction before those of the backward one.
+        States, shape (group, gene, step, 2 * units): forward direction, then backward direction.
     """
-    # The recurrence is in the weights' precision, also where Lightning lets other operations be in a lower one.
+    # The recurrence runs in the weights' precision, even where Lightning runs other operations in a lower one.
     arrays = (inputs.to(state_weight.dtype), input_weight, state_weight, bias)
     keep = torch.is_grad_enabled() and any(array.requires_grad for array in arrays)
     with torch.autocast(inputs.device.type, enabled=False):
@@ -83,7 +82,7 @@ def _implementation(inputs: Tensor, state_weight: Tensor) -> Any:
     if inputs.dtype == torch.float32:
         if inputs.device.type == "cpu" and compiled.library() is not None:
             return compiled
-        if inputs.device.type == "cuda" and torch.version.cuda is not None:  # not AMD's, which has no such products
+        if inputs.device.type == "cuda" and torch.version.cuda is not None:  # not AMD: no TF32 products
             kernels = _kernels()
             if kernels is not None and kernels.fits(inputs, state_weight):
                 return kernels
@@ -92,30 +91,30 @@ def _implementation(inputs: Tensor, state_weight: Tensor) -> Any:
 
 @functools.cache
 def _kernels() -> Any:
-    """Import the kernels, or return None, with a warning, where there is no Triton."""
+    """Import the kernels; without Triton, log a warning and return None."""
     try:
         return importlib.import_module(f"{__name__}.kernels")
     except ImportError as error:
-        logger.warning("LSTMs on a GPU take many times as long without Triton (%s); pip install triton", error)
+        logger.warning("LSTMs on a GPU take many times as long without Triton (%s); run pip install triton", error)
         return None
 
 
 class _Recurrence(torch.autograd.Function):
-    """The recurrence with its gradient written out (backpropagation through time).
+    """The recurrence with an explicit gradient (backpropagation through time).
 
-    Left to autograd, every step would cost a dozen nodes of the graph and the gradient's matrix products as many
+    With autograd, every step would add a dozen nodes to the graph, and the gradient's matrix products as many
     allocations.
     """
 
     @staticmethod
     def forward(keep: bool, *arrays: Tensor) -> tuple[Tensor, ...]:
-        """Return the states and what their gradient needs."""
+        """Return the states, and the values that their gradient needs."""
         arrays = tuple(array.contiguous() for array in arrays)
         return _implementation(arrays[0], arrays[2]).forward(*arrays, keep=keep)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
-        """Keep what the gradient needs."""
+        """Save the values that the gradient needs."""
         ctx.mark_non_differentiable(*output[1:])
         ctx.set_materialize_grads(False)
         if inputs[0]:
@@ -124,19 +123,19 @@ class _Recurrence(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor, *_: Any) -> tuple[Tensor | None, ...]:
-        """Return the gradients of the arguments from that of the states."""
+        """Return the gradients of the arguments from the gradient of the states."""
         if gradient is None:
             return None, None, None, None, None
-        kept = [array.contiguous() for array in ctx.saved_tensors[:4]] + list(ctx.saved_tensors[4:])
+        saved = [array.contiguous() for array in ctx.saved_tensors[:4]] + list(ctx.saved_tensors[4:])
         of_inputs, *of_weights = ctx.needs_input_grad[1:]
-        found = _implementation(kept[0], kept[2]).backward(
-            gradient.contiguous(), *kept, of_inputs=of_inputs, of_weights=any(of_weights)
+        gradients = _implementation(saved[0], saved[2]).backward(
+            gradient.contiguous(), *saved, of_inputs=of_inputs, of_weights=any(of_weights)
         )
-        return None, *found
+        return None, *gradients
 
     @staticmethod
     def vmap(info: Any, in_dims: tuple[int | None, ...], keep: bool, *arrays: Tensor) -> tuple[Any, Any]:
-        """Run the groups of all models as one."""
+        """Run the groups of all models in one call."""
         merged = [
             (array.expand(info.batch_size, *array.shape) if dim is None else array.movedim(dim, 0)).flatten(0, 1)
             for array, dim in zip(arrays, in_dims[1:], strict=True)

@@ -1,4 +1,4 @@
-"""The recurrence in C, compiled for this machine's CPU when it is first needed."""
+"""The recurrence in C, compiled for this machine's CPU on first use."""
 
 import ctypes
 import functools
@@ -26,13 +26,13 @@ FLAGS = ("-O3", "-shared", "-fPIC", "-mcpu=native" if platform.machine() == "arm
 
 @functools.cache
 def library() -> ctypes.CDLL | None:
-    """Return the compiled functions, or None, with a warning, where they cannot be compiled.
+    """Return the compiled functions; if they cannot be compiled, log a warning and return None.
 
-    Compiling takes a second and is done once for a kind of CPU: the result lies in the user's cache folder.
+    Compilation takes a second and is done once per kind of CPU: the result is stored in the user's cache folder.
     """
     compiler = os.environ.get("CC") or shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
     if compiler is None:
-        logger.warning("no C compiler was found, without which LSTMs on a CPU take twice as long; install gcc")
+        logger.warning("no C compiler was found, so LSTMs on a CPU take twice as long; install gcc")
         return None
     key = hashlib.sha256(repr((SOURCE.read_text(), FLAGS, compiler, _cpu())).encode()).hexdigest()[:16]
     folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "chromattend"
@@ -42,24 +42,24 @@ def library() -> ctypes.CDLL | None:
             with atomic(path) as temporary:
                 command = [*compiler.split(), *FLAGS, "-o", str(temporary), str(SOURCE)]
                 subprocess.run(command, check=True, capture_output=True, text=True)
-        found = ctypes.CDLL(str(path))
+        functions = ctypes.CDLL(str(path))
     except (OSError, subprocess.CalledProcessError) as error:
         reason = (getattr(error, "stderr", None) or str(error)).strip().splitlines()[-1]
         logger.warning("LSTMs on a CPU take twice as long: %s could not be compiled to %s: %s", SOURCE, path, reason)
         return None
     _keep_freed_memory()
-    found.lstm_kept.restype = ctypes.c_long
-    found.lstm_kept.argtypes = [ctypes.c_long]
-    found.lstm_forward.argtypes = [ctypes.c_long] * 7 + [ctypes.c_void_p] * 6
-    found.lstm_backward.argtypes = [ctypes.c_long] * 7 + [ctypes.c_void_p] * 10
-    return found
+    functions.lstm_kept.restype = ctypes.c_long
+    functions.lstm_kept.argtypes = [ctypes.c_long]
+    functions.lstm_forward.argtypes = [ctypes.c_long] * 7 + [ctypes.c_void_p] * 6
+    functions.lstm_backward.argtypes = [ctypes.c_long] * 7 + [ctypes.c_void_p] * 10
+    return functions
 
 
 def _keep_freed_memory() -> None:
-    """Tell glibc to keep what is freed for what is allocated next.
+    """Make glibc keep freed memory for later allocations.
 
-    By default it gives every array of more than 32 MB back to the system, and to get the states of a large batch
-    anew, page by page, in every step costs a third of its time.
+    By default glibc returns blocks above 32 MB to the system; faulting the states of a large batch in again, page by
+    page, costs a third of each step.
     """
     set_option = getattr(ctypes.CDLL(None), "mallopt", None)
     if set_option is not None:
@@ -69,7 +69,7 @@ def _keep_freed_memory() -> None:
 
 
 def _cpu() -> str:
-    """Name what the compiler's `native` depends on."""
+    """Return the CPU features that the compiler's `native` depends on."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
@@ -80,17 +80,17 @@ def _cpu() -> str:
 def forward(
     inputs: Tensor, input_weight: Tensor, state_weight: Tensor, bias: Tensor, *, keep: bool
 ) -> tuple[Tensor, ...]:
-    """Return the states of `bidirectional_lstm` and, with `keep`, what `backward` needs beside them.
+    """Return the states of `bidirectional_lstm` and, with `keep`, the other values that `backward` needs.
 
     Args:
-        inputs, input_weight, state_weight, bias: as there, contiguous, float32.
+        inputs, input_weight, state_weight, bias: its arguments, contiguous, float32.
         keep: whether `backward` will be called.
     """
-    found, shape = _library(), _shape(inputs, state_weight)
+    functions, shape = _library(), _shape(inputs, state_weight)
     groups, genes, steps, _, units = shape
     states = inputs.new_empty(groups, genes, steps, 2 * units)
-    kept = inputs.new_empty(2 * groups, steps, genes, found.lstm_kept(units)) if keep else None
-    _call(found.lstm_forward, shape, [inputs, input_weight, state_weight, bias, states, kept])
+    kept = inputs.new_empty(2 * groups, steps, genes, functions.lstm_kept(units)) if keep else None
+    _call(functions.lstm_forward, shape, [inputs, input_weight, state_weight, bias, states, kept])
     return (states,) if kept is None else (states, kept)
 
 
@@ -106,15 +106,15 @@ def backward(
     of_inputs: bool,
     of_weights: bool,
 ) -> tuple[Tensor | None, ...]:
-    """Return the gradients of inputs, input_weight, state_weight and bias from that of the states.
+    """Return the gradients of inputs, input_weight, state_weight and bias from the gradient of the states.
 
     Args:
-        gradient: of the states.
+        gradient: gradient of the states.
         inputs, input_weight, state_weight, bias: arguments of `forward`.
-        states, kept: what it returned.
-        of_inputs, of_weights: whether these gradients are wanted; the others are None.
+        states, kept: values that `forward` returned.
+        of_inputs, of_weights: whether to compute these gradients; None is returned for the others.
     """
-    d_inputs = inputs.new_empty(2, *inputs.shape) if of_inputs else None  # of each direction
+    d_inputs = inputs.new_empty(2, *inputs.shape) if of_inputs else None  # one array per direction
     d_weights = [torch.empty_like(array) if of_weights else None for array in (input_weight, state_weight, bias)]
     arrays = [inputs, input_weight, state_weight, states, kept, gradient, d_inputs, *d_weights]
     _call(_library().lstm_backward, _shape(inputs, state_weight), arrays)
@@ -122,25 +122,25 @@ def backward(
 
 
 def _library() -> ctypes.CDLL:
-    found = library()
-    assert found is not None
-    return found
+    functions = library()
+    assert functions is not None
+    return functions
 
 
 def _shape(inputs: Tensor, state_weight: Tensor) -> tuple[int, ...]:
     return *inputs.shape, state_weight.shape[-1]
 
 
-# Threads that take the runs of a recurrence in parallel; a pool starts none before it is needed.
+# Threads that process the runs of a recurrence in parallel; the pool starts a thread only when it is needed.
 _thread_count = 1
 _pool = functools.cache(ThreadPoolExecutor)
 
 
 def use_threads(count: int) -> None:
-    """Set on how many threads networks run in this process.
+    """Set the number of threads that networks use in this process.
 
-    They are of the recurrences: torch's own threads wait for work by spinning, and so take the processors from
-    whoever has some.
+    Only recurrences use them: torch's own threads wait for work by spinning, which takes CPU time from working
+    threads.
     """
     global _thread_count
     _thread_count = count
@@ -148,7 +148,7 @@ def use_threads(count: int) -> None:
 
 
 def _call(function: Callable[..., int], shape: tuple[int, ...], arrays: list[Tensor | None]) -> None:
-    """Call a function of the library, and have each thread do some of the runs."""
+    """Call a function of the library, with the runs divided among the threads."""
     pointers = [None if array is None else array.data_ptr() for array in arrays]
     runs = 2 * shape[0]
     threads = min(_thread_count, runs)

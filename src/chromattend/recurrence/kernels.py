@@ -1,8 +1,8 @@
-"""The recurrence as two Triton kernels: one takes all steps, the other takes them back.
+"""The recurrence as two Triton kernels: the forward pass over all steps, and the backward pass.
 
-A program of a kernel has some genes of one run, that is of one direction of a group. Weights and states stay on the
-multiprocessor from the first step to the last; operations on whole arrays would fetch them from the GPU's memory in
-every step.
+A program of a kernel processes some genes of one run, a run being one direction of a group. Weights and states stay on
+the multiprocessor from the first step to the last; operations on whole arrays would fetch them from the GPU's memory
+in every step.
 """
 
 from typing import Any
@@ -12,12 +12,12 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-# With more units, or weights of a gate's inputs, they would take more than 76 KB of a multiprocessor's shared memory.
+# Limits: more units, or more input weights per gate, would need more than 76 KB of a multiprocessor's shared memory.
 MOST_UNITS, MOST_INPUT_WEIGHTS = 32, 1024
-# Genes of a program and its warps; the sides of a matrix product are 16 at least.
+# Genes and warps per program, and the least side of a matrix product.
 GENES, WARPS, LEAST = 16, 4, 16
-# Matrix units take factors in TF32; three products of their split halves come to the precision of float32. On the way
-# back there are too many factors for the registers that this takes.
+# Matrix units take TF32 factors; three products of split factors reach float32 precision. The backward pass has too
+# many factors for the registers that this needs.
 FORWARD_PRECISION, BACKWARD_PRECISION = "tf32x3", "ieee"
 
 
@@ -28,11 +28,10 @@ def _tanh(x):  # type: ignore[no-untyped-def]
 
 @triton.jit
 def _places(genes, steps, features, units, GENES: tl.constexpr, FEATURES: tl.constexpr, UNITS: tl.constexpr):  # type: ignore[no-untyped-def]
-    """Return what a program works on.
+    """Return the indices of a program.
 
-    That is its run and whether it is backwards; its units and features; the places of its genes' first
-    inputs, states and kept values in these arrays; and which of the values (gene, unit) and inputs (gene, feature)
-    there are.
+    They are its run and whether the run is backward; its units and features; the offsets of its genes' first inputs,
+    states and kept values in their arrays; and the masks of existing values (gene, unit) and inputs (gene, feature).
     """
     run = tl.program_id(0).to(tl.int64)
     group, backward = run // 2, run % 2
@@ -41,22 +40,22 @@ def _places(genes, steps, features, units, GENES: tl.constexpr, FEATURES: tl.con
     inputs = (group * genes + gene) * steps * features + feature[None, :]
     states = (group * genes + gene) * steps * 2 * units + backward * units + unit[None, :]
     kept = run * steps * 5 * genes * units + gene * units + unit[None, :]
-    there = (gene < genes) & (unit[None, :] < units)
+    valid = (gene < genes) & (unit[None, :] < units)
     fed = (gene < genes) & (feature[None, :] < features)
-    return run, backward, unit, feature, inputs, states, kept, there, fed
+    return run, backward, unit, feature, inputs, states, kept, valid, fed
 
 
 @triton.jit
 def _rows(number, unit, column, units, columns):  # type: ignore[no-untyped-def]
-    """Return the places of a gate's rows in a matrix of all gates, and which of them there are."""
+    """Return the offsets of a gate's rows in a matrix of all gates, and the mask of existing entries."""
     places = (number * units + unit[:, None]) * columns + column[None, :]
     return places, (unit[:, None] < units) & (column[None, :] < columns)
 
 
 @triton.jit
 def _load_rows(matrix, number, unit, column, units, columns):  # type: ignore[no-untyped-def]
-    places, known = _rows(number, unit, column, units, columns)
-    return tl.load(matrix + places, mask=known, other=0.0)
+    places, mask = _rows(number, unit, column, units, columns)
+    return tl.load(matrix + places, mask=mask, other=0.0)
 
 
 @triton.jit
@@ -71,8 +70,8 @@ def _load_gates(matrix, unit, column, units, columns):  # type: ignore[no-untype
 
 @triton.jit
 def _store_rows(matrix, number, unit, column, units, columns, values):  # type: ignore[no-untyped-def]
-    places, known = _rows(number, unit, column, units, columns)
-    tl.store(matrix + places, values, mask=known)
+    places, mask = _rows(number, unit, column, units, columns)
+    tl.store(matrix + places, values, mask=mask)
 
 
 @triton.jit
@@ -86,23 +85,23 @@ def _store_gates(matrix, unit, column, units, columns, into, forget, candidate, 
 
 @triton.jit
 def _opened(state, x, from_state, from_input, bias, FEATURES: tl.constexpr, PRECISION: tl.constexpr):  # type: ignore[no-untyped-def]
-    """Return what a gate's nonlinearity is taken of, shape (gene, unit)."""
-    found = tl.dot(state, from_state, input_precision=PRECISION) + bias
+    """Return the input of a gate's nonlinearity, shape (gene, unit)."""
+    total = tl.dot(state, from_state, input_precision=PRECISION) + bias
     if FEATURES == 1:
-        found += x * from_input
+        total += x * from_input
     else:
-        found = tl.dot(x, from_input, found, input_precision=PRECISION)
-    return found
+        total = tl.dot(x, from_input, total, input_precision=PRECISION)
+    return total
 
 
 @triton.jit
-def _add_of_inputs(found, d_gate, x, FEATURES: tl.constexpr, PRECISION: tl.constexpr):  # type: ignore[no-untyped-def]
-    """Add a step's part of the gradient of a gate's input weights, shape (unit, feature), or (gene, unit) for one."""
+def _add_of_inputs(gradient, d_gate, x, FEATURES: tl.constexpr, PRECISION: tl.constexpr):  # type: ignore[no-untyped-def]
+    """Add a step's gradient of a gate's input weights, shape (unit, feature), or (gene, unit) for one feature."""
     if FEATURES == 1:
-        found += d_gate * x
+        gradient += d_gate * x
     else:
-        found = tl.dot(tl.trans(d_gate), x, found, input_precision=PRECISION)
-    return found
+        gradient = tl.dot(tl.trans(d_gate), x, gradient, input_precision=PRECISION)
+    return gradient
 
 
 @triton.jit
@@ -123,7 +122,7 @@ def _forward(  # type: ignore[no-untyped-def]
     UNITS: tl.constexpr,
     PRECISION: tl.constexpr,
 ):
-    run, backward, unit, feature, of_inputs, of_states, of_kept, there, fed = _places(
+    run, backward, unit, feature, of_inputs, of_states, of_kept, valid, fed = _places(
         genes, steps, features, units, GENES, FEATURES, UNITS
     )
 
@@ -147,8 +146,8 @@ def _forward(  # type: ignore[no-untyped-def]
 
     state = tl.zeros((GENES, UNITS), tl.float32)
     cell = tl.zeros((GENES, UNITS), tl.float32)
-    for taken in range(steps):
-        step = taken + backward * (steps - 1 - 2 * taken)
+    for index in range(steps):
+        step = index + backward * (steps - 1 - 2 * index)
         x = tl.load(inputs + step * features, mask=fed, other=0.0)
         into = tl.sigmoid(_opened(state, x, h_into, x_into, b_into, FEATURES, PRECISION))
         forget = tl.sigmoid(_opened(state, x, h_forget, x_forget, b_forget, FEATURES, PRECISION))
@@ -156,14 +155,14 @@ def _forward(  # type: ignore[no-untyped-def]
         out = tl.sigmoid(_opened(state, x, h_out, x_out, b_out, FEATURES, PRECISION))
         cell = forget * cell + into * candidate
         state = out * _tanh(cell)
-        tl.store(states + step * 2 * units, state, mask=there)
+        tl.store(states + step * 2 * units, state, mask=valid)
         if KEEP:
-            place = kept + taken * 5 * block
-            tl.store(place, into, mask=there)
-            tl.store(place + block, forget, mask=there)
-            tl.store(place + 2 * block, candidate, mask=there)
-            tl.store(place + 3 * block, out, mask=there)
-            tl.store(place + 4 * block, cell, mask=there)
+            place = kept + index * 5 * block
+            tl.store(place, into, mask=valid)
+            tl.store(place + block, forget, mask=valid)
+            tl.store(place + 2 * block, candidate, mask=valid)
+            tl.store(place + 3 * block, out, mask=valid)
+            tl.store(place + 4 * block, cell, mask=valid)
 
 
 @triton.jit
@@ -190,7 +189,7 @@ def _backward(  # type: ignore[no-untyped-def]
     UNITS: tl.constexpr,
     PRECISION: tl.constexpr,
 ):
-    run, backward, unit, feature, of_inputs, of_states, of_kept, there, fed = _places(
+    run, backward, unit, feature, of_inputs, of_states, of_kept, valid, fed = _places(
         genes, steps, features, units, GENES, FEATURES, UNITS
     )
 
@@ -223,19 +222,19 @@ def _backward(  # type: ignore[no-untyped-def]
 
     d_carried = tl.zeros((GENES, UNITS), tl.float32)
     d_cell = tl.zeros((GENES, UNITS), tl.float32)
-    cell = tl.load(kept + ((steps - 1) * 5 + 4) * block, mask=there, other=0.0)
+    cell = tl.load(kept + ((steps - 1) * 5 + 4) * block, mask=valid, other=0.0)
     for back in range(steps):
-        taken = steps - 1 - back
-        step = taken + backward * (steps - 1 - 2 * taken)
-        place = kept + taken * 5 * block
-        into = tl.load(place, mask=there, other=0.0)
-        forget = tl.load(place + block, mask=there, other=0.0)
-        candidate = tl.load(place + 2 * block, mask=there, other=0.0)
-        out = tl.load(place + 3 * block, mask=there, other=0.0)
-        earlier = there & (taken > 0)
+        index = steps - 1 - back
+        step = index + backward * (steps - 1 - 2 * index)
+        place = kept + index * 5 * block
+        into = tl.load(place, mask=valid, other=0.0)
+        forget = tl.load(place + block, mask=valid, other=0.0)
+        candidate = tl.load(place + 2 * block, mask=valid, other=0.0)
+        out = tl.load(place + 3 * block, mask=valid, other=0.0)
+        earlier = valid & (index > 0)
         cell_before = tl.load(place - block, mask=earlier, other=0.0)
 
-        d_state = tl.load(gradient + step * 2 * units, mask=there, other=0.0) + d_carried
+        d_state = tl.load(gradient + step * 2 * units, mask=valid, other=0.0) + d_carried
         tanh = _tanh(cell)
         d_cell += d_state * out * (1 - tanh * tanh)
         d_into = d_cell * candidate * into * (1 - into)
@@ -277,7 +276,7 @@ def _backward(  # type: ignore[no-untyped-def]
             d_x_out = _add_of_inputs(d_x_out, d_out, x, FEATURES, PRECISION)
 
     if OF_WEIGHTS:
-        # Every program has a place of its own: sums that are taken in any order would differ from run to run.
+        # Every program writes its own block: atomic sums, in no fixed order, would differ between runs.
         program = tl.program_id(1).to(tl.int64) * 2 * groups + run
         d_input_weight += program * 4 * units * features
         d_state_weight += program * 4 * units * units
@@ -294,7 +293,7 @@ def _backward(  # type: ignore[no-untyped-def]
 
 
 def fits(inputs: Tensor, state_weight: Tensor) -> bool:
-    """Return whether the kernels take arguments of `bidirectional_lstm`."""
+    """Return whether the kernels support these arguments of `bidirectional_lstm`."""
     sizes = _constants(inputs.shape[-1], state_weight.shape[-1])
     return sizes["UNITS"] <= MOST_UNITS and sizes["FEATURES"] * sizes["UNITS"] <= MOST_INPUT_WEIGHTS
 
@@ -302,16 +301,16 @@ def fits(inputs: Tensor, state_weight: Tensor) -> bool:
 def forward(
     inputs: Tensor, input_weight: Tensor, state_weight: Tensor, bias: Tensor, *, keep: bool
 ) -> tuple[Tensor, ...]:
-    """Return the states of `bidirectional_lstm` and, with `keep`, what `backward` needs beside them.
+    """Return the states of `bidirectional_lstm` and, with `keep`, the other values that `backward` needs.
 
     Args:
-        inputs, input_weight, state_weight, bias: as there, contiguous, float32.
+        inputs, input_weight, state_weight, bias: its arguments, contiguous, float32.
         keep: whether `backward` will be called.
     """
     groups, genes, steps, features = inputs.shape
     units = state_weight.shape[-1]
     states = inputs.new_empty(groups, genes, steps, 2 * units)
-    # The four gates and the cell of every step.
+    # The four gates and the cell state of every step.
     kept = inputs.new_empty(2 * groups, steps, 5, genes, units) if keep else None
     arrays = (inputs, input_weight, state_weight, bias, states, states if kept is None else kept)
     sizes = (genes, steps, features, units)
@@ -334,18 +333,18 @@ def backward(
     of_inputs: bool,
     of_weights: bool,
 ) -> tuple[Tensor | None, ...]:
-    """Return the gradients of inputs, input_weight, state_weight and bias from that of the states.
+    """Return the gradients of inputs, input_weight, state_weight and bias from the gradient of the states.
 
     Args:
-        gradient: of the states.
+        gradient: gradient of the states.
         inputs, input_weight, state_weight, bias: arguments of `forward`.
-        states, kept: what it returned.
-        of_inputs, of_weights: whether these gradients are wanted; the others are None.
+        states, kept: values that `forward` returned.
+        of_inputs, of_weights: whether to compute these gradients; None is returned for the others.
     """
     groups, genes, steps, features = inputs.shape
     units = state_weight.shape[-1]
     grid = _grid(groups, genes)
-    d_inputs = inputs.new_empty(2, *inputs.shape) if of_inputs else None  # of each direction
+    d_inputs = inputs.new_empty(2, *inputs.shape) if of_inputs else None  # one array per direction
     d_weights = [
         array.new_empty(grid[1], *array.shape) if of_weights else None for array in (input_weight, state_weight, bias)
     ]
@@ -369,7 +368,7 @@ def _grid(groups: int, genes: int) -> tuple[int, int]:
 
 
 def _constants(features: int, units: int) -> dict[str, Any]:
-    """Return what the kernels are compiled for."""
+    """Return the compile-time constants of the kernels."""
     return {
         "GENES": GENES,
         "FEATURES": 1 if features == 1 else max(LEAST, triton.next_power_of_2(features)),

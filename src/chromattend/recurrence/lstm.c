@@ -1,18 +1,18 @@
-/* Bidirectional LSTMs on a CPU, with all that a step does kept in registers and the first cache.
+/* Bidirectional LSTMs on a CPU; the data of a step stay in registers and the L1 cache.
 
-   Two functions take runs, a run being one direction of one LSTM: the states (forward), and the gradients by
-   backpropagation through time (backward). Arrays are contiguous and in single precision:
+   Two functions process runs, a run being one direction of one LSTM: the forward pass computes the states, the
+   backward pass computes the gradients by backpropagation through time. Arrays are contiguous and in single precision:
 
      inputs        (group, gene, step, features)
-     input_weight  (group, 2, 4 * units, features)   rows of the input, forget, candidate and output gate
+     input_weight  (group, 2, 4 * units, features)   rows: input, forget, candidate and output gate
      state_weight  (group, 2, 4 * units, units)
      bias          (group, 2, 4 * units)
      states        (group, gene, step, 2 * units)
-     kept          (run, step, gene, 6 * padded units), what the gradient needs: gates, cells and their tanh
+     kept          (run, step, gene, 6 * padded units), for the gradient: gates, cell states and their tanh
 
-   A unit is a lane of a vector, and the four gates of a vector of units are computed together, so that a cell is made
-   of its gates without leaving the registers. Units are padded to whole vectors; the padding's weights are 0.
-   A block of genes takes all steps before the next block begins: its states and the weights stay in the first cache. */
+   A unit is a lane of a vector, and the four gates of a vector of units are computed together, so that the gates of a
+   cell state never leave the registers. Units are padded to whole vectors; the weights of the padding are 0.
+   A block of genes takes all steps before the next block starts: its states and the weights stay in the L1 cache. */
 
 #include <stdlib.h>
 #include <string.h>
@@ -28,7 +28,7 @@ enum { LANES = 4, TILE = 4 };
 #else
 enum { LANES = 4, TILE = 2 };
 #endif
-/* LANES: of a vector. TILE: genes whose four gates fit the registers at once. */
+/* LANES: lanes per vector. TILE: number of genes whose four gates fit into the registers at once. */
 
 enum { GATES = 4, KEPT = 6, BLOCK = 16, GATE_LANES = GATES * LANES };
 
@@ -41,8 +41,7 @@ typedef float unaligned __attribute__((vector_size(LANES * 4), may_alias, aligne
 INLINE vector load(const float *from) { return *(const unaligned *)from; }
 INLINE void store(float *to, vector values) { *(unaligned *)to = values; }
 INLINE vector same(float value) { return value - (vector){0}; }
-/* x, or the nearer of both bounds. The comparisons are such that a NaN stays one, and a training that diverges is
-   noticed. */
+/* Clamp x to plus and minus the bound. The comparisons let a NaN pass, so that a diverging training is noticed. */
 INLINE vector within(vector x, float bound)
 {
     vector high = same(bound), low = same(-bound);
@@ -56,8 +55,8 @@ INLINE vector within(vector x, float bound)
 #endif
 }
 
-/* 1 / (1 + 2^y). The whole part of y goes into the exponent's bits; of the fraction, within one half of 0, the
-   exponential series is taken to its sixth power, which leaves an error of 1e-7. */
+/* 1 / (1 + 2^y). The integer part of y goes into the exponent's bits. For the fraction, within one half of 0, the
+   exponential series is used up to the sixth power, which leaves an error of 1e-7. */
 INLINE vector logistic(vector y)
 {
     const float to_integer = 12582912.0f; /* 1.5 * 2^23: the sum has no room for a fraction */
@@ -85,10 +84,10 @@ static float *space(long floats)
 }
 INLINE long smaller(long a, long b) { return a < b ? a : b; }
 
-/* Floats that the forward pass keeps of a gene's step in one run. */
+/* Number of floats that the forward pass keeps per gene and step of one run. */
 long lstm_kept(long units) { return vectors_of(units) * KEPT * LANES; }
 
-/* The first `count` lanes of states that are not padded; the others are 0. */
+/* Load the first `count` lanes from unpadded states; the other lanes are 0. */
 INLINE vector load_some(const float *from, long count)
 {
     if (count >= LANES)
@@ -108,10 +107,10 @@ INLINE void store_some(float *to, vector values, long count)
     memcpy(to, lanes, count * sizeof(float));
 }
 
-/* Where the order of the vectors (vector of units, gate, lane) has a gate's row of a unit. */
+/* Index of a unit's row of a gate in vector order: (vector of units, gate, lane). */
 INLINE long row_of(long gate, long unit) { return (unit / LANES * GATES + gate) * LANES + unit % LANES; }
 
-/* Put a matrix of gate rows into the order of the vectors: (column, vector of units, gate, lane). */
+/* Rearrange a matrix of gate rows into vector order: (column, vector of units, gate, lane). */
 static void arrange(float *to, const float *weight, long columns, long units)
 {
     long rows = vectors_of(units) * GATE_LANES;
@@ -130,7 +129,7 @@ static void arrange_back(float *to, const float *arranged, long columns, long un
                 to[(gate * units + unit) * columns + column] = arranged[column * rows + row_of(gate, unit)];
 }
 
-/* One step of `tile` genes; all pointers but the weights' are those of the first gene. */
+/* One step of `tile` genes; all pointers except those to weights and biases point to the first gene. */
 INLINE void step_forward(int tile, const shape *is, const float *weight, const float *bias, const float *x,
                          const float *before, float *after, float *cells, float *states, float *kept)
 {
@@ -175,7 +174,8 @@ INLINE void step_forward(int tile, const shape *is, const float *weight, const f
     }
 }
 
-/* Take all steps of the runs from `first` to before `last`. `kept` may be NULL. Returns 1 if memory is short. */
+/* Take all steps of the runs from `first` up to, not including, `last`. `kept` may be NULL. Returns 1 if out of
+   memory. */
 int lstm_forward(long first, long last, long groups, long genes, long steps, long features, long units,
                  const float *inputs, const float *input_weight, const float *state_weight, const float *biases,
                  float *states, float *kept)
@@ -193,7 +193,7 @@ int lstm_forward(long first, long last, long groups, long genes, long steps, lon
         arrange(bias, biases + matrix, 1, units);
         for (long from = 0; from < genes; from += BLOCK) {
             long count = smaller(BLOCK, genes - from);
-            memset(cells, 0, 3 * BLOCK * padded * sizeof(float)); /* and the states after it */
+            memset(cells, 0, 3 * BLOCK * padded * sizeof(float)); /* and the states that follow */
             for (long t = 0; t < steps; t++) {
                 long at = reverse ? steps - 1 - t : t;
                 const float *before = now + t % 2 * BLOCK * padded;
@@ -218,8 +218,8 @@ int lstm_forward(long first, long last, long groups, long genes, long steps, lon
     return 0;
 }
 
-/* What multiplied the weights gets its gradient, of `tile` genes and `wide` vectors of columns: the rows' gradients
-   times the weights. */
+/* Compute the gradient of the columns, for `tile` genes and `wide` vectors of columns: the rows' gradients times the
+   weights. */
 INLINE void gradient_of_columns(int tile, int wide, long rows, long width, const float *weight, const float *d_rows,
                                 float *d_columns)
 {
@@ -238,7 +238,7 @@ INLINE void gradient_of_columns(int tile, int wide, long rows, long width, const
             store(d_columns + g * width + v * LANES, sum[g][v]);
 }
 
-/* Add what a block's genes give to the gradient of the weights of four columns and one vector of units. */
+/* Add a block's contribution to the gradient of the weights, for four columns and one vector of units. */
 INLINE void add_gradient_of_weight(long count, long columns, long rows, const float *column, const float *d_rows,
                                    float *d_weight)
 {
@@ -257,15 +257,15 @@ INLINE void add_gradient_of_weight(long count, long columns, long rows, const fl
             store(d_weight + c * rows + gate * LANES, sum[c][gate]);
 }
 
-/* Gradients of the runs from `first` to before `last`. `d_inputs`, shape (2, group, gene, step, features), holds those
-   of each direction by itself and may be NULL, and so may the three of the weights. Returns 1 if memory is short. */
+/* Gradients of the runs from `first` up to, not including, `last`. `d_inputs`, shape (2, group, gene, step, features),
+   keeps the two directions apart; it may be NULL, and so may the three weight gradients. Returns 1 if out of memory. */
 int lstm_backward(long first, long last, long groups, long genes, long steps, long features, long units,
                   const float *inputs, const float *input_weight, const float *state_weight, const float *states,
                   const float *kept, const float *d_states, float *d_inputs, float *d_input_weight,
                   float *d_state_weight, float *d_bias)
 {
     long vectors = vectors_of(units), padded = vectors * LANES, rows = vectors * GATE_LANES;
-    /* Columns of a step: states, inputs, and a 1 for the bias, in fours. */
+    /* Columns of a step: states, inputs, and a 1 for the bias, padded to a multiple of four. */
     long columns = (units + features + 1 + 3) / 4 * 4;
     long width = padded + (d_inputs ? vectors_of(features) * LANES : 0);
     float *room = space(rows * width + columns * rows + BLOCK * (rows + columns + width + padded));
@@ -287,14 +287,14 @@ int lstm_backward(long first, long last, long groups, long genes, long steps, lo
         memset(d_weight, 0, columns * rows * sizeof(float));
         for (long begin = 0; begin < genes; begin += BLOCK) {
             long count = smaller(BLOCK, genes - begin);
-            memset(d_columns, 0, BLOCK * (width + padded + columns) * sizeof(float)); /* cells and columns, too */
+            memset(d_columns, 0, BLOCK * (width + padded + columns) * sizeof(float)); /* also d_cells and column */
             for (long t = steps - 1; t >= 0; t--) {
                 long at = reverse ? steps - 1 - t : t, at_before = reverse ? at + 1 : at - 1;
                 for (long g = 0; g < count; g++) {
                     long place = (group * genes + begin + g) * steps;
                     const float *given = d_states + ((place + at) * 2 + reverse) * units;
                     const float *keep = kept + ((run * steps + t) * genes + begin + g) * vectors * KEPT * LANES;
-                    /* Processors foresee neither the one nor the other of these ways through memory. */
+                    /* Hardware prefetchers predict neither of these two access patterns. */
                     for (long unit = 0; unit < units; unit += 16)
                         __builtin_prefetch(given + unit + (reverse ? 2 : -2) * units);
                     for (long v = 0; v < vectors; v++, keep += KEPT * LANES) {

@@ -1,7 +1,7 @@
-"""The recurrence as operations of torch on whole arrays: on any device and in any precision.
+"""The recurrence as torch operations on whole arrays, on any device and in any precision.
 
-All recurrences take a step together: one batched matrix product and a few operations on whole arrays. Arrays have the
-genes last, so that a gate of all genes is one contiguous block.
+All recurrences take a step together: one batched matrix product and a few operations on whole arrays. Genes are the
+last dimension of the arrays, so that a gate of all genes is one contiguous block.
 """
 
 import torch
@@ -12,12 +12,12 @@ _tanh_backward = torch.ops.aten.tanh_backward.grad_input
 
 # Within this module:
 #
-# The steps of the backward direction are numbered from the last one, so that both directions are alike; a "run" is a
-# direction of a group. A column holds what a step multiplies with its weights: the state before it, its inputs and a
-# 1 for the bias. The state that a step ends with goes right into the column of the next one.
+# Steps of the backward direction are numbered from the last one, so that both directions are treated alike; a "run" is
+# one direction of a group. A column holds the vector that a step multiplies by its weights: the previous state, the
+# inputs, and a 1 for the bias. A step writes its new state directly into the next step's column.
 #
-# tanh(x) is 2 sigmoid(2 x) - 1 throughout, which costs a sixth of torch's tanh. So the candidate's rows of the weights
-# are doubled, all four gates are one call, and cells are kept as twice their value.
+# tanh(x) is computed as 2 sigmoid(2 x) - 1, which costs a sixth of torch's tanh. So the candidate's rows of the weights
+# are doubled, all four gates need one call, and cell states are stored as twice their value.
 
 
 def _run(inputs: Tensor, weight: Tensor, *, keep: bool) -> tuple[Tensor, ...]:
@@ -26,11 +26,11 @@ def _run(inputs: Tensor, weight: Tensor, *, keep: bool) -> tuple[Tensor, ...]:
     Args:
         inputs: shape (group, gene, step, features).
         weight: shape (group, 2, 4 * units, units + features + 1).
-        keep: whether to keep what the gradient needs.
+        keep: whether to keep the values that the gradient needs.
 
     Returns:
         Columns, shape (step + 1, run, units + features + 1, gene). With `keep`, also the sigmoids of the four gates,
-        shape (step, run, 4 * units, gene), the doubled cells and the hyperbolic tangents of the cells, both of shape
+        shape (step, run, 4 * units, gene), and the doubled cell states and their hyperbolic tangents, both of shape
         (step, run, units, gene).
     """
     groups, genes, steps, _ = inputs.shape
@@ -48,9 +48,9 @@ def _run(inputs: Tensor, weight: Tensor, *, keep: bool) -> tuple[Tensor, ...]:
     columns[:steps, :, 1, units:-1] = by_step.flip(0)
     columns = columns.view(steps + 1, runs, width, genes)
 
-    kept = steps if keep else 1  # without, one step's place serves all
-    gates = weight.new_empty(kept, runs, 4 * units, genes)
-    cells, squashed = (weight.new_empty(kept, runs, units, genes) for _ in range(2))
+    stored = steps if keep else 1  # without `keep`, all steps share one step's memory
+    gates = weight.new_empty(stored, runs, 4 * units, genes)
+    cells, squashed = (weight.new_empty(stored, runs, units, genes) for _ in range(2))
     blocks = [gates, *gates.split(units, dim=2), cells, squashed]
     places = list(zip(*(block.unbind(0) for block in blocks), strict=True))
     if not keep:
@@ -71,7 +71,7 @@ def _run(inputs: Tensor, weight: Tensor, *, keep: bool) -> tuple[Tensor, ...]:
 
 
 def _states(columns: Tensor, weight: Tensor) -> Tensor:
-    """Return the states in the order of the steps, shape (group, gene, step, 2 * units), from the columns."""
+    """Return the states from the columns, in the order of the steps, shape (group, gene, step, 2 * units)."""
     units = weight.shape[2] // 4
     forward, backward = columns[1:, :, :units].unflatten(1, (-1, 2)).unbind(2)
     return torch.cat([forward, backward.flip(0)], dim=2).permute(1, 3, 0, 2)
@@ -80,14 +80,14 @@ def _states(columns: Tensor, weight: Tensor) -> Tensor:
 def forward(
     inputs: Tensor, input_weight: Tensor, state_weight: Tensor, bias: Tensor, *, keep: bool
 ) -> tuple[Tensor, ...]:
-    """Return the states of `bidirectional_lstm` and, with `keep`, what `backward` needs beside them."""
+    """Return the states of `bidirectional_lstm` and, with `keep`, the other values that `backward` needs."""
     weight = _joined(input_weight, state_weight, bias)
     columns, *kept = _run(inputs, weight, keep=keep)
     return _states(columns, weight), *([columns, *kept] if keep else [])
 
 
 def _joined(input_weight: Tensor, state_weight: Tensor, bias: Tensor) -> Tensor:
-    """Return what multiplies a column, shape (group, 2, 4 * units, units + features + 1)."""
+    """Return the matrix that multiplies a column, shape (group, 2, 4 * units, units + features + 1)."""
     return torch.cat([state_weight, input_weight, bias.unsqueeze(-1)], dim=-1)
 
 
@@ -106,20 +106,20 @@ def backward(
     of_inputs: bool,
     of_weights: bool,
 ) -> tuple[Tensor | None, ...]:
-    """Return the gradients of inputs, input_weight, state_weight and bias from that of the states.
+    """Return the gradients of inputs, input_weight, state_weight and bias from the gradient of the states.
 
     Args:
-        gradient: of the states.
+        gradient: gradient of the states.
         inputs, input_weight, state_weight, bias: arguments of `forward`.
-        states, columns, gates, cells, squashed: what it returned.
-        of_inputs, of_weights: whether these gradients are wanted; the others are None.
+        states, columns, gates, cells, squashed: values that `forward` returned.
+        of_inputs, of_weights: whether to compute these gradients; None is returned for the others.
     """
     weight = _joined(input_weight, state_weight, bias)
     groups, _, rows, width = weight.shape
     steps, runs, units, genes = cells.shape
-    # What the columns' gradient is needed of: the states always, the inputs not in a first layer's training.
+    # Rows of the columns that need a gradient: always the states; the inputs not in the training of a first layer.
     needed = width - 1 if of_inputs else units
-    # A gate's gradient is found below up to a factor: the candidate's is an eighth of what belongs to its row.
+    # The loop computes a gate's gradient up to a factor: the candidate's is an eighth of its row's gradient.
     factors = weight.new_ones(4, 1, 1)
     factors[2] = 8
     upwards = (weight[..., :needed].unflatten(2, (4, units)) * factors).reshape(runs, rows, needed)
@@ -154,7 +154,7 @@ def backward(
         *(reversed(part) for part in parts), strict=True
     ):
         torch.add(d_given, d_carried, out=d_state)
-        # Of the doubled cell: the output gate times (1 - tanh^2) / 2.
+        # Derivative with respect to the doubled cell state: output gate times (1 - tanh^2) / 2.
         _tanh_backward(out, tanh, grad_input=scratch)
         d_cell_flat.addcmul_(d_state, scratch, value=0.5)
         torch.add(minus_two, candidate, alpha=4, out=scratch)
@@ -171,12 +171,12 @@ def backward(
         if of_weights:
             d_weight.baddbmm_(column, d_gates_transposed)
 
-    found: list[Tensor | None] = [None] * 4
+    gradients: list[Tensor | None] = [None] * 4
     if of_inputs:
         to_last, to_first = d_inputs_all.unflatten(1, (groups, 2)).unbind(2)
-        found[0] = (to_last + to_first.flip(0)).permute(1, 3, 0, 2)
+        gradients[0] = (to_last + to_first.flip(0)).permute(1, 3, 0, 2)
     if of_weights:
         of_rows = (d_weight.transpose(1, 2).unflatten(1, (4, units)) * factors).reshape(weight.shape)
-        found[2], found[1], of_bias = of_rows.split([units, width - units - 1, 1], dim=-1)
-        found[3] = of_bias.squeeze(-1)
-    return tuple(found)
+        gradients[2], gradients[1], of_bias = of_rows.split([units, width - units - 1, 1], dim=-1)
+        gradients[3] = of_bias.squeeze(-1)
+    return tuple(gradients)

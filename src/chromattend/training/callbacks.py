@@ -1,4 +1,4 @@
-"""What Lightning calls between epochs: the history and the best state, and the end at a signal."""
+"""Lightning callbacks: the history with the best state, and the stop at a signal."""
 
 import logging
 import math
@@ -20,20 +20,20 @@ logger = logging.getLogger(__name__)
 
 
 class Progress(Callback):
-    """The history and the best state, which are part of every checkpoint; one line an epoch in the log.
+    """The history and the best state, which are part of every checkpoint; one log line per epoch.
 
-    What is random in an epoch follows from the seed and the number of epochs before it, so that an epoch that was
-    cut off is repeated as it was.
+    The random numbers of an epoch depend only on the seed and the number of epochs before it, so that an interrupted
+    epoch is repeated exactly.
     """
 
     def __init__(self, monitor: str, options: TrainingOptions, names: Sequence[str], seed: int) -> None:
-        """Begin without an epoch.
+        """Start with an empty history.
 
         Args:
-            monitor: measure on the valid part that chooses the best epoch.
+            monitor: metric on the valid part that chooses the best epoch.
             options: number of epochs and patience.
-            names: what messages call the networks.
-            seed: of the replicate.
+            names: names of the networks in messages.
+            seed: seed of the replicate.
         """
         self.monitor, self.options, self.names, self.seed = monitor, options, names, seed
         self.rows: list[list[dict[str, float]]] = [[] for _ in names]
@@ -41,16 +41,16 @@ class Progress(Callback):
 
     @property
     def epochs(self) -> int:
-        """Epochs that were trained."""
+        """Number of finished epochs."""
         return max(map(len, self.rows))
 
     def best_epoch(self, network: int) -> int:
-        """The first of a network's epochs with the highest measure."""
+        """Return the first epoch of a network with the highest metric."""
         rows = self.rows[network]
         return max(range(len(rows)), key=lambda epoch: (rows[epoch][self.monitor], -epoch))
 
     def is_finished(self, network: int) -> bool:
-        """Whether a network has no epoch left to train."""
+        """Return whether a network has no epoch left to train."""
         rows, patience = self.rows[network], self.options.patience
         if not rows:
             return False
@@ -63,18 +63,18 @@ class Progress(Callback):
         return all(map(self.is_finished, range(len(self.names))))
 
     def epoch_seed(self) -> int:
-        """Return the seed of the epoch that begins."""
+        """Return the seed of the next epoch."""
         return int(np.random.SeedSequence([self.seed, self.epochs]).generate_state(1)[0])
 
     def on_train_batch_start(
         self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        """Seed the epoch's dropout; not earlier, because the loaders' iterators draw numbers too when they begin."""
+        """Seed the epoch's dropout; not earlier, because the loaders' iterators draw random numbers when they start."""
         if batch_idx == 0:
             L.seed_everything(self.epoch_seed(), verbose=False)
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Take note of the epoch; those of networks that have already ended count no more."""
+        """Add the epoch to the history of each network that is not yet finished."""
         assert isinstance(pl_module, NetworkTraining)
         rate = trainer.optimizers[0].param_groups[0]["lr"]
         states = pl_module.stack.states()
@@ -105,29 +105,29 @@ class Progress(Callback):
         trainer.should_stop = self.finished
 
     def state_dict(self) -> dict[str, Any]:
-        """Return what a training needs to go on."""
+        """Return the state that a training needs to resume."""
         return {"rows": self.rows, "best": self.best}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take up a training where it was left."""
+        """Restore the state of a training."""
         self.rows, self.best = state_dict["rows"], state_dict["best"]
 
 
 class StopAtSignal(Callback):
-    """Ends a training after the epoch in which a signal came, once that epoch's checkpoint is written.
+    """Stop a training at the end of the epoch in which a signal arrives, after the epoch's checkpoint is written.
 
-    Slurm sends SIGTERM before it kills a job whose time is over or that makes way for another, or SIGUSR1 if it is
-    asked to warn (`sbatch --signal`). A node that takes an epoch longer to kill it loses that epoch and no more.
+    Slurm sends SIGTERM before it kills a job that is out of time or preempted, or SIGUSR1 if a warning was requested
+    (`sbatch --signal`). If the job is killed before the epoch ends, only that epoch is lost.
     """
 
     def __init__(self) -> None:
-        """Begin without a signal."""
+        """Start without a signal."""
         self.received: signal.Signals | None = None
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Take note of the signals; not earlier, because the trainer then sets handlers that end a training at once.
+        """Set the signal handlers; not earlier, because the trainer sets handlers that end a training at once.
 
-        It sets all handlers back when it is done. Only a main thread can set any.
+        The trainer restores all handlers at the end. Only the main thread can set handlers.
         """
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGTERM, signal.SIGUSR1):
@@ -137,7 +137,7 @@ class StopAtSignal(Callback):
         self.received = signal.Signals(number)
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """End the training if there was a signal."""
+        """Stop the training if a signal has arrived."""
         if self.received is not None:
             logger.info("stopping after this epoch: %s", self.received.name)
             trainer.should_stop = True

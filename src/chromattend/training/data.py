@@ -1,4 +1,4 @@
-"""The genes of every network as batches in memory, for Lightning."""
+"""The Lightning data module: the genes of every network as batches in memory."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -20,9 +20,9 @@ class _InMemory(Dataset[Batch]):
     """Examples of every network, shape (network, gene, ...), indexed with a whole batch, not gene by gene."""
 
     def __init__(self, examples: Sequence[Examples]) -> None:
-        known = [(one.signal, one.target, one.context) for one in examples]
+        arrays = [(one.signal, one.target, one.context) for one in examples]
         self.tensors = tuple(
-            torch.from_numpy(np.stack(values)) for values in zip(*known, strict=True) if values[0] is not None
+            torch.from_numpy(np.stack(values)) for values in zip(*arrays, strict=True) if values[0] is not None
         )
 
     def move(self, device: torch.device) -> None:
@@ -36,7 +36,7 @@ class _InMemory(Dataset[Batch]):
 
 
 class _Batches(Sampler[Tensor]):
-    """Indices of one batch after the other; with a source of seeds, shuffled by a new one in every epoch."""
+    """Indices of successive batches; with a source of seeds, shuffled with a new seed in every epoch."""
 
     def __init__(self, examples: _InMemory, batch_size: int, seed: Callable[[], int] | None) -> None:
         self.examples, self.batch_size, self.seed = examples, batch_size, seed
@@ -58,26 +58,26 @@ class NetworkDataModule(L.LightningDataModule):
     def __init__(
         self, train: Sequence[Examples], valid: Sequence[Examples], batch_size: int, seed: Callable[[], int]
     ) -> None:
-        """Take over the examples.
+        """Hold the examples in memory.
 
         Args:
-            train: genes to learn from, of each network.
-            valid: genes that choose the best epoch, of each network.
+            train: training genes of each network.
+            valid: genes of each network that choose the best epoch.
             batch_size: genes per optimiser step.
-            seed: gives the seed of an epoch's shuffling when the epoch begins.
+            seed: function that returns the seed of an epoch's shuffling, called when the epoch starts.
         """
         super().__init__()
         self.train, self.valid = _InMemory(train), _InMemory(valid)
         self.batch_size, self.seed = batch_size, seed
 
     def setup(self, stage: str) -> None:
-        """Move all examples to the device that trains, once for all batches."""
+        """Move all examples to the training device, once for all batches."""
         assert self.trainer is not None
         for examples in (self.train, self.valid):
             examples.move(self.trainer.strategy.root_device)
 
     def train_dataloader(self) -> DataLoader[Batch]:
-        """Return shuffled batches of the training genes: signal, target and, where there is one, context."""
+        """Return shuffled batches of the training genes: signal, target and, for models with context, context."""
         return self._loader(self.train, self.batch_size, self.seed)
 
     def val_dataloader(self) -> DataLoader[Batch]:
@@ -86,5 +86,5 @@ class NetworkDataModule(L.LightningDataModule):
 
     @staticmethod
     def _loader(examples: _InMemory, batch_size: int, seed: Callable[[], int] | None) -> DataLoader[Batch]:
-        # The batches go in as sampler, so that a batch is one look-up.
+        # Batches are given as the sampler, so that a batch is a single look-up.
         return DataLoader(examples, sampler=_Batches(examples, batch_size, seed), batch_size=None)

@@ -1,4 +1,4 @@
-"""Networks that train together, as Lightning takes them: losses, measures, optimiser and schedule."""
+"""The Lightning module of networks that train together: losses, metrics, optimiser and schedule."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -18,21 +18,21 @@ OPTIMIZERS = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam, "sgd": torch
 
 
 class NetworkTraining(L.LightningModule):
-    """Networks that train together, with their losses, measures, optimiser and schedule.
+    """Networks that train together, with their losses, metrics, optimiser and schedule.
 
-    No network has a part in what another one learns: losses are added, and a gradient is clipped by the norm of its
-    own network's.
+    No network influences what another one learns: losses are summed, and gradients are clipped by the gradient norm of
+    each network.
     """
 
     def __init__(
         self, networks: Sequence[Network], options: TrainingOptions, positive_weights: Sequence[float]
     ) -> None:
-        """Stack networks.
+        """Stack the networks.
 
         Args:
-            networks: of one architecture.
-            options: of the optimiser and its schedule.
-            positive_weights: of ON genes in the loss of each network.
+            networks: networks of one architecture.
+            options: options of the optimiser and its schedule.
+            positive_weights: weight of ON genes in the loss, for each network.
         """
         super().__init__()
         self.stack, self.options = Stack(networks), options
@@ -43,46 +43,46 @@ class NetworkTraining(L.LightningModule):
         self._valid: list[tuple[Tensor, Tensor]] = []
 
     def on_train_start(self) -> None:
-        """Record the steps of a GPU."""
-        # In lower precisions weights are cast anew in every step, which a record would not see.
+        """Record the training step of a GPU."""
+        # In lower precisions, weights are cast again in every step, which a recording would miss.
         if self.device.type == "cuda" and self.options.precision == "32-true":
             signal, _, *context = self.trainer.datamodule.train[: self.options.batch_size]  # type: ignore[attr-defined]
             self.stack.record(signal, *context)
 
     def training_step(self, batch: Batch, _: int) -> Tensor:
-        """Return the sum of the networks' mean losses: binary cross-entropy, or squared error in a regression."""
+        """Return the sum of the networks' mean losses: binary cross-entropy, or squared error for regression."""
         signal, target, *context = batch
         losses = self._losses(self.stack(signal, *context), target).mean(dim=1)
         self._learned.append((losses.detach(), target.shape[1]))
         return losses.sum()
 
     def validation_step(self, batch: Batch, _: int) -> None:
-        """Collect outputs."""
+        """Collect the outputs."""
         signal, target, *context = batch
         self._valid.append((self.stack(signal, *context).float(), target))
 
     def take_measures(self) -> list[dict[str, float]]:
-        """Return and forget the epoch's train loss, and the measures on the valid part, of each network."""
+        """Return each network's train loss of the epoch and metrics on the valid part, and reset them."""
         genes = sum(count for _, count in self._learned)
         train_losses = torch.stack([losses * count for losses, count in self._learned]).sum(dim=0) / genes
         outputs, target = (torch.cat(parts, dim=1) for parts in zip(*self._valid, strict=True))
         valid_losses = self._losses(outputs, target).mean(dim=1)
         self._learned, self._valid = [], []
         losses = torch.stack([train_losses, valid_losses]).T.tolist()
-        found = []
-        # Network by network a GPU would only be waited for.
+        rows = []
+        # On the CPU, because every single metric would wait for the GPU.
         for output, truth, of_network in zip(outputs.cpu(), target.cpu(), losses, strict=True):
             row = dict(zip(("train_loss", "valid_loss"), of_network, strict=True))
             if self.classifies:
-                # The metrics take values within 0 and 1 for probabilities and others for logits; this is within
-                # them always, and has the order of the logits.
+                # The metrics take values within 0 and 1 as probabilities, all others as logits; softsign keeps the
+                # scores within 0 and 1, in the order of the logits.
                 scores, labels = 0.5 + 0.5 * torch.nn.functional.softsign(output), truth.int()
                 row["valid_auc"] = float(binary_auroc(scores, labels))
                 row["valid_aupr"] = float(binary_average_precision(scores, labels))
             else:
                 row["valid_r"] = float(pearson_corrcoef(output, truth))
-            found.append(row)
-        return found
+            rows.append(row)
+        return rows
 
     def _losses(self, outputs: Tensor, target: Tensor) -> Tensor:
         """Return the loss of every gene, shape (network, gene)."""
@@ -95,7 +95,7 @@ class NetworkTraining(L.LightningModule):
     def configure_gradient_clipping(
         self, optimizer: Any, gradient_clip_val: float | None = None, gradient_clip_algorithm: str | None = None
     ) -> None:
-        """Scale the gradient of each network to the largest norm that is allowed."""
+        """Scale the gradient of each network down to the largest allowed norm."""
         if not gradient_clip_val:
             return
         gradients = [weight.grad for weight in self.stack.weights if weight.grad is not None]
@@ -105,10 +105,10 @@ class NetworkTraining(L.LightningModule):
             gradient.mul_(factors.view(-1, *[1] * (gradient.ndim - 1)))
 
     def configure_optimizers(self) -> Any:
-        """Return the optimiser and, where there is a warm-up, the schedule of its learning rate."""
+        """Return the optimiser and, if there is a warm-up, the learning-rate schedule."""
         options = self.options
         arguments: dict[str, Any] = {"weight_decay": options.weight_decay} if options.optimizer == "adamw" else {}
-        # A fused step divides by the scale of 16-bit losses by itself, which has to come before the clipping.
+        # A fused step unscales 16-bit gradients itself, but they must be unscaled before the clipping.
         arguments["fused"] = options.precision != "16-mixed"
         optimizer = OPTIMIZERS[options.optimizer](self.parameters(), lr=options.learning_rate, **arguments)
         if options.warmup == 0:
@@ -118,7 +118,7 @@ class NetworkTraining(L.LightningModule):
             optimizer,
             options.learning_rate,
             total_steps=steps,
-            # A rise within a single step is none, and torch would divide by its length less one.
+            # A warm-up of a single step is no warm-up; torch would divide by its length minus one, which is 0.
             pct_start=options.warmup if options.warmup * steps > 1 else 0.0,
             cycle_momentum=False,
         )

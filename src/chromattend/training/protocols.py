@@ -1,4 +1,4 @@
-"""How models are trained: the options, and what the protocols set them to."""
+"""Training options of models, and their values in each protocol."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,35 +7,36 @@ from typing import TYPE_CHECKING, Any, Literal
 from chromattend.models.registry import REGISTRY
 
 if TYPE_CHECKING:
-    # The rules read this module; arrays and datasets take a second to import.
+    # The workflow's rules import this module; importing arrays and datasets would take a second.
     from chromattend.models.base import Form
 
 
 @dataclass(frozen=True)
 class TrainingOptions:
-    """How a model is trained; the defaults are those of the default protocol.
+    """Training options of a model, with the defaults of the default protocol.
 
     Attributes:
         inputs: form of the signal, see `chromattend.chromatin.inputs.ChromatinInputs`.
-        class_weights: `balanced` weighs genes so that ON and OFF count alike.
-        seed: of weights, shuffling and dropout of the first replicate.
-        seeds: number of replicates, trained from this seed and the following ones.
-        threads: CPU threads.
+        class_weights: `balanced` weights genes so that ON and OFF count alike.
+        seed: seed of the weights, shuffling and dropout of the first replicate.
+        seeds: number of replicates, with this seed and the following ones.
+        threads: number of CPU threads.
 
-    All others are of networks:
+    The others apply to networks:
 
     Attributes:
         optimizer: AdamW, Adam or plain SGD.
-        learning_rate: highest, where there is a schedule.
-        warmup: share of all steps in which the learning rate rises; it then falls along a cosine. 0 keeps it.
-        weight_decay: of AdamW.
+        learning_rate: learning rate; the highest one, if there is a schedule.
+        warmup: share of all steps in which the learning rate rises, before it falls along a cosine; 0 for a constant
+            rate.
+        weight_decay: weight decay of AdamW.
         batch_size: genes per step.
-        max_epochs: most passes over the training genes.
-        patience: epochs without a better validation AUC that end the training; None for no such end.
-        gradient_clip: largest norm of the gradient; 0 for none.
-        initial_range: weights start uniformly within plus and minus this; None for the layers' own rule, which
-            is also that of Torch7.
-        accelerator, precision: of Lightning's Trainer.
+        max_epochs: maximum number of passes over the training genes.
+        patience: epochs without a better validation AUC after which the training stops; None to train to the end.
+        gradient_clip: largest norm of the gradient; 0 for no clipping.
+        initial_range: initial weights are uniform within plus and minus this; None for the layers' own rule, which is
+            also Torch7's.
+        accelerator, precision: options of Lightning's Trainer.
     """
 
     inputs: "Form" = "depth"
@@ -56,15 +57,15 @@ class TrainingOptions:
     precision: str = "32-true"
 
 
-# What the default protocol has otherwise than the options' own defaults: large linear layers want smaller steps, and
-# an LSTM whose last states alone are classified learns slowly.
+# Where the default protocol differs from the defaults above: large linear layers need smaller steps, and an LSTM whose
+# last states alone are classified learns slowly.
 _DEFAULT: dict[str, dict[str, Any]] = {
     "mlp": {"learning_rate": 1e-3},
     "deepchrome": {"learning_rate": 1e-3},
     "lstm": {"learning_rate": 1e-3, "max_epochs": 60, "patience": 15},
 }
 
-# The Torch7 code of DeepChrome; of the MLP it is the only one.
+# Settings of DeepChrome's Torch7 code, the only published code of the MLP.
 _TORCH7 = {
     "inputs": "raw",
     "optimizer": "sgd",
@@ -76,7 +77,7 @@ _TORCH7 = {
     "patience": None,
     "gradient_clip": 0.0,
 }
-# The PyTorch code of AttentiveChrome.
+# Settings of AttentiveChrome's PyTorch code.
 _PYTORCH = _TORCH7 | {
     "optimizer": "adam",
     "learning_rate": 2e-4,
@@ -90,22 +91,22 @@ _PAPER: dict[str, dict[str, Any]] = {
     "deepchrome": _TORCH7,
     "deepdiff": _PYTORCH | {"learning_rate": 1e-4, "batch_size": 10, "max_epochs": 90},
 }
-# Of options of the models themselves; that code's dropout never acts.
+# Options of the models themselves. Dropout never acts in the PyTorch code, so it is 0.
 _PAPER_MODEL = {name: {"dropout": 0.5 if name in ("mlp", "deepchrome") else 0.0} for name in REGISTRY}
 
 
 def resolve(
     model: str, training: Mapping[str, Any], model_options: Mapping[str, Any]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Settle how a model is trained: what the configuration leaves open (null) is the protocol's.
+    """Resolve the training options of a model: keys that are null in the configuration are set by the protocol.
 
     Args:
         model: name in the registry.
-        training: the configuration's section `training`, without what is not an option of training.
-        model_options: the model's own part of `model_options`.
+        training: section `training` of the configuration, without the keys that are not training options.
+        model_options: the model's part of `model_options`.
 
     Returns:
-        Arguments of `TrainingOptions` that the model depends on, and keyword arguments of the model.
+        The arguments of `TrainingOptions` that the model depends on, and the keyword arguments of the model.
     """
     spec, protocol = REGISTRY[model], training["protocol"]
     given = {key: value for key, value in training.items() if key != "protocol" and value is not None}
@@ -117,7 +118,7 @@ def resolve(
     else:
         base = _DEFAULT.get(model, {})
     settled = vars(TrainingOptions(**(base | given)))
-    # Where a model trains, and on how many threads, is not what it depends on.
+    # The trained model does not depend on the device and the number of threads.
     unused = {"threads", "accelerator"}
     if spec.kind == "baseline":
         unused = settled.keys() - {"inputs", "class_weights", "seed", *(["seeds"] if spec.random else [])}

@@ -1,4 +1,4 @@
-"""Networks of one architecture as one module, their weights stacked."""
+"""Networks of one architecture as one module with stacked weights."""
 
 from collections.abc import Callable, Sequence
 
@@ -10,18 +10,18 @@ from chromattend.models.network import Network
 
 
 class Stack(nn.Module):
-    """Networks that take a step together: each operation is done once for all of them.
+    """Networks that take a step together: each operation runs once for all of them.
 
-    Every parameter and buffer has a first dimension of one place a network. What is random, dropout, is the same for
-    all networks, as it would be for each of them from the same seed.
+    The first dimension of every parameter and buffer is the network. Dropout is the same for all networks, as if each
+    were trained alone from the same seed.
     """
 
     def __init__(self, networks: Sequence[Network]) -> None:
-        """Take over the weights of networks of one architecture."""
+        """Stack the weights of networks of one architecture."""
         super().__init__()
         parameters, buffers = stack_module_state(list(networks))
         self.count = len(networks)
-        self._code = (networks[0],)  # no submodule: its own weights are not used
+        self._code = (networks[0],)  # in a tuple, so that it is not a submodule: its own weights are not used
         self._names = [*parameters, *buffers]
         self.weights = nn.ParameterList(parameters.values())
         for number, buffer in enumerate(buffers.values()):
@@ -29,15 +29,15 @@ class Stack(nn.Module):
         self._recorded: tuple[list[torch.Size], Callable[..., Tensor]] | None = None
 
     def record(self, *inputs: Tensor) -> None:
-        """Record what a GPU does for such inputs in training, gradients among it, and have it repeated from now on.
+        """Record the GPU's operations for a training step, with gradients, as CUDA graphs, and replay them from now on.
 
-        To start hundreds of small operations one by one takes longer than they do (CUDA graphs).
+        Launching hundreds of small operations one by one takes longer than running them.
 
         Args:
-            inputs: of `forward`, on the GPU; for others of their shapes the record is used.
+            inputs: inputs of `forward`, on the GPU; the recording is used for all inputs of the same shapes.
         """
-        # What it is repeated for is written into its inputs, which must be nobody else's. The call puts the recorded
-        # function in the place of this object's own.
+        # A replay overwrites the recorded inputs, so they are copies. make_graphed_callables replaces this object's
+        # `forward` by the recorded function.
         torch.cuda.make_graphed_callables(self, tuple(values.clone() for values in inputs))
         self._recorded = [values.shape for values in inputs], self.forward
         del self.forward
@@ -54,18 +54,18 @@ class Stack(nn.Module):
         """Return the outputs of every network on its own inputs, shape (network, gene).
 
         Args:
-            inputs: those of `Network.forward`, each with a first dimension of one place a network.
+            inputs: inputs of `Network.forward`, each with the network as first dimension.
         """
         if self._recorded is not None and self.training:
             shapes, repeat = self._recorded
             if shapes == [values.shape for values in inputs]:
                 return repeat(*inputs)
         network, tensors = self._code[0], self._tensors()
-        # Lightning sets this flag of modules that it knows, without a call.
+        # Lightning sets the `training` flag of the modules that it knows directly, without calling `train`.
         network.train(self.training)
         if self.count == 1 and not inputs[0].is_cuda:
-            # torch.vmap of one would only cost time. On a GPU it draws other numbers for dropout than a network alone
-            # would, and costs no time where it is recorded.
+            # torch.vmap over one network would only cost time. On a GPU vmap is kept: it draws other random numbers for
+            # dropout than a network alone would, and costs no time in a recording.
             weights = {name: tensor[0] for name, tensor in tensors.items()}
             return functional_call(network, weights, tuple(values[0] for values in inputs))[None]
         together = torch.vmap(lambda weights, *values: functional_call(network, weights, values), randomness="same")

@@ -92,14 +92,14 @@ def at(config: dict[str, Any], path: tuple[str, ...]) -> Any:
         ),
         ({"training": {"learning_rate": "1e-3"}}, ["'training.learning_rate': '1e-3'", "a number", "0.001"]),
         ({"marks": "H3K4me3"}, ["'marks': 'H3K4me3'", "wrong type", "give a list"]),
-        ({"marks": [4]}, ["'marks.0': 4", "give a text"]),
+        ({"marks": [4]}, ["'marks.0': 4", "give a string"]),
         ({"bins": None}, ["'bins': None", "give a mapping of keys"]),
-        ({"bins": {"size": "100"}}, ["'bins.size': '100'", "give a whole number"]),
-        ({"bins": {"size": 100.0}}, ["'bins.size': 100.0", "give a whole number"]),
-        ({"training": {"seed": True}}, ["'training.seed': True", "give a whole number"]),
+        ({"bins": {"size": "100"}}, ["'bins.size': '100'", "give an integer"]),
+        ({"bins": {"size": 100.0}}, ["'bins.size': 100.0", "give an integer"]),
+        ({"training": {"seed": True}}, ["'training.seed': True", "give an integer"]),
         ({"training": {"learning_rate": "1e-3"}}, ["'training.learning_rate': '1e-3'", "give a number"]),
         ({"reads": {"duplicates": "yes"}}, ["'reads.duplicates': 'yes'", "give true or false"]),
-        ({"validation_mark": 27}, ["'validation_mark': 27", "give a text or null"]),
+        ({"validation_mark": 27}, ["'validation_mark': 27", "give a string or null"]),
         ({"bins": {"size": -5}}, ["'bins.size': -5", "at least 1"]),
         ({"bins": {"size": 0}}, ["'bins.size': 0", "at least 1"]),
         ({"bins": {"size": 300}}, ["'bins.size': 300", "window of 10000 bp", "change"]),
@@ -107,8 +107,8 @@ def at(config: dict[str, Any], path: tuple[str, ...]) -> Any:
         ({"training": {"gpus": 2}}, ["'training.gpus': 2", "at most 1"]),
         ({"download": {"timeout": 0}}, ["'download.timeout': 0", "a number above 0"]),
         ({"model_options": {"deepchrome": {"dropout": 1}}}, ["'model_options.deepchrome.dropout': 1", "below 1"]),
-        ({"marks": []}, ["'marks': []", "items at least: 1"]),
-        ({"split": {"fractions": [1, 1]}}, ["'split.fractions': [1, 1]", "items at least: 3"]),
+        ({"marks": []}, ["'marks': []", "length of at least 1"]),
+        ({"split": {"fractions": [1, 1]}}, ["'split.fractions': [1, 1]", "length of at least 3"]),
         ({"split": {"fractions": [1, 1, 0]}}, ["'split.fractions.2': 0", "above 0"]),
         ({"marks": ["H3K4me3", "H3K9me3", "H3K4me3"]}, ["'marks'", "'H3K4me3' is given twice", "remove one"]),
         ({"mirror": "ftp://host/x"}, ["'mirror': 'ftp://host/x'", "https"]),
@@ -153,7 +153,7 @@ def at(config: dict[str, Any], path: tuple[str, ...]) -> Any:
         ({"sources": {"signal": "{mirror}/{mark}.txt"}}, ["'sources.signal'", ".txt", ".tagalign.gz", "rename"]),
         ({"sources": {"signal": "{mirror}/all.txt"}}, ["'sources.signal'", "all.txt", "rename the file"]),
         ({"sources": {"signal": "{mirror}/{mark}.csv"}}, ["H3K27me3.csv", "holds all marks", "without {mark}"]),
-        ({"sources": {"signal": "{mirror}/../{mark}.bam"}}, ["/../H3K27me3.bam", "names no file", "without '..'"]),
+        ({"sources": {"signal": "{mirror}/../{mark}.bam"}}, ["/../H3K27me3.bam", "not name a file", "without '..'"]),
         ({"sources": {"signal": "ftp://host/{mark}.bam"}}, ["'ftp://host/H3K27me3.bam'", "https", "by hand"]),
         ({"epigenomes": "no.tsv"}, ["'epigenomes'", "'no.tsv' does not exist", "give the path"]),
         ({"epigenomes": "."}, ["'epigenomes'", "'.'", "give the path"]),
@@ -492,7 +492,7 @@ def test_downloads_lie_by_their_origin(url: str, name: str) -> None:
     "url", ["https://host/data/", "https://lab.example", "https://h/a/..", "https://../a.gz", "https://h/a%0ab"]
 )
 def test_a_url_that_names_no_file_is_refused(url: str) -> None:
-    with pytest.raises(UserError, match="names no file"):
+    with pytest.raises(UserError, match="does not name a file"):
         download_name(url, "https://host/data")
 
 

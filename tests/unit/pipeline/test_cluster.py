@@ -22,9 +22,9 @@ def test_facts_are_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("acount: x\n", "'acount' is not known; the keys are account, constraint, partitions"),
-        ("- account\n", "is not known"),
-        ("account: [\n", "is no YAML"),
+        ("acount: x\n", "'acount' is not a setting; use the keys account, constraint, partitions"),
+        ("- account\n", "is not a setting"),
+        ("account: [\n", "is not valid YAML"),
         ("partitions: [gpu]\n", "limits of each partition"),
         ("partitions: {gpu: }\n", "limits of each partition"),
     ],
@@ -54,5 +54,5 @@ def test_folders_that_no_job_can_be_given(name: str) -> None:
 
 
 def test_a_missing_file_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="there is no such file; restore it"):
+    with pytest.raises(UserError, match="does not exist; restore it"):
         Cluster.read(tmp_path / "cluster.yaml")

@@ -202,13 +202,13 @@ def test_a_flipped_bit_is_found_and_makes_nothing_stale(
     with pytest.raises(SystemExit) as stopped:
         main(["verify", "results"])
     assert capsys.readouterr().out.splitlines() == [
-        "damaged\tresults/E003/dataset.nc\thas another SHA-256 than when it was written",
+        "damaged\tresults/E003/dataset.nc\tits SHA-256 has changed since it was written",
         "1 file as written; 1 damaged",
     ]
     assert str(stopped.value) == (
-        "Error: to make 1 file again, with the options of the run that made them: "
+        "Error: to make 1 file again, with the options of the original run: "
         "rm -f results/E003/dataset.nc; snakemake --cores all results/E003/dataset.nc; "
-        "then that run once more, for what depends on them"
+        "then repeat that run to update what depends on them"
     )
     # The same bytes again: the model that was made of them is as good as before.
     make("results/E003/dataset.nc", "counts", ["data/reads.bed"])
@@ -218,7 +218,7 @@ def test_a_flipped_bit_is_found_and_makes_nothing_stale(
 def test_a_file_cut_in_half_is_damaged(chain: object) -> None:
     Path("results/E003/mlp/model.ckpt").write_text("wei")
     (found,) = verify(["results"]).findings
-    assert (found.state, found.path, found.reason) == ("damaged", "results/E003/mlp/model.ckpt", "has 3 bytes of 7")
+    assert (found.state, found.path, found.reason) == ("damaged", "results/E003/mlp/model.ckpt", "has 3 bytes, not 7")
 
 
 def test_a_deleted_file_is_missing(chain: object) -> None:
@@ -241,7 +241,7 @@ def test_what_an_older_version_of_its_stage_made_is_stale(chain: object, monkeyp
     monkeypatch.setitem(STAGE_VERSIONS, "dataset", "dataset 99")
     found = verify(["results"]).findings
     assert [finding.state for finding in found] == ["stale", "stale"]
-    assert found[0].reason == f"was made by {STAGE} where this program has dataset 99"
+    assert found[0].reason == f"was made by {STAGE}, but this program has dataset 99"
 
 
 def test_a_download_has_no_version_to_be_old() -> None:
@@ -254,7 +254,7 @@ def test_a_file_without_a_record_is_named_and_no_error(chain: object, capsys: py
     write("results/E003/mlp/.training/last.ckpt", "half")
     main(["verify", "results"])
     assert capsys.readouterr().out.splitlines() == [
-        "unrecorded\tresults/notes.txt\thas no record of what made it",
+        "unrecorded\tresults/notes.txt\thas no record of how it was made",
         "2 files as written; 1 unrecorded",
     ]
 
@@ -263,7 +263,7 @@ def test_an_input_that_is_not_here_is_counted(chain: object, study: Path) -> Non
     Path("data/reads.bed").unlink()
     found = verify(["results"])
     assert found.absent == ["data/reads.bed"]
-    assert found.summary == "2 files as written; 1 input not here to compare"
+    assert found.summary == "2 files as written; 1 input not available to compare"
     found.check()
 
 
@@ -277,7 +277,7 @@ def test_a_download_that_was_deleted_after_its_use_is_missed_only_where_it_is_as
     make("resources/roadmap/a.gz", "a", params={})
     make("results/genes.tsv", "genes", ["resources/roadmap/a.gz"])
     Path("resources/roadmap/a.gz").unlink()
-    assert verify(["results"]).summary == "1 file as written; 1 input not here to compare"
+    assert verify(["results"]).summary == "1 file as written; 1 input not available to compare"
     assert states("resources") == {"resources/roadmap/a.gz": "missing"}
 
 

@@ -3,16 +3,16 @@ import json
 from chromattend.interpret import methods_of
 from chromattend.training.protocols import resolve
 
-# Models of transfer need not be among those that are compared.
+# Models for transfer need not be among the compared models.
 TRAINED = sorted({*CONFIG["models"], *CONFIG["transfer"]})
-# Epigenomes whose networks train in one job, where those of more than one do.
+# Groups of epigenomes whose networks train in one job; empty if every job trains one epigenome.
 PER_JOB = CONFIG["training"]["epigenomes_per_job"]
 TOGETHER = [
     list(STUDY.epigenomes)[first : first + PER_JOB] for first in range(0, len(STUDY.epigenomes), PER_JOB) if PER_JOB > 1
 ]
 
 
-# Only the rules that count and score know the epigenomes that no model is trained on.
+# Epigenomes without training are only known to the rules that count and score.
 wildcard_constraints:
     epigenome=one_of(STUDY.epigenomes),
     other=one_of(STUDY.epigenomes),
@@ -30,14 +30,14 @@ def binned_files(wildcards):
 
 
 def dataset_signals(wildcards):
-    """The files that hold the counts of an epigenome: one per mark, or one for all of a binned CSV."""
+    """Return the count files of an epigenome: one per mark, or a single one for a binned CSV."""
     if STUDY.is_binned(wildcards.epigenome):
         return [f"<results>/{wildcards.epigenome}/signal/binned.nc"]
     return expand("<results>/{epigenome}/signal/{mark}.nc", epigenome=wildcards.epigenome, mark=STUDY.marks)
 
 
 def validation_signal(wildcards):
-    """The counts of the validation mark, for the epigenomes that have it."""
+    """Return the count file of the validation mark, for epigenomes that have it."""
     mark = CONFIG["validation_mark"]
     if mark and STUDY.has_mark(wildcards.epigenome, mark):
         return [f"<results>/{wildcards.epigenome}/signal/{mark}.nc"]
@@ -45,27 +45,27 @@ def validation_signal(wildcards):
 
 
 def scored_models():
-    """The models whose scores of every epigenome are compared."""
+    """Return the models whose scores are compared in every epigenome."""
     return [*CONFIG["models"], *(["pan_epigenome"] if CONFIG["pan_epigenome"] else [])]
 
 
 def of_models(name):
-    """Input function: a file of every model of an epigenome."""
+    """Return an input function for the file of every model of an epigenome."""
     return lambda wildcards: [f"<results>/{wildcards.epigenome}/{model}/{name}" for model in scored_models()]
 
 
 def of_all(name):
-    """A file of every model of every epigenome."""
+    """Return the file of every model of every epigenome."""
     return expand(f"<results>/{{epigenome}}/{{model}}/{name}", epigenome=STUDY.epigenomes, model=scored_models())
 
 
-# Attentive models whose attention is written, and networks that are explained.
+# Models whose attention maps are written, and networks that are explained.
 INTERPRET = CONFIG["interpret"]
 ATTENTIVE = [model for model in CONFIG["models"] if REGISTRY[model].attention and INTERPRET["attention"] != "none"]
 EXPLAINED = [model for model in INTERPRET["models"] if model in CONFIG["models"]]
-# Attention that the page of an epigenome holds gene by gene: with that of every model it would grow above 15 MB.
+# Models whose attention an epigenome's page has for each gene: with all models, a page would exceed 15 MB.
 BROWSED = [model for model in ATTENTIVE if model in EXPLAINED] or ATTENTIVE[-1:]
-# Those of the published study mean nothing to a study that has none of them: then it is all.
+# A study without any of the named epigenomes (by default the published study's) uses all of its epigenomes.
 NAMED_EPIGENOMES = [epigenome for epigenome in STUDY.epigenomes if epigenome in INTERPRET["named_epigenomes"]] or list(
     STUDY.epigenomes
 )
@@ -73,12 +73,12 @@ NAMES_GENES = bool(ATTENTIVE and INTERPRET["named_genes"])
 
 
 def of_explained(name):
-    """A file of every explained network of every epigenome."""
+    """Return the file of every explained network of every epigenome."""
     return expand(f"<results>/{{epigenome}}/{{model}}/{name}", epigenome=STUDY.epigenomes, model=EXPLAINED)
 
 
 def explain_options(wildcards):
-    """How a network is explained: all of the configuration that it depends on."""
+    """Return all options that the explanation of a network depends on."""
     optimization = INTERPRET["class_optimization"]
     return {
         "methods": methods_of(wildcards.model, INTERPRET["methods"]),
@@ -92,7 +92,7 @@ def explain_options(wildcards):
 
 
 def checkpoints(wildcards):
-    """The trained models that score new epigenomes: files, or models of this study."""
+    """Return the trained models that score new epigenomes: files, or models of this study."""
     return [
         f"<results>/{name}/model.ckpt" if name in STUDY.own_checkpoints else name
         for name in CONFIG["predict"]["checkpoints"]
@@ -100,7 +100,7 @@ def checkpoints(wildcards):
 
 
 def protocol_of(model):
-    """How a model is trained, and the model's own options: all of the configuration that its training depends on."""
+    """Return the training options and the model's own options: all options that its training depends on."""
     training = {
         key: value
         for key, value in CONFIG["training"].items()
@@ -110,7 +110,7 @@ def protocol_of(model):
 
 
 def counting(wildcards):
-    """How the counts of an epigenome were made, as JSON; empty of a binned CSV, of which that is not known."""
+    """Return the counting options of an epigenome as JSON; empty for a binned CSV, whose options are unknown."""
     if STUDY.is_binned(wildcards.epigenome):
         return ""
     return json.dumps({key: CONFIG[key] for key in ("reads", "bigwig")}, sort_keys=True)

@@ -17,7 +17,7 @@ rule genes:
         "../../../scripts/chromatin/genes.py"
 
 
-# Apart from the gene table, so that another split does not count all reads again.
+# Separate from the gene table, so that a new split does not count all reads again.
 rule split:
     input:
         "<results>/genes.tsv",

@@ -1,4 +1,4 @@
-# Before any training, so that a name that is not there is found in the first minutes.
+# Runs before any training, so that an unknown name is reported in the first minutes.
 rule named_genes:
     input:
         "<results>/genes.tsv",

@@ -26,7 +26,7 @@ rule train_pan_epigenome:
         "../../../scripts/chromatin/train_pan_epigenome.py"
 
 
-# The same scores of the same genes as of any other model, from a checkpoint that all epigenomes share.
+# Scores the same genes as any other model, with the checkpoint that all epigenomes share.
 use rule evaluate as evaluate_pan_epigenome with:
     input:
         dataset="<results>/{epigenome}/dataset.nc",

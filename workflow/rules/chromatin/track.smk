@@ -33,7 +33,7 @@ CHROMATIN = [
     "<results>/index.html",
     "<results>/quality.html",
     expand("<results>/{epigenome}/report.html", epigenome=STUDY.epigenomes),
-    # What the reports are made of stands here too: Snakemake does not miss an intermediate file by itself.
+    # Inputs of the reports are listed too, because Snakemake does not remake missing intermediate files by itself.
     CHROMATIN_REPORTED,
     expand("<results>/{epigenome}/dataset.nc", epigenome=STUDY.epigenomes),
     expand("<results>/{epigenome}/{model}/model.ckpt", epigenome=STUDY.epigenomes, model=CONFIG["models"]),

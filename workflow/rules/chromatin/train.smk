@@ -1,4 +1,4 @@
-# A model of one epigenome. Of networks that train together, no more than these are left to it.
+# A model of one epigenome. Networks of several epigenomes that train together have the rules below.
 rule train:
     input:
         "<results>/{epigenome}/dataset.nc",

@@ -1,9 +1,9 @@
-// What every plotly chart of a page shares: colours of the page, light or dark, and text that stays text.
+// Shared by all plotly charts of a page: the page's colours, light or dark, and escaping of text.
 const chromattend = (() => {
   "use strict";
   const drawn = new Map();
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim();
-  // Plotly reads a little HTML in titles, names and labels, and fills in %{...}; names of users are neither.
+  // Plotly interprets some HTML and %{...} in titles, names and labels; users' names must be shown literally.
   const escape = (value) =>
     String(value).replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;").replace(/%\{/g, "%&#123;");
   const series = (index) => colour("series-" + ((index % 8) + 1));
@@ -30,7 +30,7 @@ const chromattend = (() => {
       responsive: true,
       displaylogo: false,
       displayModeBar: element.dataset.bar !== "no",
-      // Only what works within the page: plotly's own set has a button that sends the data to a server.
+      // Only buttons that work within the page: plotly's default set has one that sends the data to a server.
       modeBarButtons: [["toImage", "zoom2d", "pan2d", "resetScale2d"]],
       showSendToCloud: false,
       plotlyServerURL: "",
@@ -39,7 +39,7 @@ const chromattend = (() => {
     return Plotly.react(element, data, themed, config);
   }
 
-  // `make` returns {data, layout}; it is called again when the scheme changes, so it takes its colours from here.
+  // `make` returns {data, layout}; it is called again when the colour scheme changes, so it must use these colours.
   function plot(element, make) {
     drawn.set(element, make);
     return draw(element, make);

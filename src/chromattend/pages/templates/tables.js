@@ -1,30 +1,30 @@
-// Tables of class "data": columns sort by a button in each heading, rows are filtered by a word, and what is shown is
-// saved as a TSV of the name in data-name. A cell's data-value, where it has one, is what is sorted by and saved;
-// data-filter="no" leaves the filter out of a table of a few rows. Without this script the tables are plain tables.
+// Tables of class "data": a button in each heading sorts the rows, an input filters them, and the shown rows can be
+// downloaded as a TSV file named by data-name. If a table cell has a data-value, it is used for sorting and in the file.
+// data-filter="no" omits the filter, for tables of a few rows. Without this script the tables are plain tables.
 (() => {
   "use strict";
   const MISSING = new Set(["", "-", "–", "NA", "NaN"]);
   const text = (cell) => cell.textContent.replace(/\s+/g, " ").trim();
   const valueOf = (cell) => (cell.hasAttribute("data-value") ? cell.getAttribute("data-value") : text(cell));
 
-  // The number that a cell begins with: 1,234 or +0.012 or 62.5 %; an interval counts by its lower end.
+  // The number at the start of a table cell: 1,234 or +0.012 or 62.5 %; the lower end of an interval.
   function number(value) {
-    const found = /^[+\-−]?(\d[\d,]*\.?\d*|\.\d+)(e[+-]?\d+)?/i.exec(value);
-    return found ? Number(found[0].replace(/,/g, "").replace("−", "-")) : NaN;
+    const match = /^[+\-−]?(\d[\d,]*\.?\d*|\.\d+)(e[+-]?\d+)?/i.exec(value);
+    return match ? Number(match[0].replace(/,/g, "").replace("−", "-")) : NaN;
   }
 
   function sortRows(body, column, descending) {
     const rows = [...body.rows].map((row) => ({ row, value: valueOf(row.cells[column]) }));
-    const known = rows.filter(({ value }) => !MISSING.has(value));
-    const numeric = known.every(({ value }) => !Number.isNaN(number(value)));
+    const present = rows.filter(({ value }) => !MISSING.has(value));
+    const numeric = present.every(({ value }) => !Number.isNaN(number(value)));
     const collator = new Intl.Collator("en", { numeric: true });
     const compare = numeric
       ? (a, b) => number(a.value) - number(b.value)
       : (a, b) => collator.compare(a.value, b.value);
-    known.sort((a, b) => (descending ? compare(b, a) : compare(a, b)));
-    // What is missing stands last in either order.
+    present.sort((a, b) => (descending ? compare(b, a) : compare(a, b)));
+    // Missing values come last in either order.
     const missing = rows.filter(({ value }) => MISSING.has(value));
-    body.append(...[...known, ...missing].map(({ row }) => row));
+    body.append(...[...present, ...missing].map(({ row }) => row));
   }
 
   function makeSortable(table, headings) {
