@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from chromattend import __version__
-from chromattend.errors import UserError
+from chromattend.errors import UserError, did_you_mean
 
 CHROM_SIZES = Path("resources/hg19.chrom.sizes")
 
@@ -21,8 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         options.run(options)
     except UserError as error:
-        # The library's message names the configuration key; the command has an option instead.
-        sys.exit(f"Error: {str(error).replace('genome.chrom_sizes', '--chrom-sizes')}")
+        sys.exit(f"Error: {error}")
     except BrokenPipeError:
         # The reader of the output, such as head, has closed it; without this, Python would complain at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -94,22 +93,95 @@ def _simulate(options: argparse.Namespace) -> None:
 
 
 def _predict(options: argparse.Namespace) -> None:
-    from chromattend.chromatin.predict import predict
+    from chromattend.chromatin.predict import Recipe, is_dataset, load_models, predict
     from chromattend.files import check_writable, write_table
 
     if options.output:
         check_writable(options.output)
-    sizes = options.chrom_sizes
-    if sizes is None and CHROM_SIZES.is_file():
-        sizes = CHROM_SIZES
-    table = predict(
-        options.checkpoint, options.signal, genes=options.genes, chrom_sizes=sizes, epigenome=options.epigenome
-    )
+    models = load_models(options.checkpoint)
+    signals = signal_files(options.signal, Recipe.of(models).marks)
+    sizes = options.chrom_sizes or (CHROM_SIZES if CHROM_SIZES.is_file() else None)
+    if options.genes:
+        _check_file(options.genes, "--genes")
+    elif not is_dataset(signals):
+        raise UserError("--genes: is needed to count around each TSS; give the study's genes.tsv, or a GENCODE GTF")
+    if not isinstance(signals, str):
+        if sizes is None:
+            raise UserError("--chrom-sizes: is needed to count; give the chromosome sizes of the reads' genome build")
+        _check_file(sizes, "--chrom-sizes")
+    table = predict(models, signals, genes=options.genes, chrom_sizes=sizes, epigenome=options.epigenome)
     if options.output:
         write_table(table, options.output)
     else:
         table.to_csv(sys.stdout, sep="\t", index=False, lineterminator="\n")
         sys.stdout.flush()
+
+
+def signal_files(given: Sequence[str], marks: Sequence[str]) -> dict[str, str] | str:
+    """Return the file of each mark, or the one file of all marks, from the values of `--signal`.
+
+    Args:
+        given: `MARK=FILE` for each mark, or a path with {mark} for all of them; or one file of all marks.
+        marks: marks that the models take.
+
+    Raises:
+        UserError: a mark has no file, several or an unknown one; a file does not exist.
+    """
+    from chromattend.chromatin.formats import PARTS, format_of
+    from chromattend.chromatin.study import MARK_NAME
+    from chromattend.pipeline.locations import fill
+
+    named: dict[str, str] = {}
+    whole: list[str] = []
+    for text in given:
+        mark, equals, path = text.partition("=")
+        if not (equals and MARK_NAME.fullmatch(mark)):
+            whole.append(text)
+            continue
+        if mark not in marks:
+            raise UserError(
+                f"--signal {text}: no checkpoint takes the mark {mark!r}{did_you_mean(mark, marks)}; "
+                f"they take {', '.join(marks)}"
+            )
+        if mark in named:
+            raise UserError(f"--signal {text}: {mark} is given twice; leave one out")
+        named[mark] = path
+    if len(whole) > 1:
+        raise UserError(
+            f"--signal {whole[1]}: is given in addition to {whole[0]}; give MARK=FILE for each mark, or one of them"
+        )
+    if whole and "{mark}" not in whole[0]:
+        path = whole[0]
+        if named:
+            raise UserError(f"--signal {path}: is given in addition to files of single marks; give it alone, or not")
+        if not path.lower().endswith(".nc") and format_of(path) != "binned":
+            raise UserError(f"--signal {path}: holds one mark, but which one is not given; write MARK={path}")
+        for part in PARTS if "{part}" in path else [""]:
+            _check_file(fill(path, part=part), "--signal")
+        return path
+    if whole:
+        named = {mark: fill(whole[0], mark=mark) for mark in marks} | named
+    missing = [mark for mark in marks if mark not in named]
+    if missing:
+        raise UserError(f"--signal: {', '.join(missing)} is missing; give {missing[0]}=FILE")
+    marks_of: dict[Path, str] = {}
+    for mark, path in named.items():
+        _check_file(path, f"--signal {mark}")
+        if format_of(path) == "binned":
+            raise UserError(f"--signal {mark}={path}: holds all marks; give it without {mark}=")
+        other = marks_of.setdefault(Path(path).resolve(), mark)
+        if other != mark:
+            raise UserError(f"--signal {mark}={path}: is also the file of {other}; correct one of them")
+    return {mark: named[mark] for mark in marks}
+
+
+def _check_file(path: str | Path, option: str) -> None:
+    from chromattend.pipeline.locations import is_url
+
+    if is_url(str(path)):
+        raise UserError(f"{option}: {str(path)!r} is a URL; download it and give the path of the file")
+    if not Path(path).is_file():
+        raise UserError(f"{option}: file {str(path)!r} does not exist; correct the path")
 
 
 def _verify(options: argparse.Namespace) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pybigtools
 
-from chromattend.chromatin.bins import Bins, check_chromosomes
+from chromattend.chromatin.bins import CHROM_SIZES, Bins, check_chromosomes
 from chromattend.errors import UserError
 
 
@@ -42,13 +42,13 @@ def bin_bigwig(
         for chrom in sizes.keys() & chrom_sizes.keys():
             if sizes[chrom] != chrom_sizes[chrom]:
                 raise UserError(
-                    f"{path}: {chrom} is {sizes[chrom]} bp long, but {chrom_sizes[chrom]} bp in genome.chrom_sizes; "
+                    f"{path}: {chrom} is {sizes[chrom]} bp long, but {chrom_sizes[chrom]} bp in the {CHROM_SIZES}; "
                     "give both for the same genome build"
                 )
         if not sizes.keys() & set(genes["chrom"]):
             raise UserError(
                 f"{path}: has none of the genes' chromosomes, only {', '.join(list(sizes)[:3])}; "
-                "check genome.chrom_sizes"
+                f"check the {CHROM_SIZES}"
             )
         width = bins.number * bins.size
         values = np.zeros((len(genes), bins.number), dtype=np.float32)

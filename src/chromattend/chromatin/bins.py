@@ -11,6 +11,10 @@ from chromattend.errors import UserError
 logger = logging.getLogger(__name__)
 
 
+# What messages call them: the key of a study's configuration, and the option of `chromattend predict`.
+CHROM_SIZES = "chromosome sizes (genome.chrom_sizes, --chrom-sizes)"
+
+
 @dataclass(frozen=True)
 class Bins:
     """Bins around a TSS.
@@ -61,6 +65,6 @@ def check_chromosomes(genes: pd.DataFrame, chrom_sizes: dict[str, int]) -> None:
     missing = sorted(set(genes["chrom"]) - chrom_sizes.keys())
     if missing:
         raise UserError(
-            f"genome.chrom_sizes: lacks {', '.join(missing[:3])}, where the annotation has genes; "
-            "give the chromosome sizes of the annotation's genome build"
+            f"{CHROM_SIZES} lack {', '.join(missing[:3])}, where the annotation has genes; "
+            "give those of the annotation's genome build"
         )

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from chromattend.chromatin.bins import Bins, check_chromosomes
+from chromattend.chromatin.bins import CHROM_SIZES, Bins, check_chromosomes
 from chromattend.chromatin.reads import Reads
 from chromattend.errors import UserError
 
@@ -140,15 +140,15 @@ def count_reads(
             last = ends[np.broadcast_to(codes, len(ends)) == code].max()
             raise UserError(
                 f"{source}: a read on {chroms[code]} ends at {last}, but the chromosome ends at {sizes[code]}; "
-                "give genome.chrom_sizes of the reads' genome build"
+                f"give the {CHROM_SIZES} of the reads' genome build"
             )
         windows.add(starts + shift, ends + shift)
     if not inside:
         reason = f"its chromosomes are called {', '.join(sorted(unknown)[:3])}" if unknown else "it has no reads at all"
-        raise UserError(f"{source}: has no read on a chromosome of the genome: {reason}; check genome.chrom_sizes")
+        raise UserError(f"{source}: has no read on a chromosome of the genome: {reason}; check the {CHROM_SIZES}")
     if elsewhere:
         logger.warning(
-            "%s: %d reads left out, on chromosomes that genome.chrom_sizes does not list: %s",
+            "%s: %d reads left out, on chromosomes without a size in genome.chrom_sizes: %s",
             source,
             elsewhere,
             ", ".join(sorted(unknown)),

@@ -17,13 +17,12 @@ from chromattend.chromatin.genes import COLUMNS, read_annotation, read_chrom_siz
 from chromattend.chromatin.inputs import ChromatinInputs
 from chromattend.chromatin.reads import ReadOptions
 from chromattend.chromatin.signal import count_signal, import_binned, join_marks
-from chromattend.chromatin.study import MARK_NAME
 from chromattend.errors import UserError, did_you_mean
 from chromattend.files import read_netcdf
 from chromattend.models import load_model
 from chromattend.models.base import TrainedModel
 from chromattend.models.registry import REGISTRY
-from chromattend.pipeline.locations import fill, is_url
+from chromattend.pipeline.locations import fill
 
 logger = logging.getLogger(__name__)
 
@@ -149,8 +148,8 @@ def name_checkpoints(paths: Sequence[str | Path]) -> dict[str, Path]:
 
 
 def predict(
-    checkpoints: Sequence[str | Path],
-    signals: Sequence[str],
+    models: Mapping[str, TrainedModel],
+    signals: Mapping[str, str] | str,
     *,
     genes: str | Path | None = None,
     chrom_sizes: str | Path | None = None,
@@ -159,41 +158,43 @@ def predict(
     """Score the genes of a new sample with trained models.
 
     Args:
-        checkpoints: files of trained models, which have to agree in bins and in how reads are counted.
-        signals: `MARK=FILE` for every mark, or a path with {mark} in their place; or one file of all marks: the
-            authors' binned CSV, or a `dataset.nc`.
-        genes: gene table, or GTF; a dataset.nc can do without and then has all its genes scored.
-        chrom_sizes: chromosome lengths (bp); only read where reads or bigWigs are.
+        models: by name, see `load_models`; they must agree in bins and in how reads are counted.
+        signals: mark -> file; or one file of all marks: a `dataset.nc`, or the authors' binned CSV, with {part} if it
+            is split.
+        genes: gene table or GTF; optional with a dataset.nc, all genes of which are scored without it.
+        chrom_sizes: file of chromosome lengths (bp); needed to count files of single marks.
         epigenome: name of the sample, for models that know epigenomes.
 
     Returns:
         See `score`.
 
     Raises:
-        UserError: any mistake in the files, or files that do not fit the models.
+        UserError: a file is damaged, or does not fit the models.
+        ValueError: genes or chrom_sizes are needed and not given.
     """
-    models = load_models(checkpoints)
     recipe = Recipe.of(models)
-    files, joint = _signal_files(signals, recipe.marks)
     table = None if genes is None else read_genes(genes)
-    if joint and joint.lower().endswith(".nc"):
-        return score(models, _read_dataset(joint, table, epigenome))
+    if is_dataset(signals):
+        return score(models, _read_dataset(str(signals), table, epigenome))
     if table is None:
-        raise UserError("--genes: is needed to count around each TSS; give the study's genes.tsv, or a GENCODE GTF")
+        raise ValueError("genes are needed")
     attributes: dict[str, object] = {"epigenome": epigenome or ""}
-    if joint:
-        counts = _import_binned(joint, recipe)
-    elif chrom_sizes is None:
-        raise UserError("--chrom-sizes: is needed to count; give the chromosome sizes of the reads' genome build")
-    else:
-        counts, provenance = count_files(files, recipe, table, chrom_sizes)
-        attributes |= {"counting": recipe.counting, **provenance}
-    return score(models, build_unlabelled(table, counts, attributes, joint or "signal"))
+    if isinstance(signals, str):
+        return score(models, build_unlabelled(table, _import_binned(signals, recipe), attributes, signals))
+    if chrom_sizes is None:
+        raise ValueError("chrom_sizes are needed")
+    counts, provenance = count_files(signals, recipe, table, chrom_sizes)
+    attributes |= {"counting": recipe.counting, **provenance}
+    return score(models, build_unlabelled(table, counts, attributes, "signal"))
+
+
+def is_dataset(signals: Mapping[str, str] | str) -> bool:
+    """Tell a `dataset.nc` from other signals."""
+    return isinstance(signals, str) and signals.lower().endswith(".nc")
 
 
 def read_genes(path: str | Path) -> pd.DataFrame:
     """Read a gene table, or every gene of a GTF, sorted by Ensembl id."""
-    _check_file(path, "--genes")
     if str(path).lower().endswith((".gtf", ".gtf.gz")):
         return read_annotation(path).sort_values(["gene", "symbol"], ignore_index=True)
     return read_gene_table(path)
@@ -217,7 +218,6 @@ def count_files(
         UserError: a file has another format than the models were trained on, or is damaged.
     """
     _check_formats(files, recipe)
-    _check_file(chrom_sizes, "--chrom-sizes")
     sizes = read_chrom_sizes(chrom_sizes)
     lacking = sorted(set(genes["chrom"]) - sizes.keys())
     if lacking:
@@ -283,72 +283,19 @@ def score(models: Mapping[str, TrainedModel], dataset: xr.Dataset) -> pd.DataFra
     return pd.DataFrame(columns)
 
 
-def _signal_files(given: Sequence[str], marks: Sequence[str]) -> tuple[dict[str, str], str | None]:
-    """Tell which file holds which mark, or which one holds all of them."""
-    named: dict[str, str] = {}
-    whole: list[str] = []
-    for text in given:
-        mark, equals, path = text.partition("=")
-        if not (equals and MARK_NAME.fullmatch(mark)):
-            whole.append(text)
-            continue
-        if mark not in marks:
-            raise UserError(
-                f"--signal {text}: no checkpoint takes the mark {mark!r}{did_you_mean(mark, marks)}; "
-                f"they take {', '.join(marks)}"
-            )
-        if mark in named:
-            raise UserError(f"--signal {text}: {mark} is given twice; leave one out")
-        named[mark] = path
-    if len(whole) > 1:
-        raise UserError(f"--signal {whole[1]}: stands beside {whole[0]}; give MARK=FILE for each mark, or one of them")
-    if whole and "{mark}" not in whole[0]:
-        if named:
-            raise UserError(f"--signal {whole[0]}: stands beside files of single marks; give it alone or leave it out")
-        if not whole[0].lower().endswith(".nc") and format_of(whole[0]) != "binned":
-            raise UserError(f"--signal {whole[0]}: holds one mark, but which is not said; give MARK={whole[0]}")
-        return {}, whole[0]
-    if whole:
-        named = {mark: fill(whole[0], mark=mark) for mark in marks} | named
-    lacking = [mark for mark in marks if mark not in named]
-    if lacking:
-        raise UserError(f"--signal: {', '.join(lacking)} is missing; give {lacking[0]}=FILE")
-    for mark, path in named.items():
-        _check_file(path, f"--signal {mark}")
-    taken: dict[Path, str] = {}
-    for mark, path in named.items():
-        other = taken.setdefault(Path(path).resolve(), mark)
-        if other != mark:
-            raise UserError(f"--signal {mark}={path}: is also the file of {other}; correct one of them")
-    return {mark: named[mark] for mark in marks}, None
-
-
-def _check_file(path: str | Path, option: str) -> None:
-    if is_url(str(path)):
-        raise UserError(f"{option}: {str(path)!r} is a URL; download it and give the path of the file")
-    if not Path(path).is_file():
-        raise UserError(f"{option}: file {str(path)!r} does not exist; correct the path")
-
-
 def _check_formats(files: Mapping[str, str], recipe: Recipe) -> None:
     """Check that files give what the models were trained on, before hours go into counting them."""
     kinds = {mark: format_of(path) for mark, path in files.items()}
     for mark, kind in kinds.items():
-        if kind == "binned":
-            raise UserError(f"--signal {mark}={files[mark]}: holds all marks; give it without {mark}=")
         if kind == "bigwig" and recipe.quantity == "reads":
-            raise UserError(
-                f"--signal {mark}={files[mark]}: is a bigWig, and the checkpoints take reads; give tagAlign, BED or BAM"
-            )
-    # A dataset of both kinds counts as signal, so that only one without any bigWig is known to be wrong.
+            raise UserError(f"{files[mark]}: is a bigWig, but the checkpoints take reads; give tagAlign, BED or BAM")
+    # A dataset of both kinds counts as signal, so only files without any bigWig are known to be wrong.
     if recipe.quantity == "signal" and "bigwig" not in kinds.values():
-        mark = next(iter(files))
-        raise UserError(f"--signal {mark}={files[mark]}: holds reads, and the checkpoints take signal; give bigWigs")
+        raise UserError(f"{next(iter(files.values()))}: holds reads, but the checkpoints take signal; give bigWigs")
 
 
 def _read_dataset(path: str, genes: pd.DataFrame | None, epigenome: str | None) -> xr.Dataset:
     """Read the counts of a study's `dataset.nc`, for the given genes or all of its own."""
-    _check_file(path, "--signal")
     stored = read_netcdf(path)
     if "epigenome" in stored.coords:
         raise UserError(f"{path}: holds several epigenomes; give the dataset.nc of one")
@@ -367,8 +314,6 @@ def _read_dataset(path: str, genes: pd.DataFrame | None, epigenome: str | None) 
 def _import_binned(template: str, recipe: Recipe) -> xr.DataArray:
     """Read the counts of binned CSV files."""
     paths = [fill(template, part=part) for part in PARTS] if "{part}" in template else [template]
-    for path in paths:
-        _check_file(path, "--signal")
     lacking = [mark for mark in recipe.marks if mark not in PUBLISHED_MARKS]
     if lacking:
         raise UserError(

@@ -313,7 +313,7 @@ def test_reads_off_the_genome_are_left_out_and_counted(
     counts, numbers = count_reads(read_intervals(path), genes(("chr1", 1000, "+")), SMALL, SIZES, path)
     assert counts.tolist() == [[0, 0, 1, 1, 0, 0]]
     assert numbers == {"reads": 1, "reads_elsewhere": 2}
-    assert "2 reads left out, on chromosomes that genome.chrom_sizes does not list: chrUn" in caplog.text
+    assert "2 reads left out, on chromosomes without a size in genome.chrom_sizes: chrUn" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -336,7 +336,7 @@ def test_reads_of_another_genome_are_refused(
 
 def test_genes_off_the_genome_are_refused(genes: Callable[..., pd.DataFrame], write: Callable[..., Path]) -> None:
     path = write("r.bed", [("chr1", 5, 41)])
-    with pytest.raises(UserError, match=r"genome.chrom_sizes: lacks chr9"):
+    with pytest.raises(UserError, match=r"chromosome sizes \(genome.chrom_sizes, .*\) lack chr9"):
         count(path, genes(("chr9", 1000, "+")))
 
 

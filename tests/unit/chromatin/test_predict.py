@@ -21,10 +21,10 @@ from chromattend.chromatin.bins import Bins
 from chromattend.chromatin.dataset import build_dataset
 from chromattend.chromatin.genes import COLUMNS
 from chromattend.chromatin.inputs import ChromatinInputs
-from chromattend.chromatin.predict import name_checkpoints, predict, score
+from chromattend.chromatin.predict import Recipe, load_models, name_checkpoints, predict, score
 from chromattend.chromatin.reads import ReadOptions
 from chromattend.chromatin.signal import count_signal, join_marks
-from chromattend.cli import main
+from chromattend.cli import main, signal_files
 from chromattend.errors import UserError
 from chromattend.evaluate import predict as evaluate
 from chromattend.files import read_netcdf, write_netcdf, write_table
@@ -63,6 +63,12 @@ def reads_of(mark: str) -> list[Read]:
     return [found[number] for number in rng.permutation(len(found))]
 
 
+def predict_files(checkpoints: Sequence[Path], signals: Sequence[str], **given: Any) -> pd.DataFrame:
+    """Score as the command does."""
+    models = load_models(checkpoints)
+    return predict(models, signal_files(signals, Recipe.of(models).marks), **given)
+
+
 @dataclass(frozen=True)
 class Trained:
     """A folder as a study leaves it, with the reads of the epigenome that its models were trained on."""
@@ -87,7 +93,7 @@ class Trained:
 
     def predict(self, *models: str | Path, signals: Sequence[str] | None = None, **changes: Any) -> pd.DataFrame:
         given = {"genes": self.folder / "results/genes.tsv", "chrom_sizes": self.folder / "chrom.sizes"} | changes
-        return predict([self.checkpoint(model) for model in models], signals or self.signals(), **given)
+        return predict_files([self.checkpoint(model) for model in models], signals or self.signals(), **given)
 
 
 def make_study(
@@ -228,7 +234,7 @@ def test_a_bigwig_is_summarised_as_for_the_checkpoint(trained: Trained, tmp_path
     model.save(tmp_path / "sum.ckpt")
     table = trained.predict(tmp_path / "sum.ckpt", signals=[f"{tmp_path}/{{mark}}.bw"])
     assert table["sum"].tolist() == evaluate(model, dataset)["score"].tolist()
-    with pytest.raises(UserError, match="holds reads, and the checkpoints take signal; give bigWigs"):
+    with pytest.raises(UserError, match="holds reads, but the checkpoints take signal; give bigWigs"):
         trained.predict(tmp_path / "sum.ckpt")
 
 
@@ -267,7 +273,7 @@ def test_a_model_of_many_epigenomes_takes_the_samples_name(
     given = {"genes": None, "signals": [str(trained.dataset)]}
     # The dataset says that it is E003.
     scores = {
-        name: predict([tmp_path / "pan.ckpt"], epigenome=name, **given)["pan"].tolist()
+        name: predict_files([tmp_path / "pan.ckpt"], epigenome=name, **given)["pan"].tolist()
         for name in (None, "E003", "E004", "E005")
     }
     assert scores[None] == scores["E003"]
@@ -393,13 +399,13 @@ def mistakes(trained: Trained, moved: Trained, tmp_path_factory: pytest.TempPath
         ({"--signal": ["-H3K4me3", "+H3K4me3=all.csv"]}, ["holds all marks", "without H3K4me3="]),
         ({"--signal": ["-H3K4me3", "+H3K4me3=header.bed"]}, ["header.bed: line 1:", "header line"]),
         ({"--signal": ["-H3K4me3", "+H3K4me3=other.bed"]}, ["chromosomes are called 7", "--chrom-sizes"]),
-        ({"--signal": ["-H3K4me3", "+H3K4me3=beyond.bed"]}, ["ends at 2000036", "than --chrom-sizes"]),
+        ({"--signal": ["-H3K4me3", "+H3K4me3=beyond.bed"]}, ["ends at 2000036", "--chrom-sizes"]),
         ({"--signal": ["reads.txt"]}, ["reads.txt", "has an unknown file extension"]),
-        ({"--signal": ["header.bed"]}, ["header.bed: holds one mark", "give MARK=", "header.bed"]),
+        ({"--signal": ["header.bed"]}, ["header.bed: holds one mark", "write MARK=", "header.bed"]),
         ({"--signal": ["{mark}.bed"]}, ["H3K27me3: file 'H3K27me3.bed' does not exist"]),
         ({"--signal": ["{mark}.{cell}.bed"]}, ["{cell} is not a field", "{mark}"]),
-        ({"--signal": ["+marks.nc"]}, ["marks.nc: stands beside files of single marks", "alone"]),
-        ({"--signal": ["marks.nc", "bins.nc"]}, ["bins.nc: stands beside marks.nc"]),
+        ({"--signal": ["+marks.nc"]}, ["marks.nc: is given in addition to files of single marks", "alone"]),
+        ({"--signal": ["marks.nc", "bins.nc"]}, ["bins.nc: is given in addition to marks.nc"]),
         ({"--signal": ["marks.nc"]}, ["needs H3K9me3, and the data have H3K27me3, H3K4me3"]),
         ({"--signal": ["bins.nc"]}, ["was trained on bins -1000 to 900 (20)", "have -1000 to -100 (10)"]),
         ({"--signal": ["shift.nc"]}, ["was trained on counting", '"shift": 5']),
@@ -407,7 +413,7 @@ def mistakes(trained: Trained, moved: Trained, tmp_path_factory: pytest.TempPath
         ({"--signal": ["label.nc"]}, ["label.nc: lacks bin, counts, mark", "no dataset.nc of a study"]),
         ({"--signal": ["noise.nc"]}, ["noise.nc: is not a readable netCDF file"]),
         ({"--signal": ["gone.nc"]}, ["file 'gone.nc' does not exist"]),
-        ({"--signal": ["all.csv"]}, ["all.csv: line 1: bin 1 of gene 000001", "bins 1 to 20"]),
+        ({"--signal": ["all.csv"]}, ["all.csv: line 1: unexpected bin 1 of gene 000001", "bins 1 to 20"]),
         ({"--signal": ["{part}.csv"]}, ["file 'train.csv' does not exist"]),
         ({"--checkpoint": ["gone.ckpt"]}, ["checkpoint 'gone.ckpt': does not exist", "model.ckpt"]),
         ({"--checkpoint": ["cut.ckpt"]}, ["cut.ckpt: is no model of chromattend or is damaged"]),
@@ -542,7 +548,7 @@ def test_real_reads_get_the_scores_of_their_published_counts(
     model, _ = train("random_forest", dataset, {"n_estimators": 50})
     model.save(tmp_path / "forest.ckpt")
     write_table(genes, tmp_path / "genes.tsv")
-    table = predict(
+    table = predict_files(
         [tmp_path / "forest.ckpt"],
         [f"{real_data}/chromatin/E003-{{mark}}.demo_regions.tagAlign.gz"],
         genes=tmp_path / "genes.tsv",
@@ -560,7 +566,7 @@ def test_scores_of_a_dataset_need_no_file(trained: Trained) -> None:
 
 def test_help_imports_neither_torch_nor_pandas() -> None:
     code = (
-        "import sys\nfrom chromattend.cli import main\n"
+        "import sys\nfrom chromattend.cli import main, signal_files\n"
         "try:\n    main(['predict', '--help'])\nexcept SystemExit:\n    pass\n"
         "assert not {'torch', 'pandas', 'sklearn'} & set(sys.modules)\n"
     )
