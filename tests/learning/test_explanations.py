@@ -1,105 +1,160 @@
-"""Explanations of trained models where it is known what decides: one mark, in one stretch of 500 bp."""
+"""Explanations of trained models where it is known what decides: one mark, in one stretch of 500 bp.
+
+Trainings that differ in the last digits of a sum end far apart, and processors differ in these digits. So what is
+asserted here holds for other seeds as well as for other processors, by a margin that was measured on both: "worst"
+below is of 20 runs, from 5 seeds each in C on three instruction sets, and in torch's operators on the plainest of them.
+"""
 
 import functools
+from typing import NamedTuple
 
 import numpy as np
 import pytest
 import torch
 import xarray as xr
-from builders import MARKS, auc, synthetic_dataset
-from sklearn.metrics import roc_auc_score
+from builders import auc, synthetic_dataset
 
-from chromattend.chromatin.explain import ExplainOptions, explain
+from chromattend.chromatin.explain import WEIGHTS, ExplainOptions, Explanation, explain
 from chromattend.interpret.attribution import Explained, attribute, randomised
+from chromattend.interpret.faithfulness import SIMILAR, similarity
 from chromattend.models.network import Network
 from chromattend.training.protocols import TrainingOptions
-from chromattend.training.train import train
+from chromattend.training.train import train_together
 
-WIDTH = 5  # bins of 100 bp
-# mark and first bin of the stretch
-PLACES = [("H3K4me3", 5), ("H3K27me3", 20), ("H3K36me3", 30)]
+MARKS = ["H3K27me3", "H3K36me3", "H3K4me3"]
+BINS, WIDTH = 30, 5  # bins of 100 bp
+# Mark and first bin of the stretch.
+PLACES = [("H3K4me3", 5), ("H3K27me3", 10), ("H3K36me3", 20)]
+# An LSTM of 32 units can carry what it has seen to other bins, and attend there; one of 8 attends to the reads.
+SMALL = {"attentivechrome": {"bin_units": 8, "dropout": 0.0}, "deepchrome": {"hidden1": 40, "hidden2": 20}}
+TRAINING = {
+    "attentivechrome": TrainingOptions(
+        max_epochs=25, learning_rate=0.01, patience=None, initial_range=0.1, accelerator="cpu", seeds=2
+    ),
+    "deepchrome": TrainingOptions(max_epochs=8, learning_rate=0.003, accelerator="cpu", seeds=2),
+}
+
+
+class Stretch(NamedTuple):
+    """Genes whose label depends on one mark in one stretch, and a network trained on them from two starts."""
+
+    mark: str
+    start: int
+    dataset: xr.Dataset
+    model: Network
+
+    def of_mark(self, maps: np.ndarray) -> np.ndarray:
+        """Take the stretch out of maps of shape (..., mark, bin)."""
+        return maps[..., MARKS.index(self.mark), self.start : self.start + WIDTH]
+
+    def share(self, maps: np.ndarray) -> float:
+        """Return which share of the size of all weights lies on the stretch; by chance it is a 18th."""
+        return float(np.abs(self.of_mark(maps)).sum() / np.abs(maps).sum())
+
+    def inputs(self, genes: int, *, off: bool = False) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return transformed signal of ON genes of the test part, or of OFF genes too, and that of no reads."""
+        chosen = (self.dataset["split"].values == "test") & (off | (self.dataset["label"].values == 1))
+        signal = torch.from_numpy(self.model.input_spec.signal(self.dataset.isel(gene=np.flatnonzero(chosen)[:genes])))
+        return self.model.transform(signal), self.model.transform(torch.zeros_like(signal[:1]))
 
 
 def stretch_dataset(mark: str, start: int) -> xr.Dataset:
-    """Genes whose label depends on one mark in one stretch."""
-    dataset = synthetic_dataset(sizes={"train": 400, "valid": 200, "test": 100}, bins=40, effect=0, seed=start)
+    sizes = {"train": 400, "valid": 200, "test": 100}
+    dataset = synthetic_dataset(sizes=sizes, bins=BINS, marks=MARKS, effect=0, seed=start)
     rng = np.random.default_rng(start)
     cells = dataset["counts"].values[:, start : start + WIDTH, MARKS.index(mark)]
-    cells += rng.poisson(4.0 * dataset["label"].values[:, None], cells.shape).astype(cells.dtype)
+    # So few reads that no bin tells the label alone: all of the stretch has to be looked at.
+    cells += rng.poisson(2.0 * dataset["label"].values[:, None], cells.shape).astype(cells.dtype)
     return dataset
 
 
 @functools.cache
-def stretch(mark: str, start: int) -> tuple[xr.Dataset, Network]:
-    """Such genes, and AttentiveChrome trained on them from five starts."""
-    dataset = stretch_dataset(mark, start)
-    # From the paper's small initial weights attention stays more often on the bins themselves.
-    options = TrainingOptions(
-        max_epochs=30, learning_rate=0.01, patience=10, initial_range=0.1, accelerator="cpu", seeds=5
-    )
-    model, _ = train("attentivechrome", dataset, {}, options)
-    assert isinstance(model, Network)
-    assert auc(model, dataset, "test") > 0.99
-    return dataset, model
+def stretches(name: str) -> list[Stretch]:
+    datasets = [stretch_dataset(*place) for place in PLACES]
+    found = []
+    for place, dataset, (model, _) in zip(
+        PLACES, datasets, train_together(name, datasets, SMALL[name], TRAINING[name]), strict=True
+    ):
+        assert isinstance(model, Network)
+        model.requires_grad_(False)
+        found.append(Stretch(*place, dataset, model))
+    return found
 
 
-def on_genes(dataset: xr.Dataset) -> xr.Dataset:
-    return dataset.isel(gene=np.flatnonzero((dataset["split"].values == "test") & (dataset["label"].values == 1)))
+# Of DeepChrome only the method is explained that asks for no gradients.
+METHODS = {"attentivechrome": ["integrated_gradients", "occlusion"], "deepchrome": ["occlusion"]}
+EXPLAINED = [(name, method) for name, methods in METHODS.items() for method in methods]
+
+
+@functools.cache
+def explained(name: str) -> Explanation:
+    stretch = stretches(name)[0]
+    options = ExplainOptions(METHODS[name], genes=20, starts=1, optimiser_steps=100)
+    return explain(stretch.model, stretch.dataset, options)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_the_label_is_learned(name: str) -> None:
+    found = [auc(stretch.model, stretch.dataset, "test") for stretch in stretches(name)]
+    assert min(found) > 0.85, found  # worst 0.94
 
 
 def test_attention_of_most_starts_lies_on_the_stretch_that_decides() -> None:
-    # Not of each: an LSTM can carry what it has seen to another bin, and attend there.
-    enrichment, marks = [], []
-    for mark, start in PLACES:
-        dataset, model = stretch(mark, start)
-        model.requires_grad_(False)
-        test = dataset.isel(gene=np.flatnonzero(dataset["split"].values == "test"))
-        inputs = model.transform(torch.from_numpy(model.input_spec.signal(on_genes(dataset))))
-        each = model.scores(test).replicates
-        for replicate, scores in zip(model.replicates, each, strict=True):
-            if roc_auc_score(test["label"], scores) > 0.99:
-                found = replicate.attend(inputs)  # type: ignore[operator]
-                alpha = found.alpha.mean(dim=0)[:, MARKS.index(mark)]
-                enrichment.append(float(alpha[start : start + WIDTH].mean() / alpha.mean()))
-                marks.append(MARKS[int(found.beta.mean(dim=0).argmax())] == mark)
-    print([f"{value:.2f}" for value in enrichment], marks)
-    assert len(enrichment) >= 8
-    assert np.median(enrichment) > 2
-    assert np.mean(marks) > 0.5
+    # Not of each: an LSTM can carry what it has seen to another bin, or to another mark, and attend there.
+    enrichment, beta = [], []
+    for stretch in stretches("attentivechrome"):
+        inputs, _ = stretch.inputs(100)
+        for replicate in stretch.model.replicates:
+            found = replicate.attend(inputs)  # type: ignore[operator]
+            enrichment.append(BINS * float(stretch.of_mark(found.alpha.mean(dim=0).T.numpy()).mean()))
+            beta.append(float(found.beta.mean(dim=0)[MARKS.index(stretch.mark)]))
+    measured = f"enrichment {np.round(enrichment, 2)}, weight of the mark {np.round(beta, 2)}"
+    assert np.median(enrichment) > 2, measured  # worst 3.5, of 6 at most
+    assert np.mean(beta) > 1 / len(MARKS), measured  # chance; worst 0.41, and 0.69 or more from the other seeds
 
 
-@pytest.mark.parametrize("method", ["integrated_gradients", "occlusion"])
-@pytest.mark.parametrize(("mark", "start"), PLACES)
-def test_attributions_lie_on_the_stretch_that_decides(mark: str, start: int, method: str) -> None:
-    dataset, model = stretch(mark, start)
-    inputs = model.transform(torch.from_numpy(model.input_spec.signal(on_genes(dataset))))
-    baseline = model.transform(torch.zeros(1, 40, 5))
-    mean = attribute(Explained(model), inputs.detach(), baseline.detach(), method).mean(dim=0)
-    place = int(mean.argmax())
-    assert MARKS[place % 5] == mark
-    assert start <= place // 5 < start + WIDTH
+@pytest.mark.parametrize(("name", "method"), EXPLAINED)
+def test_attributions_lie_on_the_stretch_that_decides(name: str, method: str) -> None:
+    for stretch in stretches(name):
+        mean = attribute(Explained(stretch.model), *stretch.inputs(10), method).mean(dim=0).T.numpy()
+        inside, share = stretch.of_mark(mean).max(), stretch.share(mean)
+        # Worst outside: 0.29 of the highest within.
+        assert inside == mean.max(), (stretch.mark, inside, mean.max())
+        assert share > 0.4, (stretch.mark, share)  # worst 0.63
 
 
-def test_explanations_depend_on_what_was_learned() -> None:
-    dataset, model = stretch(*PLACES[0])
-    found = explain(model, dataset, ExplainOptions(["integrated_gradients", "occlusion"], genes=40, starts=1))
-    assert (found.faithfulness["low"] > 0).all()
-    # Integrated gradients are 0 where there are no reads, whatever was learned, which alone makes maps alike.
-    assert found.faithfulness.set_index("method").loc["occlusion", "trustworthy"].all()
+@pytest.mark.parametrize("name", METHODS)
+def test_explanations_depend_on_what_was_learned(name: str) -> None:
+    found = explained(name)
+    assert (found.faithfulness["low"] > 0).all(), found.faithfulness  # worst 0.56 of the mean
+    if name == "deepchrome":
+        assert found.faithfulness["trustworthy"].all(), found.faithfulness  # worst similarity 0.13, of 0.5
     importance = found.importance.set_index(["mark", "other"])["importance"]
-    assert importance.idxmax() == ("H3K4me3", "H3K4me3")
-    driving = found.influence.query("state == 'ON' and influential == 1")["mark"].tolist()
-    assert "H3K4me3" in driving
+    # The next was 0.16 of it at worst.
+    assert importance.idxmax() == ("H3K4me3", "H3K4me3"), importance
+    if name == "attentivechrome":
+        # The optima of DeepChrome are active in all marks, and not by far in this one most.
+        driving = found.influence.query("state == 'ON' and influential == 1")["mark"].tolist()
+        assert driving == ["H3K4me3"], found.influence  # no other mark was active in any run
 
 
-def test_a_network_without_training_does_not_find_the_stretch() -> None:
-    dataset, model = stretch(*PLACES[0])
-    inputs = model.transform(torch.from_numpy(model.input_spec.signal(on_genes(dataset)))).detach()
-    baseline = model.transform(torch.zeros(1, 40, 5)).detach()
-    trained, untrained = (
-        attribute(Explained(network), inputs, baseline, "integrated_gradients")
-        for network in (model, randomised(model))
-    )
-    share = untrained[:, 5:10, MARKS.index("H3K4me3")].abs().sum() / untrained.abs().sum()
-    assert share < 0.2
-    assert trained[:, 5:10, MARKS.index("H3K4me3")].abs().sum() / trained.abs().sum() > 0.5
+def test_occlusion_of_most_starts_differs_from_that_of_networks_without_training() -> None:
+    # Not of each: an LSTM treats the bins of a mark alike, trained or not, and so can agree with another by chance.
+    found = []
+    for stretch in stretches("attentivechrome"):
+        inputs = stretch.inputs(40, off=True)
+        untrained = [randomised(stretch.model, number=number).replicates[0] for number in (1, 2, 3)]
+        others = [attribute(network, *inputs, "occlusion").numpy() for network in untrained]
+        for replicate in stretch.model.replicates:
+            trained = attribute(replicate, *inputs, "occlusion").numpy()
+            found.append(np.mean([abs(similarity(trained, other)) for other in others]))
+    assert np.mean(np.array(found) <= SIMILAR) > 0.6, found  # worst of 6 runs 8 starts of 9
+
+
+@pytest.mark.parametrize(("name", "method"), EXPLAINED)
+def test_a_network_without_training_does_not_find_the_stretch(name: str, method: str) -> None:
+    maps = explained(name).maps
+    on = maps[method].isel(gene=np.flatnonzero(maps["label"].values == 1))
+    share = {weights: stretches(name)[0].share(on.sel(weights=weights).values) for weights in WEIGHTS}
+    # Worst 0.68; those of the other networks, which are drawn and not trained, are 0.06 to 0.16 everywhere.
+    assert share.pop("trained") > 0.5 > 0.25 > max(share.values()), share

@@ -14,15 +14,14 @@ from chromattend.training.train import train
 
 @pytest.mark.parametrize("name", MODELS)
 def test_no_model_learns_shuffled_labels(name: str) -> None:
-    dataset = synthetic_dataset()
+    # So many test genes that the AUC of chance has a standard deviation of 0.018.
+    dataset = synthetic_dataset(sizes={"train": 320, "valid": 160, "test": 1000})
     shuffled = dataset.copy(deep=True)
     order = np.random.default_rng(5).permutation(dataset.sizes["gene"])
     for variable in ("label", "rpkm"):
         shuffled[variable].values[:] = dataset[variable].values[order]
-    test = of_part(shuffled, "test")
-    model = quick(name, shuffled, max_epochs=2)[0]
-    _, low, high = auc_interval(test["label"].values, scores_of(model, test), level=0.999)
-    assert low < 0.5 < high
+    found = auc(quick(name, shuffled, max_epochs=2)[0], shuffled, "test")
+    assert abs(found - 0.5) < 0.1, found  # worst of 5 seeds 0.034
 
 
 # Of random labels, by heart: the models with as many features as that takes.
@@ -45,10 +44,11 @@ def test_every_model_can_fit_fifty_genes_perfectly(name: str) -> None:
         genes[variable].values[50:100] = genes[variable].values[:50]
     options = EAGER.get(name, {"dropout": 0.0} if name in NETWORKS else {})
     training = TrainingOptions(
-        max_epochs=300, patience=60, batch_size=50, learning_rate=0.01, warmup=0, weight_decay=0, accelerator="cpu"
+        max_epochs=300, patience=110, batch_size=50, learning_rate=0.01, warmup=0, weight_decay=0, accelerator="cpu"
     )
-    model, _ = train(name, genes, options, training)
-    assert auc(model, genes, "train") == pytest.approx(1.0, abs=1e-12)
+    model, history = train(name, genes, options, training)
+    # The longest wait for a better epoch, of all networks from 5 seeds, was 52.
+    assert auc(model, genes, "train") == pytest.approx(1.0, abs=1e-12), history["valid_auc"].tolist()
 
 
 def order_dataset(seed: int) -> xr.Dataset:
@@ -66,7 +66,8 @@ def order_dataset(seed: int) -> xr.Dataset:
 
 def test_attentivechrome_uses_the_order_of_the_bins() -> None:
     ordered = order_dataset(seed=3)
-    model = quick("attentivechrome", ordered, max_epochs=25, learning_rate=0.01)[0]
+    model = quick("attentivechrome", ordered, max_epochs=8, learning_rate=0.01)[0]
+    # The worst of 12 runs on three instruction sets: 1.0 here, and 0.43 on bins in another order.
     assert auc(model, ordered, "test") > 0.95
     # The same values in another order of bins say nothing to it; sums, which have no order, never did.
     mixed = ordered.copy(deep=True)

@@ -312,12 +312,19 @@ def test_a_missing_file_is_not_called_damaged(tmp_path: Path) -> None:
         load_model(tmp_path / "none.ckpt")
 
 
+def contrary() -> xr.Dataset:
+    """Genes whose valid part says the opposite of the train part: the more is learned, the worse it does there."""
+    dataset = synthetic_dataset(effect=0.3, seed=4)
+    dataset["label"].values[dataset["split"].values == "valid"] ^= 1
+    return dataset
+
+
 def test_the_best_epoch_is_returned_and_not_the_last() -> None:
-    noise = synthetic_dataset(effect=0, seed=4)
-    model, history = quick("deepchrome", noise, max_epochs=6)
+    dataset = contrary()
+    model, history = quick("deepchrome", dataset, max_epochs=6, learning_rate=0.003)
     best, last = history["valid_auc"].max(), history["valid_auc"].iloc[-1]
-    assert best > last + 0.01  # a net that learns noise by heart does not stay at its best
-    assert auc(model, noise, "valid") == pytest.approx(best, abs=1e-6)
+    assert best > last + 0.01, history["valid_auc"].tolist()  # worst of 5 seeds: 0.05
+    assert auc(model, dataset, "valid") == pytest.approx(best, abs=1e-6)
 
 
 def test_valid_auc_is_that_of_all_genes_together() -> None:
@@ -342,11 +349,10 @@ def test_valid_measures_compare_logits_across_batches() -> None:
 
 
 def test_training_ends_when_it_no_longer_gets_better() -> None:
-    noise = synthetic_dataset(effect=0, seed=4)
-    history = quick("deepchrome", noise, max_epochs=30, patience=2)[1]
+    history = quick("deepchrome", contrary(), max_epochs=30, learning_rate=0.003, patience=2)[1]
     best = int(history["valid_auc"].idxmax())
     assert len(history) == best + 3 < 30
-    assert len(quick("deepchrome", noise, max_epochs=best + 6, patience=None)[1]) == best + 6
+    assert len(quick("deepchrome", contrary(), max_epochs=best + 6, patience=None)[1]) == best + 6
 
 
 def test_batches_hold_every_training_gene_once() -> None:
@@ -566,10 +572,10 @@ def test_class_weights_make_both_classes_count_alike() -> None:
     rare = rare.drop_isel(gene=on[30:])
     for name in ("logistic_regression", "random_forest", "deepchrome"):
         plain, balanced = (
-            scores_of(quick(name, rare, class_weights=weights)[0], of_part(rare, "test")).mean()
+            scores_of(quick(name, rare, class_weights=weights, learning_rate=1e-3)[0], of_part(rare, "test")).mean()
             for weights in ("none", "balanced")
         )
-        assert plain < 0.35
+        assert plain < 0.35  # worst of 5 seeds: 0.12, and the difference 0.14
         assert balanced > plain + 0.03, name
 
 
@@ -754,10 +760,12 @@ def test_networks_side_by_side_learn_the_same_in_the_operators_of_other_devices(
 
 
 def test_each_of_the_networks_side_by_side_stops_for_itself() -> None:
-    found = train_together("mlp", epigenomes("mlp"), {}, TrainingOptions(**SIDE_BY_SIDE, accelerator="cpu"))
+    datasets = [*epigenomes("mlp"), contrary()]
+    found = train_together("mlp", datasets, {}, TrainingOptions(**SIDE_BY_SIDE, accelerator="cpu"))
     lengths = [len(history) for _, history in found]
-    assert len(set(lengths)) > 1
-    for dataset, (model, history) in zip(epigenomes("mlp"), found, strict=True):
+    # The last gets worse from its first epoch on; the first took 4 or more in each of 7 measured runs.
+    assert lengths[-1] == 2 < lengths[0], lengths
+    for dataset, (model, history) in zip(datasets, found, strict=True):
         # The weights of the best epoch are kept, and where the limit of epochs was not reached it is the last but one.
         assert auc(model, dataset, "valid") == pytest.approx(history["valid_auc"].max(), abs=1e-6)
         assert len(history) in (SIDE_BY_SIDE["max_epochs"], history["valid_auc"].argmax() + 2)

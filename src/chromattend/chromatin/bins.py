@@ -1,15 +1,11 @@
 """The window around each TSS, and its bins."""
 
-import logging
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from chromattend.errors import UserError
-
-logger = logging.getLogger(__name__)
-
 
 # What messages call them: the key of a study's configuration, and the option of `chromattend predict`.
 CHROM_SIZES = "chromosome sizes (genome.chrom_sizes, --chrom-sizes)"
