@@ -148,7 +148,7 @@ def count_reads(
         raise UserError(f"{source}: has no read on a chromosome of the genome: {reason}; check genome.chrom_sizes")
     if elsewhere:
         logger.warning(
-            "%s: %d reads left out, on chromosomes that genome.chrom_sizes does not list: %s",
+            "%s: %d reads left out, on chromosomes that are not in the genome: %s",
             source,
             elsewhere,
             ", ".join(sorted(unknown)),

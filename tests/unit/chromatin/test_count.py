@@ -313,7 +313,7 @@ def test_reads_off_the_genome_are_left_out_and_counted(
     counts, numbers = count_reads(read_intervals(path), genes(("chr1", 1000, "+")), SMALL, SIZES, path)
     assert counts.tolist() == [[0, 0, 1, 1, 0, 0]]
     assert numbers == {"reads": 1, "reads_elsewhere": 2}
-    assert "2 reads left out, on chromosomes that genome.chrom_sizes does not list: chrUn" in caplog.text
+    assert "2 reads left out, on chromosomes that are not in the genome: chrUn" in caplog.text
 
 
 @pytest.mark.parametrize(
