@@ -61,7 +61,7 @@ def test_an_error_names_the_part_that_has_it(write: Callable[..., Path]) -> None
 
 def test_real_counts_do_not_fit_other_bins(real_data: Path) -> None:
     path = real_data / "chromatin" / "E003_759genes_deepchrome.csv.gz"
-    with pytest.raises(UserError, match="line 51: bins of gene 000003 .* at bin 51; give every gene bins 1 to 50"):
+    with pytest.raises(UserError, match=r"line 51: bins of gene 000003 .* at bin 51; give every gene bins 1 to 50"):
         read_binned([path], Bins(size=200))
 
 
