@@ -63,8 +63,8 @@ def _read_one(path: Path, bins: int) -> tuple[np.ndarray, np.ndarray, np.ndarray
     if len(wrong) or len(numbers) % bins:
         line = (wrong[0] if len(wrong) else len(numbers) - 1) + 1
         raise UserError(
-            f"{path}: line {line}: unexpected bin {numbers[line - 1, 0]} of gene {names[line - 1]}; give every gene "
-            f"bins 1 to {bins} in order, or change the window or bin size of the configuration"
+            f"{path}: line {line}: bins of gene {names[line - 1]} are incomplete or out of order at bin "
+            f"{numbers[line - 1, 0]}; give every gene bins 1 to {bins} in order, as the window and bin size require"
         )
     per_gene = numbers.reshape(-1, bins, numbers.shape[1])
     gene_names = names.reshape(-1, bins)
