@@ -1,4 +1,4 @@
-"""Where trained AttentiveChromes attend when one mark in one stretch of 500 bp decides; figures for the documents.
+"""Where trained AttentiveChromes attend if one mark in one stretch of 500 bp decides the label; numbers for docs/.
 
 .venv/bin/python benchmarks/attention_truth.py
 """
@@ -18,8 +18,8 @@ from test_explanations import PLACES, WIDTH, on_genes, stretch_dataset  # noqa: 
 
 
 def main() -> None:
-    """Train from three seeds and two ranges of initial weights for each place, and print where attention is highest."""
-    found = []
+    """Train from three seeds and two ranges of initial weights per stretch, and print where attention is highest."""
+    matches = []
     print("mark\tstretch\tinitial_range\tseed\talpha_peak\tbeta_peak")
     for (mark, start), initial_range, seed in itertools.product(PLACES, (None, 0.1), (1, 2, 3)):
         dataset = stretch_dataset(mark, start)
@@ -29,10 +29,10 @@ def main() -> None:
         maps = attention_maps(train("attentivechrome", dataset, {}, options)[0], on_genes(dataset))
         peak = int(maps["alpha"].sel(mark=mark).mean("gene").values.argmax())
         marked = str(maps["mark"].values[int(maps["beta"].mean("gene").values.argmax())])
-        found.append((start <= peak < start + WIDTH, marked == mark))
+        matches.append((start <= peak < start + WIDTH, marked == mark))
         print(mark, f"{start}-{start + WIDTH - 1}", initial_range, seed, peak, marked, sep="\t", flush=True)
-    alpha, beta = np.array(found).sum(axis=0)
-    print(f"of {len(found)}: alpha within the stretch {alpha}, beta on the mark {beta}")
+    alpha, beta = np.array(matches).sum(axis=0)
+    print(f"of {len(matches)} networks: alpha is highest within the stretch in {alpha}, beta on the mark in {beta}")
 
 
 if __name__ == "__main__":
