@@ -1,4 +1,4 @@
-"""Where trained AttentiveChromes attend when one mark in one stretch of 500 bp decides; figures for the documents.
+"""Where trained AttentiveChromes attend if one mark in one stretch of 500 bp decides the label; numbers for docs/.
 
 .venv/bin/python benchmarks/attention_truth.py
 """

@@ -1,10 +1,10 @@
-"""Speed and memory of counting reads and of averaging a bigWig, each beside a program that does the same or less.
+"""Speed and memory of counting reads and of averaging a bigWig, compared with programs that do the same or less.
 
     .venv/bin/python benchmarks/counting.py --reads 5 --output counting.json
     .venv/bin/python benchmarks/counting.py --reads 5 --read-curve 1 3 10 30 --gene-curve 2000 6000 20000 60000
 
-Reads of 36 bp and genes lie at random on hg19, in temporary files. Ours runs in one process and on one core, and is
-timed within it, without the start of Python. Programs that are not installed are passed over with a line that says so.
+Reads of 36 bp and genes are placed at random on hg19, in temporary files. The library runs in one process on one core,
+and is timed within it, without the start-up of Python. Programs that are not installed are skipped with a message.
 """
 
 import argparse
@@ -39,7 +39,7 @@ SIZES = read_chrom_sizes(Path(__file__).parents[1] / "resources/hg19.chrom.sizes
 LENGTHS = np.array(list(SIZES.values()))
 READ = 36
 RUN = 500  # mean length of a bigWig's runs of one value (bp)
-# Programs that look every bin up in an index take minutes for all genes.
+# Number of genes for programs that look up every bin in an index, which take minutes for all genes.
 INDEXED_GENES = 500
 # Fields of a BAM record of one CIGAR operation (SAM specification, section 4.2).
 RECORD = np.dtype(
@@ -58,28 +58,28 @@ RECORD = np.dtype(
 
 
 def random_places(number: int, room: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Draw places that leave `room` bp to the chromosome's end: index of the chromosome, and bp from 0."""
+    """Draw positions at least `room` bp before the chromosome's end: chromosome index, and bp from 0."""
     generator = np.random.default_rng(seed)
     codes = generator.choice(len(LENGTHS), number, p=LENGTHS / LENGTHS.sum())
     return codes, (generator.random(number) * (LENGTHS[codes] - room)).astype(np.int64)
 
 
 def random_reads(number: int, in_order: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Draw reads: index of the chromosome, and first base."""
+    """Draw reads: chromosome index, and first base."""
     codes, starts = random_places(number, READ, seed=3)
     order = np.lexsort((starts, codes)) if in_order else np.arange(number)
     return codes[order], starts[order]
 
 
 def random_genes(number: int) -> pd.DataFrame:
-    """Make a gene table."""
+    """Draw a table of genes."""
     codes, tss = random_places(number, 1, seed=1)
     strand = np.random.default_rng(2).choice(["+", "-"], number)
     return pd.DataFrame({"chrom": np.array(list(SIZES))[codes], "tss": tss + 1, "strand": strand})
 
 
 def write_tag_align(path: Path, number: int, in_order: bool = True) -> Path:
-    """Write reads, compressed as gzip does."""
+    """Write reads as tagAlign, compressed with gzip."""
     codes, starts = random_reads(number, in_order)
     chroms = pa.DictionaryArray.from_arrays(codes.astype(np.int32), list(SIZES)).cast(pa.string())
     strand = pa.array(np.random.default_rng(4).choice(["+", "-"], number))
@@ -92,7 +92,7 @@ def write_tag_align(path: Path, number: int, in_order: bool = True) -> Path:
 
 
 def write_bam(path: Path, number: int, in_order: bool = True) -> Path:
-    """Write reads with random bases and qualities, in compressed blocks that begin with a record as htslib's do."""
+    """Write reads with random bases and qualities as BAM, in blocks that start with a record, as htslib's do."""
     codes, starts = random_reads(number, in_order)
     generator = np.random.default_rng(4)
     header = pysam.AlignmentHeader.from_references(list(SIZES), list(SIZES.values()))
@@ -123,7 +123,7 @@ def write_bam(path: Path, number: int, in_order: bool = True) -> Path:
 
 
 def write_bigwig(path: Path) -> Path:
-    """Write a signal of runs of one value without gaps."""
+    """Write a signal without gaps, in runs of one value."""
     generator = np.random.default_rng(5)
     with pyBigWig.open(str(path), "w") as file:
         file.addHeader(list(SIZES.items()))
@@ -136,7 +136,7 @@ def write_bigwig(path: Path) -> Path:
 
 
 def write_bins(path: Path, genes: pd.DataFrame) -> Path:
-    """Write the bins as BED, a line for each; those beyond a chromosome's start as its first base."""
+    """Write the bins as BED, one line per bin; a bin before a chromosome's start becomes its first base."""
     bins = Bins()
     starts = (bins.starts(genes)[:, None] + np.arange(bins.number) * bins.size).ravel()
     chroms = np.repeat(genes["chrom"].to_numpy(), bins.number)
@@ -146,7 +146,7 @@ def write_bins(path: Path, genes: pd.DataFrame) -> Path:
 
 
 def count(path: Path, genes: pd.DataFrame) -> np.ndarray:
-    """Count, or average, with the library."""
+    """Count reads, or average a bigWig, with the library."""
     if path.suffix == ".bw":
         return bin_bigwig(path, genes, Bins(), SIZES)
     reader = read_bam if path.suffix == ".bam" else read_intervals
@@ -154,7 +154,7 @@ def count(path: Path, genes: pd.DataFrame) -> np.ndarray:
 
 
 def decompress(path: Path) -> None:
-    """Decompress with isal and throw the text away, as a lower bound."""
+    """Decompress with isal and discard the text, as a lower bound."""
     buffer = bytearray(1 << 20)
     with igzip.open(path) as stream:
         while stream.readinto(buffer):
@@ -162,7 +162,7 @@ def decompress(path: Path) -> None:
 
 
 def read_windows(path: Path, genes: pd.DataFrame) -> None:
-    """Read a bigWig's values around genes and do nothing with them."""
+    """Read a bigWig's values around genes and discard them."""
     width = Bins().number * Bins().size
     with pyBigWig.open(str(path)) as file:
         for chrom, start in zip(genes["chrom"], Bins().starts(genes), strict=True):
@@ -170,35 +170,35 @@ def read_windows(path: Path, genes: pd.DataFrame) -> None:
 
 
 def peak_memory(path: Path, genes: int) -> float:
-    """Count in a process of its own, and return the most memory that it had (MB)."""
+    """Count in a separate process, and return its peak memory (MB)."""
     command = [sys.executable, __file__, "--child", str(path), str(genes)]
     return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
 
 def child(path: Path, genes: int) -> None:
-    """Do the work of `peak_memory`. What getrusage tells begins at the memory of the parent, and would be too much."""
+    """Do the work of `peak_memory`; getrusage would start at the parent's memory and be too high."""
     count(path, random_genes(genes))
     peak = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
     print(int(peak[1]) / 1024 if peak else "nan")
 
 
 def installed(*command: str | Path) -> list[str] | None:
-    """Return the command line, or None where its program is not on PATH."""
+    """Return the command line, or None if its program is not on PATH."""
     return [str(part) for part in command] if shutil.which(str(command[0])) else None
 
 
 def measure(
     name: str, path: Path, reads: int, genes: int, repeats: int, others: Mapping[str, Program | None]
 ) -> list[dict]:
-    """Time the counting of a file beside other programs, of which None is not installed, and print the rows."""
-    there = {other: program for other, program in others.items() if program is not None}
-    for other in others.keys() - there.keys():
+    """Time the counting of a file against other programs (None: not installed), and print and return the rows."""
+    available = {other: program for other, program in others.items() if program is not None}
+    for other in others.keys() - available.keys():
         print(f"{name}\t{other}\tnot installed", flush=True)
-    if not there:
+    if not available:
         return []
-    seconds = side_by_side({"ours": functools.partial(count, path, random_genes(genes)), **there}, repeats)
+    seconds = side_by_side({"ours": functools.partial(count, path, random_genes(genes)), **available}, repeats)
     memory, rows = peak_memory(path, genes), []
-    for other in there:
+    for other in available:
         ours, theirs = statistics.median(seconds["ours"]), statistics.median(seconds[other])
         ratio = median_ratio(seconds["ours"], seconds[other])
         about = {"name": name, "beside": other, "reads": reads, "genes": genes, "repeats": repeats}
@@ -208,7 +208,7 @@ def measure(
 
 
 def measure_all(options: argparse.Namespace, folder: Path) -> list[dict]:
-    """Make the data and measure everything."""
+    """Create the data and run all measurements."""
     number, genes, repeats = int(options.reads * 1e6), options.genes, options.repeats
     bins = write_bins(folder / "bins.bed", random_genes(genes))
     few_bins = write_bins(folder / "few.bed", random_genes(INDEXED_GENES))
@@ -250,12 +250,12 @@ def measure_all(options: argparse.Namespace, folder: Path) -> list[dict]:
 def main() -> None:
     """Parse the command line, measure, and write the rows."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--reads", type=float, default=2.0, help="reads of a file, in millions")
+    parser.add_argument("--reads", type=float, default=2.0, help="reads per file, in millions")
     parser.add_argument("--genes", type=int, default=19_802)
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--read-curve", type=float, nargs="*", default=[1, 2, 4], help="reads, in millions")
-    parser.add_argument("--gene-curve", type=int, nargs="*", default=[2_000, 20_000, 60_000], help="genes")
-    parser.add_argument("--output", type=Path, help="JSON file of the rows")
+    parser.add_argument("--read-curve", type=float, nargs="*", default=[1, 2, 4], help="numbers of reads, in millions")
+    parser.add_argument("--gene-curve", type=int, nargs="*", default=[2_000, 20_000, 60_000], help="numbers of genes")
+    parser.add_argument("--output", type=Path, help="JSON file for the rows")
     parser.add_argument("--child", nargs=2, metavar=("FILE", "GENES"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:

@@ -1,4 +1,4 @@
-"""Time of the demo, in all and by rule, in a copy of the files that git tracks.
+"""Time of the demo, in total and by rule, in a copy of the files that git tracks.
 
 .venv/bin/python benchmarks/demo.py --cores 2 --output demo.json
 """
@@ -19,7 +19,7 @@ REPOSITORY = Path(__file__).parents[1]
 
 
 def copy_tracked(target: Path) -> None:
-    """Copy what git tracks, so that nothing made before is found there."""
+    """Copy the files that git tracks, without earlier results."""
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=REPOSITORY, capture_output=True, text=True, check=True)
     for name in filter(None, listed.stdout.split("\0")):
         (target / name).parent.mkdir(parents=True, exist_ok=True)
@@ -27,19 +27,19 @@ def copy_tracked(target: Path) -> None:
 
 
 def by_rule(folder: Path) -> pd.DataFrame:
-    """Return jobs and wall time (s) of every rule, from what Snakemake keeps of each output."""
-    kept = [json.loads(path.read_text()) for path in (folder / ".snakemake/metadata").rglob("*") if path.is_file()]
-    jobs = pd.DataFrame(kept)
-    jobs = jobs[~jobs["log"].map(tuple).duplicated()]  # a job has one log and can have several outputs
+    """Return jobs and wall time (s) of every rule, from Snakemake's metadata of each output."""
+    metadata = [json.loads(path.read_text()) for path in (folder / ".snakemake/metadata").rglob("*") if path.is_file()]
+    jobs = pd.DataFrame(metadata)
+    jobs = jobs[~jobs["log"].map(tuple).duplicated()]  # one row per job, which has one log and can have several outputs
     seconds = (jobs["endtime"] - jobs["starttime"]).groupby(jobs["rule"])
     return seconds.agg(jobs="count", wall_s="sum").sort_values("wall_s", ascending=False).reset_index()
 
 
 def main() -> None:
-    """Run the demo, print a line a rule, and write all as JSON."""
+    """Run the demo, print one line per rule, and write all values as JSON."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--cores", type=int, default=2)
-    parser.add_argument("--output", type=Path, help="JSON file of the rows")
+    parser.add_argument("--output", type=Path, help="JSON file for the rows")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)

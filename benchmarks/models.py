@@ -1,10 +1,10 @@
-"""Test AUC of every model under both protocols, on the demo's epigenomes and on real genes; a table for the documents.
+"""Test AUC of every model under both protocols, on the demo's epigenomes and on real genes; a table for docs/.
 
     .venv/bin/python benchmarks/models.py demo --epigenomes results/demo/SYN?/dataset.nc
     .venv/bin/python benchmarks/models.py real --counts E003_759genes_deepchrome.csv.gz --splits 5
 
-The real genes come as the authors' binned CSV and are split at random into thirds, once per split, by gene. Rows
-are appended to the output as they are found, and what stands there already is not measured again.
+The real genes come from the authors' binned CSV; each split divides them at random into thirds. Every row is appended
+to the output when it is measured; rows that are already in the output are not measured again.
 """
 
 import argparse
@@ -33,7 +33,7 @@ SCHEMA = Path(__file__).parents[1] / "workflow/schemas/config.schema.yaml"
 
 
 def real_splits(path: Path, number: int) -> Iterator[tuple[str, xr.Dataset]]:
-    """Yield one dataset a split of the genes of a binned CSV; expression is 1 for ON and 0 for OFF."""
+    """Yield one dataset per split of the genes of a binned CSV; expression is 1 for ON and 0 for OFF."""
     bins = Bins()
     genes, counts, labels = read_binned([path], bins)
     for seed in range(1, number + 1):
@@ -55,20 +55,20 @@ def real_splits(path: Path, number: int) -> Iterator[tuple[str, xr.Dataset]]:
 
 
 def main() -> None:
-    """Measure what is not in the output yet, and print the table."""
+    """Measure all combinations that are not in the output yet, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     data = parser.add_subparsers(dest="data", required=True)
-    demo = data.add_parser("demo", help="datasets that the pipeline made")
-    demo.add_argument("--epigenomes", type=Path, nargs="+", required=True, help="dataset.nc of each")
+    demo = data.add_parser("demo", help="datasets made by the pipeline")
+    demo.add_argument("--epigenomes", type=Path, nargs="+", required=True, help="dataset.nc of each epigenome")
     real = data.add_parser("real", help="random splits of the genes of a binned CSV")
     real.add_argument("--counts", type=Path, required=True, help="binned CSV (.gz)")
-    real.add_argument("--splits", type=int, default=5, help="(%(default)s)")
-    known = [name for name, spec in REGISTRY.items() if spec.scope == "epigenome"]
+    real.add_argument("--splits", type=int, default=5, help="number of splits (%(default)s)")
+    models = [name for name, spec in REGISTRY.items() if spec.scope == "epigenome"]
     for part in (demo, real):
-        part.add_argument("--models", nargs="+", default=known, choices=known, metavar="MODEL")
+        part.add_argument("--models", nargs="+", default=models, choices=models, metavar="MODEL")
         part.add_argument("--protocols", nargs="+", default=["default", "paper"])
-        part.add_argument("--seeds", type=int, nargs="+", default=[1], help="of training")
-        part.add_argument("--output", type=Path, default=Path("models.tsv"), help="(%(default)s)")
+        part.add_argument("--seeds", type=int, nargs="+", default=[1], help="seeds of training")
+        part.add_argument("--output", type=Path, default=Path("models.tsv"), help="table of AUCs (%(default)s)")
     options = parser.parse_args()
 
     config = with_defaults({}, yaml.safe_load(SCHEMA.read_text()))

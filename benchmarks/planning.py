@@ -1,8 +1,8 @@
-"""What Snakemake itself takes: to plan the study (56 epigenomes, every model, every stage), and to start many jobs.
+"""Time that Snakemake itself takes to plan the study (56 epigenomes, every model, every stage) and to start many jobs.
 
     .venv/bin/python benchmarks/planning.py
 
-Nothing of the study is run or downloaded.
+No job of the study is run, and nothing is downloaded.
 """
 
 import argparse
@@ -29,14 +29,14 @@ rule one:
 
 
 def snakemake(*arguments: str, folder: Path = REPOSITORY) -> str:
-    """Run Snakemake and return what it prints."""
+    """Run Snakemake and return its output."""
     command = [sys.executable, "-m", "snakemake", *arguments]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
     return done.stdout + done.stderr
 
 
 def many_jobs(number: int, options: dict[str, str]) -> tuple[float, float]:
-    """Return the CPU time and wall time (s) of a workflow of jobs that only wait, ten at a time."""
+    """Return the CPU time and wall time (s) of a workflow whose jobs only wait, ten at a time."""
     arguments = [word for key, value in options.items() for word in (f"--{key}", value)]
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
@@ -45,7 +45,7 @@ def many_jobs(number: int, options: dict[str, str]) -> tuple[float, float]:
 
 
 def main() -> None:
-    """Plan, run the jobs with and without the settings of a workstation, and print a line each."""
+    """Plan the study, run jobs with and without the workstation profile's settings, and print one line each."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--jobs", type=int, default=1500)
     arguments = parser.parse_args()
@@ -57,7 +57,7 @@ def main() -> None:
     print(f"{total[1] if total else 'no'} jobs planned in {seconds:.1f} s and {memory:.0f} MB")
     profile = yaml.safe_load((REPOSITORY / "workflow/profiles/workstation/config.yaml").read_text())
     settings = {key: profile[key] for key in ("scheduler", "max-jobs-per-timespan")}
-    for name, options in {"Snakemake's defaults": {}, "the settings of the profiles": settings}.items():
+    for name, options in {"Snakemake's defaults": {}, "the profiles' settings": settings}.items():
         cpu, wall = many_jobs(arguments.jobs, options)
         print(f"{arguments.jobs} jobs of half a second, ten at a time, with {name}: {cpu:.0f} s CPU, {wall:.0f} s")
 

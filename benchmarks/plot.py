@@ -1,4 +1,4 @@
-"""The figure of docs/performance.md, from what the other benchmarks wrote.
+"""The figure of docs/performance.md, from the output of the other benchmarks.
 
 .venv/bin/python benchmarks/plot.py --folder build --output docs/images/performance.svg
 """
@@ -15,16 +15,16 @@ from matplotlib.figure import Figure
 from chromattend.figures import save
 
 OURS, OTHER = "#0072b2", "0.55"
-RULES = 10  # that are shown one by one
+RULES = 10  # number of rules with a bar of their own
 
 
 def read(path: Path) -> Any:
-    """Return what a benchmark wrote."""
+    """Read the output of a benchmark."""
     return json.loads(path.read_text())
 
 
 def draw_curve(axes: Axes, rows: pd.DataFrame, column: str, unit: float, label: str) -> None:
-    """Draw the time of counting, with its memory at each point, beside the time of decompressing alone."""
+    """Draw the time of counting, with its memory at each point, and the time of decompressing alone."""
     rows = rows.sort_values(column)
     at = rows[column] / unit
     axes.plot(at, rows["ours_s"], "o-", color=OURS, label="counting")
@@ -39,7 +39,7 @@ def draw_curve(axes: Axes, rows: pd.DataFrame, column: str, unit: float, label: 
 
 
 def draw_epigenomes(axes: Axes, rows: pd.DataFrame, title: str) -> None:
-    """Draw the time an epoch of one network takes beside others and alone."""
+    """Draw the time per network of an epoch, trained together and one by one."""
     for column, style, colour, label in (
         ("together_s", "o-", OURS, "in one job"),
         ("separate_s", "o--", OTHER, "one by one"),
@@ -64,9 +64,9 @@ def draw_demo(axes: Axes, demo: dict[str, Any]) -> None:
 
 
 def main() -> None:
-    """Draw and save."""
+    """Draw the figure and save it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--folder", type=Path, required=True, help="with counting.json, stacked.json and demo.json")
+    parser.add_argument("--folder", type=Path, required=True, help="folder of counting.json, stacked.json, demo.json")
     parser.add_argument("--output", type=Path, required=True)
     arguments = parser.parse_args()
     counting = pd.DataFrame(read(arguments.folder / "counting.json"))

@@ -1,9 +1,9 @@
-"""Size of the study's report: 56 epigenomes and 10 models, with figures and tables of the demo in place of their own.
+"""Size of a report of 56 epigenomes and 10 models, with copies of the demo's figures and tables.
 
     .venv/bin/python benchmarks/report_size.py --results results/demo
 
-Every output that the real Snakefile would make for such a study is put into a temporary folder: figures and tables
-are copies of the demo's of the same kind, everything else is empty. Then Snakemake makes its report of them.
+Every output that the Snakefile would make for such a study is put into a temporary folder: figures and tables are
+copies of the demo's files of the same kind, all other files are empty. Then Snakemake makes its report of them.
 """
 
 import argparse
@@ -24,7 +24,7 @@ MODELS = [
 
 
 def snakemake(folder: Path, *arguments: str) -> str:
-    """Call Snakemake with the study's configuration in the folder, and return what it prints."""
+    """Run Snakemake with the study's configuration in the folder, and return its output."""
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile"), "--cores", "1"]
     environment = {key: value for key, value in os.environ.items() if not key.startswith("SNAKEMAKE")}
     done = subprocess.run(
@@ -48,7 +48,7 @@ def outputs(plan: str) -> list[str]:
 
 
 def like(path: str, demo: Path) -> Path | None:
-    """Return the demo's file of the same kind: of another epigenome, or of another model."""
+    """Return the demo's file of the same kind, for another epigenome or another model."""
     parts = list(Path(path).parts[1:])
     first = sorted(folder.name for folder in demo.iterdir() if (folder / "dataset.nc").exists())[0]
     if re.fullmatch(r"E\d{3}", parts[0]):
@@ -56,7 +56,7 @@ def like(path: str, demo: Path) -> Path | None:
     exact = demo.joinpath(*parts)
     if exact.is_file():
         return exact
-    # The largest of its neighbours, so that the size is rather too high.
+    # The largest file in the folder, so that the size is rather overestimated.
     neighbours = [file for file in exact.parent.glob(f"*{exact.suffix}") if file.is_file()]
     return max(neighbours, key=lambda file: file.stat().st_size, default=None)
 
@@ -72,22 +72,22 @@ def main() -> None:
         shutil.copytree(
             REPOSITORY / "resources", folder / "resources", ignore=shutil.ignore_patterns("demo", "roadmap")
         )
-        found = outputs(snakemake(folder, "--dry-run", "results/report.html"))
-        made = 0
-        for path in found:
+        paths = outputs(snakemake(folder, "--dry-run", "results/report.html"))
+        copies = 0
+        for path in paths:
             target = folder / path
             target.parent.mkdir(parents=True, exist_ok=True)
             source = like(path, demo) if path.endswith((".svg", ".tsv")) and path.startswith("results/") else None
             if source:
                 shutil.copyfile(source, target)
-                made += 1
+                copies += 1
             else:
                 target.touch()
         report = folder / "report.html"
         start = time.monotonic()
         snakemake(folder, "results/report.html", "--report", str(report), "--nolock")
         seconds = time.monotonic() - start
-        print(f"{len(found)} outputs, {made} of them figures and tables of the demo")
+        print(f"{len(paths)} outputs, {copies} of them copies of the demo's figures and tables")
         print(f"report of {len(MODELS)} models: {report.stat().st_size / 1e6:.1f} MB in {seconds:.0f} s")
 
 

@@ -1,4 +1,4 @@
-"""Times of several programs measured side by side: in turn, so that what else the machine does falls on all alike."""
+"""Times of several programs, measured in turn, so that other load on the machine affects all of them alike."""
 
 import gc
 import resource
@@ -11,15 +11,15 @@ Program = Callable[[], object] | Sequence[str]
 
 
 def side_by_side(programs: Mapping[str, Program], repeats: int, *, warm_up: bool = True) -> dict[str, list[float]]:
-    """Time each program, then each again, `repeats` times.
+    """Time each program in turn, `repeats` times.
 
     Args:
-        programs: functions, or command lines, whose output is thrown away, by name.
-        repeats: runs of each.
-        warm_up: whether one more goes before them and is not timed, so that files and code are in memory.
+        programs: name -> function, or command line, whose output is discarded.
+        repeats: timed runs of each program.
+        warm_up: whether to start with an untimed run of each program, so that files and code are in memory.
 
     Returns:
-        Wall time of each run (s), by name.
+        Wall times of all runs (s), by name.
     """
     seconds: dict[str, list[float]] = {name: [] for name in programs}
     for turn in range(0 if warm_up else 1, repeats + 1):
@@ -36,12 +36,12 @@ def side_by_side(programs: Mapping[str, Program], repeats: int, *, warm_up: bool
 
 
 def median_ratio(ours: Sequence[float], other: Sequence[float]) -> float:
-    """Median of the ratios of runs that were neighbours in time."""
+    """Return the median ratio of runs that were measured one after the other."""
     return statistics.median(mine / theirs for mine, theirs in zip(ours, other, strict=True))
 
 
 def of_children(run: Callable[[], object]) -> tuple[float, float]:
-    """Return the CPU time of the processes that a function starts and waits for, and its wall time (s)."""
+    """Return the CPU time (s) of the processes that a function starts and waits for, and its wall time (s)."""
     before, begin = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     run()
     wall, after = time.perf_counter() - begin, resource.getrusage(resource.RUSAGE_CHILDREN)

@@ -1,6 +1,6 @@
-"""Epochs of AttentiveChrome on several epigenomes that train side by side, beside as many trainings one by one.
+"""Time of AttentiveChrome's epochs on several epigenomes: trained together, compared with one by one.
 
-On whatever device there is; `make test-gpu` compares what a GPU learns with what a CPU does.
+On a GPU if there is one; `make test-gpu` compares training on a GPU with training on a CPU.
 
 .venv/bin/python benchmarks/stacked.py --epigenomes 1 2 4 8 16 56 --genes 6601 --output stacked.json
 """
@@ -37,7 +37,7 @@ def epigenome(number: int, genes: int) -> Examples:
 def trainings(
     count: int, genes: int, epochs: int, accelerator: str, threads: int
 ) -> tuple[Callable[[], list[tuple[Network, pd.DataFrame]]], Callable[[], object]]:
-    """Return a function that trains networks of so many epigenomes together, and one that trains each by itself."""
+    """Return a function that trains `count` epigenomes' networks together, and one that trains them one by one."""
     learn, valid = ([epigenome(seed + number, genes) for number in range(count)] for seed in (1, 1001))
     names = [f"epigenome {number + 1}" for number in range(count)]
     specs = [INPUTS] * count
@@ -50,15 +50,15 @@ def trainings(
 
 
 def main() -> None:
-    """Measure, print a line a number of epigenomes, and write all as JSON."""
+    """Measure, print one line per number of epigenomes, and write all values as JSON."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--epigenomes", type=int, nargs="+", default=[1, 2, 4, 8])
-    parser.add_argument("--genes", type=int, default=1600, help="of the train part, and of the valid part")
+    parser.add_argument("--genes", type=int, default=1600, help="genes of the train part, and of the valid part")
     parser.add_argument("--epochs", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--separate-up-to", type=int, default=8, help="largest number that is trained one by one, too")
-    parser.add_argument("--output", type=Path, help="JSON file of the rows")
+    parser.add_argument("--separate-up-to", type=int, default=8, help="most epigenomes also trained one by one")
+    parser.add_argument("--output", type=Path, help="JSON file for the rows")
     arguments = parser.parse_args()
     accelerator = "gpu" if torch.cuda.is_available() else "cpu"
     device = torch.cuda.get_device_name() if accelerator == "gpu" else "CPU"
@@ -69,21 +69,21 @@ def main() -> None:
         "epochs": arguments.epochs,
     }
     print(f"{device}, {arguments.genes} genes, {arguments.epochs} epochs", flush=True)
-    trainings(2, 64, 1, accelerator, arguments.threads)[0]()  # loads and compiles what all need
+    trainings(2, 64, 1, accelerator, arguments.threads)[0]()  # loads and compiles shared code
     rows: list[dict[str, float | None]] = []
     for count in arguments.epigenomes:
         together, separate = trainings(count, arguments.genes, arguments.epochs, accelerator, arguments.threads)
-        beside = count <= arguments.separate_up_to
-        programs: dict[str, Program] = {"together": together} | ({"separate": separate} if beside else {})
-        seconds = side_by_side(programs, arguments.repeats if beside else 1, warm_up=False)
-        ratio = median_ratio(seconds["together"], seconds["separate"]) if beside else None
+        compare = count <= arguments.separate_up_to
+        programs: dict[str, Program] = {"together": together} | ({"separate": separate} if compare else {})
+        seconds = side_by_side(programs, arguments.repeats if compare else 1, warm_up=False)
+        ratio = median_ratio(seconds["together"], seconds["separate"]) if compare else None
         medians = {name: float(np.median(values)) for name, values in seconds.items()}
         row: dict[str, float | None] = {
             "epigenomes": count,
             "together_s": medians["together"],
             "separate_s": medians.get("separate"),
             "ratio": ratio,
-            # Of this process so far: the numbers should rise.
+            # Peak of the process so far, so the numbers of epigenomes should be in ascending order.
             "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
             "gpu_mb": torch.cuda.max_memory_allocated() / 2**20 if accelerator == "gpu" else None,
         }

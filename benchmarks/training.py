@@ -1,4 +1,4 @@
-"""Times of AttentiveChrome's steps beside those of one `nn.LSTM` a mark, measured in turn.
+"""Times of AttentiveChrome's steps, compared with one `nn.LSTM` per mark.
 
 .venv/bin/python benchmarks/training.py --threads 1 --output training.json
 """
@@ -20,16 +20,16 @@ from chromattend.recurrence import use_threads
 from chromattend.training.networks import train_networks
 from chromattend.training.protocols import TrainingOptions
 
-# Steps timed together, and genes of a whole training.
+# Number of steps timed together, and of genes in a whole training.
 STEPS = 10
 GENES = 1600
 
 
 class OneLSTMAMark(nn.Module):
-    """AttentiveChrome as the equations are written down: a module of torch for each mark."""
+    """AttentiveChrome as in the equations of the paper: one torch module per mark."""
 
     def __init__(self) -> None:
-        """Build the layers, in the sizes of `AttentiveChrome`."""
+        """Build the layers, with the sizes of `AttentiveChrome`."""
         super().__init__()
         self.bin_lstms = nn.ModuleList(nn.LSTM(1, 32, batch_first=True, bidirectional=True) for _ in range(MARKS))
         self.bin_attention = nn.ModuleList(SoftAttention(64) for _ in range(MARKS))
@@ -39,7 +39,7 @@ class OneLSTMAMark(nn.Module):
         self.output = nn.Linear(32, 1)
 
     def forward(self, signal: Tensor) -> Tensor:
-        """Return the logit of ON, shape (gene,), of signal with shape (gene, bin, mark)."""
+        """Return the logit of ON, shape (gene,), for signal of shape (gene, bin, mark)."""
         embeddings = [
             attention(lstm(signal[:, :, mark : mark + 1])[0])[1]
             for mark, (lstm, attention) in enumerate(zip(self.bin_lstms, self.bin_attention, strict=True))
@@ -49,7 +49,7 @@ class OneLSTMAMark(nn.Module):
 
 
 def steps(network: nn.Module, genes: int) -> Callable[[], None]:
-    """Return a function that takes some optimiser steps on random genes."""
+    """Return a function that takes `STEPS` optimiser steps on random genes."""
     signal, label = torch.randn(genes, BINS, MARKS), (torch.arange(genes) % 2).float()
     optimizer = torch.optim.Adam(network.parameters(), lr=1e-4, fused=True)
 
@@ -77,18 +77,18 @@ def scoring(network: nn.Module, genes: int) -> Callable[[], None]:
 
 
 def whole_epoch(batch: int, threads: int) -> Callable[[], None]:
-    """Return a function that trains one epoch as the pipeline does, validation and checkpoint among it."""
+    """Return a function that trains one epoch as the pipeline does, with validation and checkpoint."""
     parts = [[epigenome(number, genes)] for number, genes in enumerate((GENES, batch))]
     options = TrainingOptions(batch_size=batch, max_epochs=1, threads=threads, accelerator="cpu")
     return lambda: train_networks(["an epigenome"], [CONTRACT], *parts, {}, options, None)
 
 
 def main() -> None:
-    """Measure, print a line a figure, and write all as JSON."""
+    """Measure, print one line per comparison, and write all values as JSON."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--repeats", type=int, default=7)
-    parser.add_argument("--output", type=Path, help="JSON file of the rows")
+    parser.add_argument("--output", type=Path, help="JSON file for the rows")
     arguments = parser.parse_args()
     use_threads(arguments.threads)
     torch.manual_seed(1)
@@ -111,7 +111,7 @@ def main() -> None:
             "ratio": median_ratio(seconds["ours"], seconds["other"]),
         }
         rows.append(row)
-        print(f"{name}: {row['ours_ms']:.2f} ms beside {row['other_ms']:.2f} ms, ratio {row['ratio']:.2f}", flush=True)
+        print(f"{name}: {row['ours_ms']:.2f} ms, other {row['other_ms']:.2f} ms, ratio {row['ratio']:.2f}", flush=True)
 
     batched, plain = AttentiveChrome(MARKS, BINS), OneLSTMAMark()
     for genes in (16, 32, 128, 512):
