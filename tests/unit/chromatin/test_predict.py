@@ -413,7 +413,7 @@ def mistakes(trained: Trained, moved: Trained, tmp_path_factory: pytest.TempPath
         ({"--signal": ["label.nc"]}, ["label.nc: lacks bin, counts, mark", "no dataset.nc of a study"]),
         ({"--signal": ["noise.nc"]}, ["noise.nc: is not a readable netCDF file"]),
         ({"--signal": ["gone.nc"]}, ["file 'gone.nc' does not exist"]),
-        ({"--signal": ["all.csv"]}, ["all.csv: line 1: unexpected bin 1 of gene 000001", "bins 1 to 20"]),
+        ({"--signal": ["all.csv"]}, ["all.csv: line 1: bins of gene 000001", "at bin 1", "bins 1 to 20"]),
         ({"--signal": ["{part}.csv"]}, ["file 'train.csv' does not exist"]),
         ({"--checkpoint": ["gone.ckpt"]}, ["checkpoint 'gone.ckpt': does not exist", "model.ckpt"]),
         ({"--checkpoint": ["cut.ckpt"]}, ["cut.ckpt: is no model of chromattend or is damaged"]),
