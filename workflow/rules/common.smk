@@ -17,7 +17,7 @@ os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [str(CHECKOUT / "src")
 
 from chromattend import STAGE_VERSIONS
 from chromattend.chromatin.pages.about import about
-from chromattend.chromatin.study import load_study
+from chromattend.chromatin.configuration import load_study
 from chromattend.errors import UserError
 from chromattend.models.registry import REGISTRY
 from chromattend.pipeline.records import configuration_sha256

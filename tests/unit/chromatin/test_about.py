@@ -7,8 +7,8 @@ import pytest
 import yaml
 
 from chromattend import __version__
+from chromattend.chromatin.configuration import load_study
 from chromattend.chromatin.pages import about
-from chromattend.chromatin.study import load_study
 
 
 def test_the_study_is_described_even_where_jobs_have_environments_of_their_own(

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 import yaml
 
+from chromattend.chromatin.configuration import load_study
 from chromattend.chromatin.formats import format_of
 from chromattend.chromatin.sheet import RESERVED_NAMES
-from chromattend.chromatin.study import Study, load_study
+from chromattend.chromatin.study import Study
 from chromattend.errors import UserError
 from chromattend.models.registry import REGISTRY
 from chromattend.pipeline.locations import download_name
