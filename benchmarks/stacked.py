@@ -18,7 +18,7 @@ from side_by_side import Program, median_ratio, side_by_side
 
 from chromattend.chromatin.inputs import ChromatinInputs
 from chromattend.models.network import Network
-from chromattend.training.examples import Examples
+from chromattend.training.examples import Examples, TrainingData
 from chromattend.training.networks import train_networks
 from chromattend.training.protocols import TrainingOptions
 
@@ -39,12 +39,14 @@ def trainings(
 ) -> tuple[Callable[[], list[tuple[Network, pd.DataFrame]]], Callable[[], object]]:
     """Return a function that trains `count` epigenomes' networks together, and one that trains them one by one."""
     learn, valid = ([epigenome(seed + number, genes) for number in range(count)] for seed in (1, 1001))
-    names = [f"epigenome {number + 1}" for number in range(count)]
-    specs = [INPUTS] * count
+    data = [
+        TrainingData(f"epigenome {number + 1}", INPUTS, *parts)
+        for number, parts in enumerate(zip(learn, valid, strict=True))
+    ]
     options = TrainingOptions(max_epochs=epochs, patience=None, threads=threads, accelerator=accelerator)
 
     def of(chosen: slice) -> list[tuple[Network, pd.DataFrame]]:
-        return train_networks(names[chosen], specs[chosen], learn[chosen], valid[chosen], {}, options, None)
+        return train_networks(data[chosen], {}, options, None)
 
     return lambda: of(slice(None)), lambda: [of(slice(number, number + 1)) for number in range(count)]
 

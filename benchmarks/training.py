@@ -11,12 +11,13 @@ from pathlib import Path
 import numpy as np
 import torch
 from side_by_side import median_ratio, side_by_side
-from stacked import BINS, CONTRACT, MARKS, epigenome
+from stacked import BINS, INPUTS, MARKS, epigenome
 from torch import Tensor, nn
 
 from chromattend.chromatin.models.attentivechrome import AttentiveChrome
 from chromattend.models.attention import SoftAttention
 from chromattend.recurrence import use_threads
+from chromattend.training.examples import TrainingData
 from chromattend.training.networks import train_networks
 from chromattend.training.protocols import TrainingOptions
 
@@ -78,9 +79,9 @@ def scoring(network: nn.Module, genes: int) -> Callable[[], None]:
 
 def whole_epoch(batch: int, threads: int) -> Callable[[], None]:
     """Return a function that trains one epoch as the pipeline does, with validation and checkpoint."""
-    parts = [[epigenome(number, genes)] for number, genes in enumerate((GENES, batch))]
+    data = TrainingData("an epigenome", INPUTS, *(epigenome(*part) for part in enumerate((GENES, batch))))
     options = TrainingOptions(batch_size=batch, max_epochs=1, threads=threads, accelerator="cpu")
-    return lambda: train_networks(["an epigenome"], [CONTRACT], *parts, {}, options, None)
+    return lambda: train_networks([data], {}, options, None)
 
 
 def main() -> None:

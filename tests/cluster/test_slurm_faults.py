@@ -82,8 +82,8 @@ def went_on(study: Checkout, running: subprocess.Popen[bytes], finished: Checkou
     """Snakemake ends well by itself, and the training went on from its checkpoint."""
     assert running.wait(timeout=240) == 0, (study / "run.log").read_text()
     log = (study / "logs/train/SYN1/deepchrome.log").read_text()
-    print(re.findall("going on after epoch.*", log), f"{epochs(study)} epochs in the last try")
-    assert "going on after epoch" in log
+    print(re.findall("resuming after epoch.*", log), f"{epochs(study)} epochs in the last try")
+    assert "resuming after epoch" in log
     assert epochs(study) <= TRAINING["max_epochs"] - 2  # type: ignore[operator]
     same_as(study, finished)
 
@@ -143,7 +143,7 @@ def test_snakemake_that_is_killed(idle: Slurm, study: Checkout, finished: Checko
     assert "--unlock" in output
     study.succeed("--profile", "slurm", "--unlock")
     study.succeed("--profile", "slurm", TARGET)
-    assert "going on after epoch" in (study / "logs/train/SYN1/deepchrome.log").read_text()
+    assert "resuming after epoch" in (study / "logs/train/SYN1/deepchrome.log").read_text()
     same_as(study, finished)
 
 

@@ -541,7 +541,7 @@ def test_a_training_that_diverges_says_so(dataset: xr.Dataset) -> None:
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_a_gpu_that_is_not_there_is_named(dataset: xr.Dataset) -> None:
-    with pytest.raises(UserError, match=r"training.accelerator: 'gpu' is not to be had here .*; give auto or cpu"):
+    with pytest.raises(UserError, match=r"training.accelerator: 'gpu' is not available here .*; give auto or cpu"):
         quick("deepchrome", dataset, accelerator="gpu")
 
 
@@ -787,5 +787,5 @@ def test_trainings_side_by_side_go_on_after_a_kill(tmp_path: Path, monkeypatch: 
 
 def test_networks_of_unlike_numbers_of_genes_do_not_train_side_by_side() -> None:
     datasets = [synthetic_dataset(epigenome="A"), synthetic_dataset(epigenome="B").isel(gene=slice(None, -1, 2))]
-    with pytest.raises(UserError, match=r"^A, deepchrome has \d+ genes in the train part and B, .*per_job"):
+    with pytest.raises(UserError, match=r"^A, deepchrome has \d+ genes in the train part, but B, .*per_job"):
         train_together("deepchrome", datasets, {}, QUICK)

@@ -75,7 +75,7 @@ def test_a_killed_training_goes_on_and_ends_with_the_same_numbers(study: Workspa
     assert 3 <= left < in_all
     study.succeed(*TARGETS)
     log = (study / "logs/train/SYN1/deepchrome.log").read_text()
-    assert "going on after epoch" in log
+    assert "resuming after epoch" in log
     print(f"{in_all} epochs unbroken; {left} before the kill and {epochs(study)} after it")
     assert in_all <= left + epochs(study) <= in_all + 1  # the epoch that was cut off, at most, is trained twice
     assert [(study / target).read_bytes() for target in [*TARGETS, f"{MODEL}/history.csv"]] == unbroken

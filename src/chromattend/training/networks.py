@@ -19,12 +19,11 @@ from pytorch_lightning.plugins.environments import LightningEnvironment
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from chromattend.errors import UserError
-from chromattend.models.base import InputSpec
 from chromattend.models.network import Network
 from chromattend.recurrence import use_threads
 from chromattend.training.callbacks import Progress, StopAtSignal
 from chromattend.training.data import NetworkDataModule
-from chromattend.training.examples import Examples
+from chromattend.training.examples import TrainingData
 from chromattend.training.module import NetworkTraining
 from chromattend.training.protocols import TrainingOptions
 
@@ -40,107 +39,95 @@ warnings.filterwarnings("ignore", ".*`srun` command is available.*")
 # The checkpoint folder holds the state that the training goes on from.
 warnings.filterwarnings("ignore", ".*exists and is not empty.*")
 
-# Of steps of a GPU that are recorded in a stream of their own, for which there is nothing to wait.
+# CUDA graphs are captured on their own stream, so this warning is harmless.
 warnings.filterwarnings("ignore", ".*AccumulateGrad node's stream does not match.*")
 
 LAST = "last.ckpt"
 
 
 def train_networks(
-    names: Sequence[str],
-    input_specs: Sequence[InputSpec],
-    train: Sequence[Examples],
-    valid: Sequence[Examples],
+    data: Sequence[TrainingData],
     model_options: dict[str, Any],
     options: TrainingOptions,
     work_folder: str | Path | None,
 ) -> list[tuple[Network, pd.DataFrame]]:
     """Train networks of one architecture side by side from every seed; return each at its best validation AUC (or r).
 
-    Every epoch ends with a checkpoint in the work folder. A training that was killed goes on from there, if data
-    and options are the same, and ends with the same weights as one that was not. Beside others a network learns what
-    it learns alone, but for the last digits of sums that are taken in another order.
+    Every epoch ends with a checkpoint in the work folder. A training that was killed resumes from there, if data and
+    options are the same, and ends with the same weights as one that was not. A network learns the same with others as
+    alone, except for the last digits of sums that are taken in another order.
 
     Args:
-        names: what messages call them.
-        input_specs: what data each network takes.
-        train: genes to learn from, of each network, as many of each.
-        valid: genes that choose the best epoch and stop the training of each network, as many of each.
+        data: what each network is trained on, with equal numbers of examples.
         model_options: keyword arguments of the networks.
         options: optimiser, epochs, seeds and device.
-        work_folder: where checkpoints lie.
+        work_folder: folder of the checkpoints.
 
     Returns:
-        Each network, on the CPU, and one row a seed and epoch.
+        Each network, on the CPU, and one row per seed and epoch.
 
     Raises:
-        UserError: they do not have as many genes, a training diverges, or it is interrupted.
+        UserError: the datasets differ in their numbers of genes, a training diverges, or it is interrupted.
     """
-    for what, parts in (("train", train), ("valid", valid)):
-        counts = [len(part.target) for part in parts]
+    for part in ("train", "valid"):
+        counts = [len(getattr(one, part).target) for one in data]
         if len(set(counts)) > 1:
             other = next(number for number, count in enumerate(counts) if count != counts[0])
             raise UserError(
-                f"{names[0]} has {counts[0]} genes in the {what} part and {names[other]} {counts[other]}: they cannot "
-                "train together; set training.epigenomes_per_job to 1"
+                f"{data[0].name} has {counts[0]} genes in the {part} part, but {data[other].name} has "
+                f"{counts[other]}, so they cannot train together; set training.epigenomes_per_job to 1"
             )
     use_threads(options.threads)
     seeds = range(options.seed, options.seed + options.seeds)
     with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(work_folder or temporary) / _fingerprint(input_specs, [*train, *valid], model_options, options)
+        folder = Path(work_folder or temporary) / _fingerprint(data, model_options, options)
         for other_folder in folder.parent.glob("*") if work_folder else ():
             if other_folder != folder:
                 shutil.rmtree(other_folder, ignore_errors=True)  # of other data or options
-        found = [
-            _train_replicates(names, input_specs, train, valid, model_options, options, seed, folder / f"seed-{seed}")
-            for seed in seeds
-        ]
-    return [_with_history(of_seeds, seeds) for of_seeds in zip(*found, strict=True)]
+        replicates = [_train_replicates(data, model_options, options, seed, folder / f"seed-{seed}") for seed in seeds]
+    return [_with_history(of_seeds, seeds) for of_seeds in zip(*replicates, strict=True)]
 
 
-def _with_history(found: Sequence[tuple[Network, pd.DataFrame]], seeds: Sequence[int]) -> tuple[Network, pd.DataFrame]:
+def _with_history(
+    replicates: Sequence[tuple[Network, pd.DataFrame]], seeds: Sequence[int]
+) -> tuple[Network, pd.DataFrame]:
     """Join the replicates of a network and their histories."""
-    history = pd.concat([history.assign(seed=seed) for (_, history), seed in zip(found, seeds, strict=True)])
+    history = pd.concat([history.assign(seed=seed) for (_, history), seed in zip(replicates, seeds, strict=True)])
     measures = [name for name in history.columns if name.startswith("valid_") and name != "valid_loss"]
     columns = ["seed", "epoch", "train_loss", "valid_loss", *measures, "learning_rate"]
-    return Network.together([network for network, _ in found]), history[columns]
+    return Network.together([network for network, _ in replicates]), history[columns]
 
 
 def _train_replicates(
-    names: Sequence[str],
-    input_specs: Sequence[InputSpec],
-    train: Sequence[Examples],
-    valid: Sequence[Examples],
-    model_options: dict[str, Any],
-    options: TrainingOptions,
-    seed: int,
-    folder: Path,
+    data: Sequence[TrainingData], model_options: dict[str, Any], options: TrainingOptions, seed: int, folder: Path
 ) -> list[tuple[Network, pd.DataFrame]]:
+    """Train each network from one seed."""
+    classifies = data[0].input_spec.task == "classification"
     networks, weights = [], []
-    for input_spec, examples in zip(input_specs, train, strict=True):
+    for one in data:
         L.seed_everything(seed, verbose=False)
-        network = Network(input_spec, model_options)
-        network.transform.fit(torch.from_numpy(examples.signal))
+        network = Network(one.input_spec, model_options)
+        network.transform.fit(torch.from_numpy(one.train.signal))
         if options.initial_range is not None:
             for parameter in network.parameters():
                 torch.nn.init.uniform_(parameter, -options.initial_range, options.initial_range)
-        on = float(examples.target.mean())
-        balanced = options.class_weights == "balanced" and input_spec.task == "classification"
+        on = float(one.train.target.mean())
+        balanced = options.class_weights == "balanced" and classifies
         weights.append((1 - on) / on if balanced else 1.0)
         networks.append(network)
-    monitor = "valid_auc" if input_specs[0].task == "classification" else "valid_r"
-    progress = Progress(monitor, options, names, seed)
+    progress = Progress("valid_auc" if classifies else "valid_r", options, [one.name for one in data], seed)
     last = _checkpoint(folder / LAST)
     if last is not None:
         progress.load_state_dict(last["callbacks"][progress.state_key])
-        logger.info("seed %d: going on after epoch %d", seed, progress.epochs)
+        logger.info("seed %d: resuming after epoch %d", seed, progress.epochs)
     if not progress.finished:
         module = NetworkTraining(networks, options, weights)
-        data = NetworkDataModule(train, valid, options.batch_size, progress.epoch_seed)
-        _fit(module, progress, data, folder, last is not None)
+        train, valid = [one.train for one in data], [one.valid for one in data]
+        batches = NetworkDataModule(train, valid, options.batch_size, progress.epoch_seed)
+        _fit(module, progress, batches, folder, last is not None)
     if not progress.finished:
         raise UserError(
-            f"{input_specs[0].model}: training was interrupted after {progress.epochs} epochs; run again to go on"
+            f"{data[0].input_spec.model}: training was interrupted after {progress.epochs} epochs; run again to resume"
         )
     for network, best in zip(networks, progress.best, strict=True):
         network.load_state_dict(best)
@@ -149,9 +136,9 @@ def _train_replicates(
 
 def _fit(module: NetworkTraining, progress: Progress, data: NetworkDataModule, folder: Path, resume: bool) -> None:
     options = module.options
-    # By default a GPU's convolutions would take float32 for TF32.
+    # By default, convolutions on a GPU would compute in TF32.
     torch.backends.cudnn.allow_tf32 = False
-    # With deterministic operations comes, by default, that new arrays are filled before they are written.
+    # By default, deterministic operations also fill new arrays before they are written.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     callbacks: list[Callback] = [
         progress,
@@ -165,7 +152,7 @@ def _fit(module: NetworkTraining, progress: Progress, data: NetworkDataModule, f
     except MisconfigurationException as error:
         reason = str(error).splitlines()[0]
         raise UserError(
-            f"training.accelerator: {options.accelerator!r} is not to be had here ({reason}); give auto or cpu"
+            f"training.accelerator: {options.accelerator!r} is not available here ({reason}); give auto or cpu"
         ) from None
     device = trainer.strategy.root_device
     logger.info("seed %d: training on %s in precision %s", progress.seed, device, trainer.precision)
@@ -194,28 +181,23 @@ def _trainer(options: TrainingOptions, callbacks: list[Callback], folder: Path) 
 
 
 def _checkpoint(path: Path) -> dict[str, Any] | None:
-    """Read the last checkpoint of a training, if there is one and it is whole."""
+    """Read the last checkpoint of a training, if there is one and it is not damaged."""
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         return None
-    except Exception as error:  # any damage: an epoch can be trained again
+    except Exception as error:  # whatever the damage, an epoch can be trained again
         logger.warning("%s: is damaged and is not used (%s)", path, type(error).__name__)
         path.unlink()
         return None
 
 
-def _fingerprint(
-    input_specs: Sequence[InputSpec],
-    examples: Sequence[Examples],
-    model_options: dict[str, Any],
-    options: TrainingOptions,
-) -> str:
-    """Name what a training depends on: a checkpoint of anything else is not its own."""
-    kept = {key: value for key, value in vars(options).items() if key not in ("threads", "accelerator")}
-    facts = [vars(input_spec) for input_spec in input_specs], sorted(model_options.items()), sorted(kept.items())
+def _fingerprint(data: Sequence[TrainingData], model_options: dict[str, Any], options: TrainingOptions) -> str:
+    """Name all that a training depends on: it must not resume from a checkpoint of anything else."""
+    settled = {key: value for key, value in vars(options).items() if key not in ("threads", "accelerator")}
+    facts = [vars(one.input_spec) for one in data], sorted(model_options.items()), sorted(settled.items())
     digest = hashlib.sha256(repr(facts).encode())
-    for one in examples:
-        for values in (one.signal, one.target):
+    for examples in [*(one.train for one in data), *(one.valid for one in data)]:
+        for values in (examples.signal, examples.target):
             digest.update(np.ascontiguousarray(values).data)
     return digest.hexdigest()[:16]

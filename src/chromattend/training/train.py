@@ -12,9 +12,9 @@ import xarray as xr
 from sklearn.metrics import roc_auc_score
 
 from chromattend.files import write_table
-from chromattend.models.base import InputSpec, TrainedModel
+from chromattend.models.base import TrainedModel
 from chromattend.models.registry import REGISTRY
-from chromattend.training.examples import Examples
+from chromattend.training.examples import TrainingData
 from chromattend.training.protocols import TrainingOptions
 
 logger = logging.getLogger(__name__)
@@ -57,26 +57,22 @@ def train_together(
     """Train a model on each of several datasets as `train` does: networks side by side, baselines one after the other.
 
     Raises:
-        UserError: as `train`; or networks have datasets of unlike numbers of genes.
+        UserError: as `train`; or the datasets of networks differ in their numbers of genes.
     """
     options, model_options = options or TrainingOptions(), model_options or {}
-    input_specs = [REGISTRY[model].input_spec().of(model, dataset, options.inputs) for dataset in datasets]
-    parts = [Examples.of(input_spec, dataset) for input_spec, dataset in zip(input_specs, datasets, strict=True)]
     names = [model]
     if len(datasets) > 1:
         names = [f"{dataset.attrs.get('epigenome', number)}, {model}" for number, dataset in enumerate(datasets)]
-    for name, (learn, valid) in zip(names, parts, strict=True):
-        logger.info("%s: training on %d genes, choosing on %d", name, len(learn.target), len(valid.target))
+    specs = [REGISTRY[model].input_spec().of(model, dataset, options.inputs) for dataset in datasets]
+    data = [TrainingData.of(*each) for each in zip(names, specs, datasets, strict=True)]
+    for one in data:
+        logger.info("%s: training on %d genes, choosing on %d", one.name, len(one.train.target), len(one.valid.target))
     if REGISTRY[model].kind == "network":
         # Lightning takes seconds to import, which baselines need not wait for.
         from chromattend.training.networks import train_networks
 
-        learn_parts, valid_parts = zip(*parts, strict=True)
-        return [*train_networks(names, input_specs, learn_parts, valid_parts, model_options, options, work_folder)]
-    return [
-        _train_baseline(input_spec, learn, valid, model_options, options)
-        for input_spec, (learn, valid) in zip(input_specs, parts, strict=True)
-    ]
+        return [*train_networks(data, model_options, options, work_folder)]
+    return [_train_baseline(one, model_options, options) for one in data]
 
 
 def train_to_files(
@@ -90,8 +86,8 @@ def train_to_files(
 ) -> list[TrainedModel]:
     """Train a model as `train_together` does, write it and its history for each dataset, and return them.
 
-    Until all are written, checkpoints lie in the folder `.training` beside the first, from which a later call goes on.
-    They are no outputs of a rule: those are deleted when a job fails.
+    Until all are written, checkpoints are in the folder `.training` next to the first model, and a later call resumes
+    from them. They are not outputs of a rule, because Snakemake deletes those when a job fails.
 
     Args:
         model, datasets, model_options: see `train_together`.
@@ -111,10 +107,11 @@ def train_to_files(
 
 
 def _train_baseline(
-    input_spec: InputSpec, learn: Examples, valid: Examples, model_options: dict[str, Any], options: TrainingOptions
+    data: TrainingData, model_options: dict[str, Any], options: TrainingOptions
 ) -> tuple[TrainedModel, pd.DataFrame]:
     from chromattend.models.baseline import Baseline, Setting, calibrate, flatten, gives_probability, raw_scores
 
+    input_spec, learn, valid = data.input_spec, data.train, data.valid
     spec, estimators = REGISTRY[input_spec.model], []
     classifies = input_spec.task == "classification"
     target: np.ndarray | None = learn.target.astype(np.int8) if classifies else learn.target
@@ -131,7 +128,7 @@ def _train_baseline(
             threads=options.threads,
         )
         estimator = spec.load()(setting, **model_options).fit(flatten(learn.signal), target)
-        # Of a search over settings only the best is kept.
+        # A search over settings keeps only the best estimator.
         estimators.append(getattr(estimator, "best_estimator_", estimator))
     calibrators = []
     if classifies and not gives_probability(estimators):
