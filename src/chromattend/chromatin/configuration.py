@@ -11,7 +11,19 @@ from chromattend.chromatin.formats import PUBLISHED_MARKS, format_of
 from chromattend.chromatin.sheet import ROADMAP_MARKS, Epigenome, parse_epigenome, read_checksums, read_sheet
 from chromattend.chromatin.study import MARK_NAME, Study, wanted_marks
 from chromattend.errors import UserError, did_you_mean
+from chromattend.interpret import METHODS
+from chromattend.models.registry import REGISTRY
 from chromattend.pipeline.config import check, with_defaults
+
+
+def read_schema(schemas: Path) -> dict[str, Any]:
+    """Read the schema of the configuration, with the names of models and methods from the registries."""
+    schema = yaml.safe_load((schemas / "config.schema.yaml").read_text())
+    models = [spec for spec in REGISTRY.values() if spec.scope == "epigenome"]
+    schema["$defs"]["model"]["enum"] = [spec.name for spec in models]
+    schema["$defs"]["network"]["enum"] = [spec.name for spec in models if spec.kind == "network"]
+    schema["$defs"]["method"]["enum"] = list(METHODS)
+    return schema
 
 
 def load_study(config: dict[str, Any], schemas: Path, workdir: Path, config_name: str = "config") -> Study:
@@ -26,7 +38,7 @@ def load_study(config: dict[str, Any], schemas: Path, workdir: Path, config_name
     Raises:
         UserError: anything that would make a job fail later.
     """
-    config_schema = yaml.safe_load((schemas / "config.schema.yaml").read_text())
+    config_schema = read_schema(schemas)
     config = with_defaults(config, config_schema)
     check(config, config_schema, config_name)
 

@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 import yaml
+from builders import MODELS
 
-from chromattend.chromatin.configuration import load_study
+from chromattend.chromatin.configuration import load_study, read_schema
 from chromattend.chromatin.formats import format_of
 from chromattend.chromatin.sheet import RESERVED_NAMES
 from chromattend.chromatin.study import Study
 from chromattend.errors import UserError
+from chromattend.interpret import METHODS
 from chromattend.models.registry import REGISTRY
 from chromattend.pipeline.locations import download_name
 
@@ -296,11 +298,13 @@ def test_every_value_of_the_schema_has_a_default() -> None:
 
 
 def test_the_schema_knows_the_models_of_the_registry() -> None:
-    properties = schema("config")["properties"]
-    assert properties["models"]["items"]["enum"] == [
-        name for name, spec in REGISTRY.items() if spec.scope == "epigenome"
-    ]
-    assert set(properties["model_options"]["properties"]) < set(REGISTRY)
+    whole = read_schema(SCHEMAS)
+    assert whole["$defs"]["model"]["enum"] == MODELS
+    assert whole["$defs"]["network"]["enum"] == [name for name in MODELS if REGISTRY[name].kind == "network"]
+    assert whole["$defs"]["method"]["enum"] == list(METHODS)
+    assert set(whole["properties"]["model_options"]["properties"]) < set(REGISTRY)
+    # The file itself lists no model, so that a new one is not forgotten in it.
+    assert all("enum" not in part for part in schema("config")["$defs"].values())
 
 
 @pytest.mark.parametrize(
@@ -527,7 +531,7 @@ def test_the_study_spells_out_defaults_but_for_the_gene_mode_all_models_and_name
     config["genes"].pop("mode")
     assert all(gene.startswith("ENSG") for gene in config["interpret"].pop("named_genes"))
     assert config["interpret"].pop("named_epigenomes") == ["E003", "E116", "E123"]
-    assert config.pop("models") == schema("config")["properties"]["models"]["items"]["enum"]
+    assert config.pop("models") == MODELS
     defaults = {path: part["default"] for path, part in keys(schema("config")) if "default" in part}
     spelled = {path: value for path, value in leaves(config) if value != {}}
     assert len(spelled) > 20
