@@ -71,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     predict.add_argument("--epigenome", metavar="NAME", help="epigenome of the sample, for pan-epigenome models")
     predict.add_argument(
-        "--output", type=Path, metavar="FILE", help="tab-separated table of scores (or standard output)"
+        "--output", type=Path, metavar="FILE", help="TSV table of scores; default: standard output"
     )
 
     verify = commands.add_parser("verify", help="check results against their provenance records", description=_VERIFY)
