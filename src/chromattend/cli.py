@@ -69,9 +69,7 @@ def _parser() -> argparse.ArgumentParser:
         "--chrom-sizes", metavar="FILE", help=f"chromosome names and lengths (bp); default: {CHROM_SIZES} if it exists"
     )
     predict.add_argument("--epigenome", metavar="NAME", help="epigenome of the sample, for pan-epigenome models")
-    predict.add_argument(
-        "--output", type=Path, metavar="FILE", help="tab-separated table of scores (or standard output)"
-    )
+    predict.add_argument("--output", type=Path, metavar="FILE", help="TSV table of scores; default: standard output")
 
     verify = commands.add_parser("verify", help="check results against their provenance records", description=_VERIFY)
     verify.set_defaults(run=_verify)

@@ -129,7 +129,7 @@ def _state(path: str) -> tuple[int, int] | None:
 
 def absolute(path: str | Path) -> Path:
     """Return an absolute path."""
-    # Links are not resolved: `..` refers to the folder of the link, not to the folder of its target.
+    # Links are not resolved: the folder of the link counts, not the folder of its target.
     return Path(os.path.abspath(path))
 
 

@@ -48,14 +48,14 @@ def _places(genes, steps, features, units, GENES: tl.constexpr, FEATURES: tl.con
 @triton.jit
 def _rows(number, unit, column, units, columns):  # type: ignore[no-untyped-def]
     """Return the offsets of a gate's rows in a matrix of all gates, and the mask of existing entries."""
-    places = (number * units + unit[:, None]) * columns + column[None, :]
-    return places, (unit[:, None] < units) & (column[None, :] < columns)
+    offsets = (number * units + unit[:, None]) * columns + column[None, :]
+    return offsets, (unit[:, None] < units) & (column[None, :] < columns)
 
 
 @triton.jit
 def _load_rows(matrix, number, unit, column, units, columns):  # type: ignore[no-untyped-def]
-    places, mask = _rows(number, unit, column, units, columns)
-    return tl.load(matrix + places, mask=mask, other=0.0)
+    offsets, mask = _rows(number, unit, column, units, columns)
+    return tl.load(matrix + offsets, mask=mask, other=0.0)
 
 
 @triton.jit
@@ -70,8 +70,8 @@ def _load_gates(matrix, unit, column, units, columns):  # type: ignore[no-untype
 
 @triton.jit
 def _store_rows(matrix, number, unit, column, units, columns, values):  # type: ignore[no-untyped-def]
-    places, mask = _rows(number, unit, column, units, columns)
-    tl.store(matrix + places, values, mask=mask)
+    offsets, mask = _rows(number, unit, column, units, columns)
+    tl.store(matrix + offsets, values, mask=mask)
 
 
 @triton.jit

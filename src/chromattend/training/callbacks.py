@@ -59,7 +59,7 @@ class Progress(Callback):
 
     @property
     def finished(self) -> bool:
-        """Whether no network has an epoch left to train."""
+        """Return whether no network has an epoch left to train."""
         return all(map(self.is_finished, range(len(self.names))))
 
     def epoch_seed(self) -> int:

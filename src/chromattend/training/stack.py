@@ -64,8 +64,8 @@ class Stack(nn.Module):
         # Lightning sets the `training` flag of the modules that it knows directly, without calling `train`.
         network.train(self.training)
         if self.count == 1 and not inputs[0].is_cuda:
-            # torch.vmap over one network would only cost time. On a GPU vmap is kept: it draws other random numbers for
-            # dropout than a network alone would, and costs no time in a recording.
+            # torch.vmap over one network would only cost time. On a GPU it is used for one network too: it draws other
+            # dropout numbers than a network alone would, and costs no time in a recording.
             weights = {name: tensor[0] for name, tensor in tensors.items()}
             return functional_call(network, weights, tuple(values[0] for values in inputs))[None]
         together = torch.vmap(lambda weights, *values: functional_call(network, weights, values), randomness="same")
