@@ -2,6 +2,7 @@
 
 import json
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -40,3 +41,20 @@ def test_links_between_documents_lead_somewhere(repository: Path) -> None:
         for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
             if "://" not in target:
                 assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_the_drawing_of_the_rooms_is_that_of_the_import_contracts(repository: Path) -> None:
+    page = (repository / "docs/architecture.md").read_text()
+    contracts = tomllib.loads((repository / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    layers = next(contract["layers"] for contract in contracts if contract["type"] == "layers")
+    assert re.search(r"```text\n(.*?)\n```", page, re.DOTALL)[1].splitlines() == layers  # type: ignore[index]
+
+
+def test_every_room_is_described(repository: Path) -> None:
+    rows = [line for line in (repository / "docs/architecture.md").read_text().splitlines() if line.startswith("| `")]
+    described = {name for row in rows for name in re.findall(r"`([\w/]+)(?:\.py)?`", row.split("|")[1])}
+    library = repository / "src/chromattend"
+    for folder in (library, library / "chromatin"):
+        paths = [path for path in folder.iterdir() if path.suffix == ".py" or path.is_dir()]
+        rooms = {path.stem + "/" * path.is_dir() for path in paths if not path.name.startswith("__")}
+        assert rooms <= described, rooms - described

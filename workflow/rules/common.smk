@@ -10,6 +10,11 @@ from snakemake.settings.types import DeploymentMethod
 # The library is used from the checkout, by the rules here and by every script, also in a conda environment. Another
 # workflow's Snakefile may include this file, so the checkout is found by this file's own path.
 CHECKOUT = Path(os.path.abspath(workflow.current_basedir.get_path_or_uri(secret_free=True))).parents[1]
+if not (CHECKOUT / "src").is_dir():
+    sys.exit(
+        f"Error: {CHECKOUT}: is not a checkout of chromattend, whose library the rules need; clone the repository "
+        "and give the path of its workflow/Snakefile"
+    )
 sys.path.insert(0, str(CHECKOUT / "src"))
 # The report's job calls Snakemake, which is not in the job's conda environment.
 os.environ.update(CHROMATTEND_PYTHON=sys.executable)
