@@ -124,10 +124,12 @@ def explain(model: TrainedModel, dataset: xr.Dataset, options: ExplainOptions) -
         for subject in subjects.values()
     ]
     beta = _beta(score, inputs) if REGISTRY[spec.model].attention == "alpha_beta" else None
-    variables = _maps(weights, torch.stack(optima), mark_effects(score, inputs, reference), logits, beta)
+    variables = _maps(weights, torch.stack(optima), mark_effects(score, inputs, reference), logits)
     maps = described(variables, genes, model).assign_coords(
         weights=WEIGHTS, state=list(STATES), other=genes["mark"].values
     )
+    if beta is not None:
+        maps["beta"] = (("gene", "mark"), beta.numpy())
 
     curves = faithfulness_curves(score, inputs, reference, _ranked(weights, beta))
     similarities = {
@@ -172,13 +174,9 @@ def _beta(score: Explained, inputs: Tensor) -> Tensor:
 
 
 def _maps(
-    weights: Mapping[str, Mapping[str, Tensor]],
-    optima: Tensor,
-    effects: np.ndarray,
-    logits: Tensor,
-    beta: Tensor | None,
+    weights: Mapping[str, Mapping[str, Tensor]], optima: Tensor, effects: np.ndarray, logits: Tensor
 ) -> dict[str, tuple]:
-    """Return the variables of `Explanation.maps`."""
+    """Return the variables of `Explanation.maps` except beta."""
     variables: dict[str, tuple] = {
         method: (("weights", "gene", "bin", "mark"), np.stack([each[name].numpy() for name in WEIGHTS]))
         for method, each in weights.items()
@@ -186,8 +184,6 @@ def _maps(
     variables["optimum"] = (("weights", "state", "bin", "mark"), optima.numpy())
     variables["effect"] = (("gene", "mark", "other"), effects)
     variables["score"] = ("gene", torch.sigmoid(logits).numpy(), {"long_name": "P(ON)"})
-    if beta is not None:
-        variables["beta"] = (("gene", "mark"), beta.numpy())
     return variables
 
 
