@@ -214,8 +214,13 @@ def test_two_runs_in_one_folder(copy: Workspace, unbroken: Workspace) -> None:
             assert first.poll() is None
             assert time.monotonic() < limit
             time.sleep(0.05)
-        # As the profiles do: without, it may be refused for a file that the first is writing.
-        second = copy.snakemake("--rerun-incomplete", "--", TARGET)
+        # Stopped, so that on a busy machine it does not end before the second has begun.
+        os.killpg(first.pid, signal.SIGSTOP)
+        try:
+            # As the profiles do: without, it may be refused for a file that the first is writing.
+            second = copy.snakemake("--rerun-incomplete", "--", TARGET)
+        finally:
+            os.killpg(first.pid, signal.SIGCONT)
         assert second.code != 0
         assert "Directory cannot be locked" in second.output
         assert first.wait(timeout=300) == 0, (copy / "first.log").read_text()
