@@ -134,7 +134,7 @@ def faulty(
                 left.remove(fault)
             return not left
 
-        until(met, 240)
+        until(met, LIMIT)
         yield found
     finally:
         for _, running in found.values():
@@ -154,7 +154,7 @@ def test_a_job_that_makes_way_for_another(faulty: dict, finished: Checkout) -> N
 
 
 def test_a_job_that_needs_more_memory(slurm: Slurm, study: Checkout, finished: Checkout) -> None:
-    arguments = ["--set-resources", "train:mem_mb=attempt * 400"]
+    arguments = ["--set-resources", "train:mem_mb=attempt * 600"]
     output = study.succeed("--profile", "slurm", TARGET, *arguments)
     tries = re.findall(r"SLURM status is: '(\w+)'", output)
     print("ended:", tries)
