@@ -23,7 +23,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     tests = Counter(item.path for item in items)
 
     def place(item: pytest.Item) -> tuple[int, int]:
-        folder = item.path.parent.name
+        folder = item.path.relative_to(REPOSITORY / "tests").parts[0]
         return (LONG.index(folder), 0) if folder in LONG else (len(LONG), -tests[item.path])
 
     items.sort(key=place)
