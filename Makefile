@@ -38,7 +38,7 @@ screenshots: $(STAMP) ## take the screenshots for docs/ from a finished demo (ne
 	@$(BIN)/python docs/screenshots.py --results results/demo --images docs/images
 
 test: $(STAMP) ## run all tests except those that need Slurm or a GPU
-	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --ignore tests/cluster --ignore tests/gpu tests
+	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder --ignore tests/cluster --ignore tests/gpu tests
 
 test-cluster: $(STAMP) ## run the study on a Slurm cluster on this machine (as root, with slurm-wlm and munge installed)
 	@$(BIN)/python -m pytest -s tests/cluster

@@ -1,6 +1,7 @@
 """Fixtures that every kind of test shares."""
 
 import os
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,21 @@ if not torch.cuda.is_available():
     os.environ["TRITON_INTERPRET"] = "1"
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+# Folders of long tests, the longest first.
+LONG = ("workflow", "learning", "browser")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Hand out files of long tests before those of many short ones, so that all processes end at the same time."""
+    if not hasattr(config, "workerinput"):
+        return  # one process: in the order of the files
+    tests = Counter(item.path for item in items)
+
+    def place(item: pytest.Item) -> tuple[int, int]:
+        folder = item.path.relative_to(REPOSITORY / "tests").parts[0]
+        return (LONG.index(folder), 0) if folder in LONG else (len(LONG), -tests[item.path])
+
+    items.sort(key=place)
 
 
 @pytest.fixture(scope="session")

@@ -148,10 +148,11 @@ class Slurm:
         answer = self.query("sinfo", "--Node", "--noheader", "--format=%N %T", "--partition=batch")
         return dict(line.split() for line in answer.stdout.splitlines())
 
-    def jobs(self, state: str = "PENDING,RUNNING,COMPLETING") -> list[tuple[str, str, str]]:
-        """Return number, node and comment (rule and wildcards) of the jobs in these states."""
-        answer = self.query("squeue", "--noheader", f"--states={state}", "--format=%i|%N|%k")
-        return [tuple(line.split("|", 2)) for line in answer.stdout.splitlines()]  # type: ignore[misc]
+    def jobs(self, state: str = "PENDING,RUNNING,COMPLETING", folder: Path | None = None) -> list[tuple[str, str, str]]:
+        """Return number, node and comment (rule and wildcards) of the jobs in these states: of all, or of a folder."""
+        answer = self.query("squeue", "--noheader", f"--states={state}", "--format=%i|%N|%k|%Z")
+        lines = [line.split("|", 3) for line in answer.stdout.splitlines()]
+        return [tuple(job) for *job, place in lines if folder is None or Path(place) == folder]  # type: ignore[misc]
 
 
 def _free_ports() -> list[int]:

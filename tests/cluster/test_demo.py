@@ -1,10 +1,11 @@
 """The demo through Slurm gives what it gives without."""
 
 import re
+import shutil
 from pathlib import Path
 
 import pandas as pd
-from conftest import Checkout, copy_checkout
+from conftest import LIMIT, Checkout, copy_checkout
 from slurm import Slurm
 
 from chromattend.chromatin.simulate import simulate_mirror
@@ -25,17 +26,24 @@ def table(checkout: Checkout, path: Path) -> bytes:
 
 
 def test_the_demo_through_slurm_has_the_same_tables(slurm: Slurm, tmp_path: Path, repository: Path) -> None:
-    runs = {}
-    for name, arguments in {"local": ["--cores", "2"], "slurm": ["--profile", "slurm"]}.items():
-        checkout = Checkout(tmp_path / name)
-        copy_checkout(repository, checkout.folder)
-        (checkout / "fewer.yaml").write_text(FEWER)
-        three = (checkout / "config/demo/epigenomes.tsv").read_text().splitlines(keepends=True)
-        (checkout / "two.tsv").write_text("".join(three[:3]))
-        sizes = checkout / "config/demo/synthetic.chrom.sizes"
-        simulate_mirror(checkout / "resources/demo/mirror", chrom_sizes=sizes, genes=600, seed=1)
-        runs[name] = checkout, checkout.succeed(*arguments, *DEMO)
-    (local, _), (remote, output) = runs["local"], runs["slurm"]
+    local, remote = Checkout(tmp_path / "local"), Checkout(tmp_path / "slurm")
+    copy_checkout(repository, local.folder)
+    (local / "fewer.yaml").write_text(FEWER)
+    three = (local / "config/demo/epigenomes.tsv").read_text().splitlines(keepends=True)
+    (local / "two.tsv").write_text("".join(three[:3]))
+    sizes = local / "config/demo/synthetic.chrom.sizes"
+    mirror = local / "resources/demo/mirror"
+    simulate_mirror(mirror, chrom_sizes=sizes, epigenomes=("SYN1", "SYN2"), genes=600, seed=1)
+    shutil.copytree(local.folder, remote.folder, symlinks=True)
+    # Slurm's waits leave time for the other run.
+    running = remote.start("--profile", "slurm", *DEMO)
+    try:
+        local.succeed("--cores", "2", *DEMO)
+        code = running.wait(timeout=LIMIT)
+    finally:
+        running.kill()
+    output = (remote / "run.log").read_text()
+    assert code == 0, output
     submitted = len(re.findall("has been submitted with SLURM jobid", output))
     jobs = int(re.search(r"^total +(\d+)$", output, re.MULTILINE)[1])  # type: ignore[index]
     print(f"{jobs} jobs in {submitted} submissions to Slurm")

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from filelock import FileLock
 
 from chromattend.chromatin.genes import build_gene_table, read_annotation
 from chromattend.chromatin.simulate import simulate_mirror
@@ -23,6 +24,22 @@ from chromattend.chromatin.simulate import simulate_mirror
 # Hard limit of one call of Snakemake (seconds): far above what any takes.
 LIMIT = 900
 MODEL_MARKS = ("H3K27me3", "H3K36me3", "H3K4me1", "H3K4me3", "H3K9me3")
+SHEET = "epigenome\tname\nSYN1\tone\nSYN2\ttwo\n"
+
+
+def config(repository: Path, **changes: object) -> dict:
+    """A configuration of the small mirror's files, in the folder `data` of a workspace."""
+    data = "data/byDataType/rna"
+    return {
+        "genome": {"name": "synthetic", "chrom_sizes": str(repository / "config/demo/synthetic.chrom.sizes")},
+        "sources": {
+            "signal": "data/byFileType/alignments/consolidated/{epigenome}-{mark}.tagAlign.gz",
+            "expression": f"{data}/expression/57epigenomes.RPKM.pc.gz",
+            "annotation": f"{data}/annotations/gen10.long.gtf.gz",
+        },
+        "models": ["logistic_regression"],
+        **changes,
+    }
 
 
 @dataclass(frozen=True)
@@ -72,8 +89,29 @@ class Workspace:
         assert result.code == 0, result.output
         return result
 
+    def copy(self, folder: Path) -> "Workspace":
+        """A copy to change: with the times of its files and Snakemake's own records, so that it is finished, too."""
+        shutil.copytree(self.folder, folder, symlinks=True, dirs_exist_ok=True)
+        return Workspace(folder, self.snakefile)
+
     def __truediv__(self, path: str) -> Path:
         return self.folder / path
+
+
+def made_after(workspace: Workspace, moment: int) -> set[str]:
+    """Files of the results that were written after a moment, without their records."""
+    results = workspace / "results"
+    return {
+        str(path.relative_to(results))
+        for path in results.rglob("*")
+        if path.is_file() and path.stat().st_mtime_ns > moment and ".records" not in path.parts
+    }
+
+
+def now(workspace: Workspace) -> int:
+    mark = workspace / "now"
+    mark.write_text("")
+    return mark.stat().st_mtime_ns
 
 
 def run(command: list[str], folder: Path) -> Run:
@@ -98,13 +136,56 @@ def workspace(tmp_path: Path, repository: Path) -> Workspace:
     return Workspace(tmp_path, repository / "Snakefile")
 
 
+def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
+    """A folder that the first process of the tests makes that needs it, while the others wait."""
+    root = factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        root = root.parent  # of all processes; each has a folder in it
+    folder, made = root / name, root / f"{name}.made"
+    with FileLock(root / f"{name}.lock", timeout=LIMIT):
+        if not made.exists():
+            shutil.rmtree(folder, ignore_errors=True)  # of a process that failed
+            make(folder)
+            made.touch()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Path:
+    """A copy of the files that git tracks, so that nothing made here stands in the way."""
+    target = tmp_path_factory.mktemp("clone") / "chromattend"
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=repository, capture_output=True, text=True, check=True)
+    for name in filter(None, listed.stdout.split("\0")):
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(repository / name, target / name, follow_symlinks=False)
+    return target
+
+
 @pytest.fixture(scope="session")
 def small_mirror(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Path:
     """A synthetic mirror of two epigenomes and few genes."""
-    folder = tmp_path_factory.mktemp("synthetic") / "mirror"
     sizes = repository / "config" / "demo" / "synthetic.chrom.sizes"
-    simulate_mirror(folder, chrom_sizes=sizes, epigenomes=("SYN1", "SYN2"), genes=300, seed=3)
-    return folder
+    options: dict = {"chrom_sizes": sizes, "epigenomes": ("SYN1", "SYN2"), "genes": 300, "seed": 3}
+    return once(tmp_path_factory, "small-mirror", lambda folder: simulate_mirror(folder, **options))
+
+
+@pytest.fixture(scope="session")
+def small_study(tmp_path_factory: pytest.TempPathFactory, repository: Path, small_mirror: Path) -> Workspace:
+    """The finished study of `config`, for all tests: whoever changes something does so in a copy.
+
+    In `alone.txt` stands what there was of it after a run for the page of SYN2 alone.
+    """
+
+    def make(folder: Path) -> None:
+        workspace = Workspace(folder, repository / "Snakefile")
+        shutil.copytree(small_mirror, workspace / "data")
+        workspace.configure(config(repository), SHEET)
+        workspace.succeed("results/SYN2/report.html")
+        alone = sorted(str(path.relative_to(workspace / "results")) for path in (workspace / "results").rglob("*"))
+        (workspace / "alone.txt").write_text("\n".join(alone))
+        workspace.succeed()
+
+    return Workspace(once(tmp_path_factory, "small-study", make), repository / "Snakefile")
 
 
 @pytest.fixture(scope="session")

@@ -4,12 +4,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from .conftest import Workspace
-from .test_reruns import SHEET, config
+from .conftest import SHEET, Workspace, config
 
 
-def test_each_stage_is_a_switch_and_a_target(workspace: Workspace, repository: Path, small_mirror: Path) -> None:
-    (workspace / "data").symlink_to(small_mirror)
+def test_each_stage_is_a_switch_and_a_target(small_study: Workspace, tmp_path: Path, repository: Path) -> None:
+    workspace = small_study.copy(tmp_path)
     base = {"training": {"max_epochs": 2, "accelerator": "cpu"}}
     switches: dict = {
         "pan_epigenome": True,

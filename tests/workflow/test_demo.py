@@ -7,11 +7,10 @@ import pandas as pd
 import pytest
 
 from .conftest import run
-from .test_planning import checkout  # noqa: F401
 
 
 @pytest.fixture(scope="module")
-def demo(checkout: Path) -> Path:  # noqa: F811
+def demo(checkout: Path) -> Path:
     """A finished demo in a copy of the checkout."""
     command = [sys.executable, "-m", "chromattend", "simulate", "resources/demo/mirror"]
     simulated = run([*command, "--chrom-sizes", "config/demo/synthetic.chrom.sizes"], checkout)

@@ -16,13 +16,13 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import Workspace
-from .test_reruns import SHEET, config
+from .conftest import SHEET, Workspace, config
 
 TARGET = "results/SYN1/logistic_regression/metrics.json"
 SIGNAL = "byFileType/alignments/consolidated/SYN1-H3K4me3.tagAlign.gz"
 DOWNLOADED = f"resources/roadmap/{SIGNAL}"
 COUNTS = "results/SYN1/signal/H3K4me3.nc"
+MARKS = ["H3K36me3", "H3K4me3"]
 # What must be the same after the mend.
 KEPT = (
     "results/genes.tsv",
@@ -112,7 +112,7 @@ def unbroken(tmp_path_factory: pytest.TempPathFactory, repository: Path, small_m
     """A run over local files that nothing happened to."""
     workspace = Workspace(tmp_path_factory.mktemp("unbroken"), repository / "Snakefile")
     shutil.copytree(small_mirror, workspace / "data")
-    workspace.configure(config(repository, select=["SYN1"]), SHEET)
+    workspace.configure(config(repository, select=["SYN1"], marks=MARKS), SHEET)
     workspace.succeed("--", TARGET)
     return workspace
 
@@ -120,8 +120,7 @@ def unbroken(tmp_path_factory: pytest.TempPathFactory, repository: Path, small_m
 @pytest.fixture
 def copy(unbroken: Workspace, tmp_path: Path) -> Workspace:
     """A copy of it, to break something in."""
-    shutil.copytree(unbroken.folder, tmp_path / "study")
-    return Workspace(tmp_path / "study", unbroken.snakefile)
+    return unbroken.copy(tmp_path)
 
 
 def same(workspace: Workspace, unbroken: Workspace, paths: tuple[str, ...] = KEPT) -> None:
@@ -215,8 +214,13 @@ def test_two_runs_in_one_folder(copy: Workspace, unbroken: Workspace) -> None:
             assert first.poll() is None
             assert time.monotonic() < limit
             time.sleep(0.05)
-        # As the profiles do: without, it may be refused for a file that the first is writing.
-        second = copy.snakemake("--rerun-incomplete", "--", TARGET)
+        # Stopped, so that on a busy machine it does not end before the second has begun.
+        os.killpg(first.pid, signal.SIGSTOP)
+        try:
+            # As the profiles do: without, it may be refused for a file that the first is writing.
+            second = copy.snakemake("--rerun-incomplete", "--", TARGET)
+        finally:
+            os.killpg(first.pid, signal.SIGCONT)
         assert second.code != 0
         assert "Directory cannot be locked" in second.output
         assert first.wait(timeout=300) == 0, (copy / "first.log").read_text()

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import Run, Workspace, run
-from .test_reruns import SHEET, config
+from .conftest import SHEET, Run, Workspace, config, run
 
 SIGNAL = "byFileType/alignments/consolidated/SYN1-H3K4me3.tagAlign.gz"
 DATASET = "results/SYN1/dataset.nc"
@@ -23,6 +22,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory, repository: Path, small_m
     shutil.copytree(small_mirror / "byDataType", workspace / "data/byDataType")
     changes = {
         "select": ["SYN1"],
+        "marks": ["H3K36me3", "H3K4me3"],
         "mirror": f"file://{small_mirror}",
         "models": ["logistic_regression", "deepchrome"],
         "training": {"max_epochs": 2, "accelerator": "cpu"},
@@ -37,8 +37,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory, repository: Path, small_m
 @pytest.fixture
 def study(finished: Workspace, tmp_path: Path) -> Workspace:
     """A copy of it, to damage something in; with the times of its files, as Snakemake looks at them."""
-    shutil.copytree(finished.folder, tmp_path / "study")
-    return Workspace(tmp_path / "study", finished.snakefile)
+    return finished.copy(tmp_path)
 
 
 def verify(workspace: Workspace, *places: str) -> Run:
@@ -101,36 +100,31 @@ def test_a_flipped_bit_in_a_dataset(study: Workspace, finished: Workspace) -> No
         assert (study / path).read_bytes() == (finished / path).read_bytes(), path
 
 
-@pytest.mark.parametrize("model", ["deepchrome", "logistic_regression"])
-def test_a_checkpoint_cut_in_half(study: Workspace, finished: Workspace, model: str) -> None:
-    checkpoint = f"results/SYN1/{model}/model.ckpt"
-    size = (study / checkpoint).stat().st_size
-    os.truncate(study / checkpoint, size // 2)
-    found = verify(study)
-    assert found.code == 1
-    assert f"damaged\t{checkpoint}\thas {size // 2} bytes, not {size}\n" in found.output
-    assert "; 1 damaged\n" in found.output
-    stopped = study.snakemake("--", f"results/SYN1/{model}/metrics.json")
-    assert stopped.code != 0
-    assert f"Error: {checkpoint}: is not the file that was written" in stopped.output
+def test_checkpoints_cut_in_half(study: Workspace, finished: Workspace) -> None:
+    models = ["deepchrome", "logistic_regression"]
+    for number, model in enumerate(models, start=1):
+        checkpoint = f"results/SYN1/{model}/model.ckpt"
+        size = (study / checkpoint).stat().st_size
+        os.truncate(study / checkpoint, size // 2)
+        found = verify(study)
+        assert found.code == 1
+        assert f"damaged\t{checkpoint}\thas {size // 2} bytes, not {size}\n" in found.output
+        assert f"; {number} damaged\n" in found.output
+    for model in models:
+        stopped = study.snakemake("--", f"results/SYN1/{model}/metrics.json")
+        assert stopped.code != 0
+        assert f"Error: results/SYN1/{model}/model.ckpt: is not the file that was written" in stopped.output
     mend(study, verify(study))
     assert verify(study).code == 0
-    for path in (checkpoint, f"results/SYN1/{model}/predictions.tsv", "results/tables/auc.tsv"):
+    kept = [f"results/SYN1/{model}/{name}" for model in models for name in ("model.ckpt", "predictions.tsv")]
+    for path in (*kept, "results/tables/auc.tsv"):
         assert (study / path).read_bytes() == (finished / path).read_bytes(), path
 
 
-def test_a_flipped_bit_in_a_download(study: Workspace, finished: Workspace) -> None:
-    path = f"resources/roadmap/{SIGNAL}"
+def test_a_download_an_input_and_a_result_that_are_not_as_they_were(study: Workspace, finished: Workspace) -> None:
+    path, table = f"resources/roadmap/{SIGNAL}", "results/tables/auc.tsv"
     flip(study / path)
-    found = verify(study)
-    assert found.code == 1
-    assert [line.split("\t")[:2] for line in found.output.splitlines() if "\t" in line] == [["damaged", path]]
-    mend(study, found)
-    assert verify(study).code == 0
-    assert (study / path).read_bytes() == (finished / path).read_bytes()
-
-
-def test_results_of_an_input_that_was_replaced_are_stale(study: Workspace) -> None:
+    (study / table).unlink()
     expression = study / "data/byDataType/rna/expression/57epigenomes.RPKM.pc.gz"
     before = expression.stat()
     content = bytearray(expression.read_bytes())
@@ -140,17 +134,12 @@ def test_results_of_an_input_that_was_replaced_are_stale(study: Workspace) -> No
     os.utime(expression, ns=(before.st_atime_ns, before.st_mtime_ns))
     found = verify(study)
     assert found.code == 1
-    stale = [line.split("\t")[1] for line in found.output.splitlines() if line.startswith("stale\t")]
-    assert stale == [DATASET, "results/genes.tsv"]
+    lines = [line.split("\t")[:2] for line in found.output.splitlines() if "\t" in line]
+    # The results of an input that was replaced are stale.
+    assert [line for line in lines if line[0] == "stale"] == [["stale", DATASET], ["stale", "results/genes.tsv"]]
     assert "has changed since" in found.output
+    assert sorted(line for line in lines if line[0] != "stale") == [["damaged", path], ["missing", table]]
     mend(study, found)
     assert verify(study).code == 0
-
-
-def test_a_deleted_result_is_missing(study: Workspace) -> None:
-    (study / "results/tables/auc.tsv").unlink()
-    found = verify(study)
-    assert found.code == 1
-    assert "missing\tresults/tables/auc.tsv\t" in found.output
-    mend(study, found)
-    assert verify(study).code == 0
+    for same in (path, table):
+        assert (study / same).read_bytes() == (finished / same).read_bytes(), same

@@ -28,7 +28,9 @@ def bam_of(reads: Path, chrom_sizes: Path, target: Path) -> None:
             file.write(read)
 
 
-def test_marks_in_different_formats(workspace: Workspace, repository: Path, small_mirror: Path) -> None:
+def test_marks_in_different_formats(
+    workspace: Workspace, repository: Path, small_mirror: Path, small_study: Workspace
+) -> None:
     sizes = repository / "config/demo/synthetic.chrom.sizes"
     reads = small_mirror / "byFileType/alignments/consolidated"
     signal = small_mirror / "byFileType/signal/consolidated/macs2signal/pval"
@@ -57,16 +59,7 @@ def test_marks_in_different_formats(workspace: Workspace, repository: Path, smal
     formats = [own_counts.attrs[f"{mark}_format"] for mark in MODEL_MARKS]
     assert formats == ["reads", "bigwig", "reads", "bam", "reads"]
     # The same reads give the same counts, whatever file they come in.
-    workspace.configure(
-        {
-            "mirror": f"file://{small_mirror}",
-            "genome": {"name": "synthetic", "chrom_sizes": str(sizes)},
-            "pathvars": {"results": "again"},
-        },
-        "epigenome\nSYN1\n",
-    )
-    workspace.succeed("again/SYN1/dataset.nc")
-    counts = read_netcdf(workspace / "again/SYN1/dataset.nc")["counts"]
+    counts = read_netcdf(small_study / "results/SYN1/dataset.nc")["counts"]
     for mark in ("H3K27me3", "H3K4me1", "H3K4me3", "H3K9me3"):
         assert own_counts["counts"].sel(mark=mark).values.tolist() == counts.sel(mark=mark).values.tolist()
     assert not (workspace / "results/SYN1/signal/H3K27ac.nc").exists()

@@ -1,24 +1,9 @@
 """The study and the demo, planned as they are committed."""
 
-import shutil
-import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from .conftest import run
-
-
-@pytest.fixture(scope="module")
-def checkout(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Path:
-    """A copy of the files that git tracks, so that nothing made here stands in the way."""
-    target = tmp_path_factory.mktemp("clone") / "chromattend"
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=repository, capture_output=True, text=True, check=True)
-    for name in filter(None, listed.stdout.split("\0")):
-        (target / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(repository / name, target / name, follow_symlinks=False)
-    return target
 
 
 def test_the_study_plans_56_epigenomes(checkout: Path) -> None:

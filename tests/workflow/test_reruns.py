@@ -1,55 +1,17 @@
 """What is made again, and what is left alone, when something changes."""
 
 import gzip
-import os
-import shutil
 from pathlib import Path
 
 import pytest
 
-from .conftest import Workspace
-
-SHEET = "epigenome\tname\nSYN1\tone\nSYN2\ttwo\n"
+from .conftest import SHEET, Workspace, config, made_after, now
 
 
 @pytest.fixture(scope="module")
-def study(tmp_path_factory: pytest.TempPathFactory, repository: Path, small_mirror: Path) -> Workspace:
+def study(tmp_path_factory: pytest.TempPathFactory, small_study: Workspace) -> Workspace:
     """A finished run over local files that the tests may change."""
-    workspace = Workspace(tmp_path_factory.mktemp("reruns"), repository / "Snakefile")
-    shutil.copytree(small_mirror, workspace / "data")
-    workspace.configure(config(repository), SHEET)
-    workspace.succeed()
-    return workspace
-
-
-def config(repository: Path, **changes: object) -> dict:
-    data = "data/byDataType/rna"
-    return {
-        "genome": {"name": "synthetic", "chrom_sizes": str(repository / "config/demo/synthetic.chrom.sizes")},
-        "sources": {
-            "signal": "data/byFileType/alignments/consolidated/{epigenome}-{mark}.tagAlign.gz",
-            "expression": f"{data}/expression/57epigenomes.RPKM.pc.gz",
-            "annotation": f"{data}/annotations/gen10.long.gtf.gz",
-        },
-        "models": ["logistic_regression"],
-        **changes,
-    }
-
-
-def made_after(workspace: Workspace, moment: int) -> set[str]:
-    """Files of the results that were written after a moment, without their records."""
-    results = workspace / "results"
-    return {
-        str(path.relative_to(results))
-        for path in results.rglob("*")
-        if path.is_file() and path.stat().st_mtime_ns > moment and ".records" not in path.parts
-    }
-
-
-def now(workspace: Workspace) -> int:
-    mark = workspace / "now"
-    mark.write_text("")
-    return mark.stat().st_mtime_ns
+    return small_study.copy(tmp_path_factory.mktemp("reruns"))
 
 
 def test_running_again_does_nothing(study: Workspace) -> None:
@@ -102,18 +64,10 @@ def test_a_deleted_dataset_is_rebuilt_with_the_same_bytes(study: Workspace) -> N
     assert target.read_bytes() == content
 
 
-def test_one_epigenome_is_built_alone(workspace: Workspace, repository: Path, small_mirror: Path) -> None:
-    os.symlink(small_mirror, workspace / "data")
-    workspace.configure(config(repository), SHEET)
-    workspace.succeed("results/SYN2/report.html")
-    assert sorted(path.name for path in (workspace / "results").iterdir()) == [
-        ".records",
-        "SYN2",
-        "genes.tsv",
-        "split.tsv",
-        "tables",
-    ]
-    assert (workspace / "results/SYN2/report.html").exists()
+def test_one_epigenome_is_built_alone(small_study: Workspace) -> None:
+    made = (small_study / "alone.txt").read_text().splitlines()
+    assert {path.split("/")[0] for path in made} == {".records", "SYN2", "genes.tsv", "split.tsv", "tables"}
+    assert "SYN2/report.html" in made
 
 
 def test_what_changes_no_result_makes_nothing_again(study: Workspace, repository: Path) -> None:

@@ -8,18 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import Workspace
-from .test_reruns import SHEET, config
+from .conftest import SHEET, Workspace, config
 
 MODEL = "results/SYN1/deepchrome"
 TARGETS = [f"{MODEL}/model.ckpt", f"{MODEL}/metrics.json"]
 # Many small steps, so that there is time to kill it.
-TRAINING = {"max_epochs": 12, "patience": None, "batch_size": 1, "accelerator": "cpu", "seeds": 2}
+TRAINING = {"max_epochs": 6, "patience": None, "batch_size": 1, "accelerator": "cpu", "seeds": 2}
 
 
 @pytest.fixture
-def study(workspace: Workspace, repository: Path, small_mirror: Path) -> Workspace:
-    (workspace / "data").symlink_to(small_mirror)
+def study(small_study: Workspace, tmp_path: Path, repository: Path) -> Workspace:
+    workspace = small_study.copy(tmp_path)
     workspace.configure(config(repository, models=["deepchrome"], select=["SYN1"], training=TRAINING), SHEET)
     return workspace
 

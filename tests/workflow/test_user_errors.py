@@ -81,7 +81,7 @@ def test_bad_data_stop_their_job_with_one_line(
         target.symlink_to(path)
     (workspace / "mirror" / file).unlink()
     (workspace / "mirror" / file).write_bytes(damage((small_mirror / file).read_bytes()))
-    workspace.configure(correct | {"mirror": f"file://{workspace.folder}/mirror"}, SHEET)
+    workspace.configure(correct | {"mirror": f"file://{workspace.folder}/mirror", "marks": ["H3K4me3"]}, SHEET)
     result = workspace.snakemake("results/SYN1/dataset.nc")
     assert result.code == 1
     assert "Traceback" not in result.output
