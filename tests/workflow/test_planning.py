@@ -1,7 +1,10 @@
 """The study and the demo, planned as they are committed."""
 
+import shutil
 import sys
 from pathlib import Path
+
+import pytest
 
 from .conftest import run
 
@@ -44,3 +47,44 @@ def test_the_slurm_profile_is_found_by_its_name(checkout: Path) -> None:
     result = run(command, checkout)
     assert result.code == 0, result.output
     assert result.jobs["train"] == 56 * 15
+
+
+PLAN = [sys.executable, "-m", "snakemake", "--cores", "1", "--dry-run", "--quiet", "rules"]
+ONE = ["--config", "select=[E003]"]
+
+
+@pytest.fixture(scope="module")
+def planned(checkout: Path) -> dict[str, int]:
+    """The jobs of one epigenome of the study."""
+    result = run([*PLAN, *ONE], checkout)
+    assert result.code == 0, result.output
+    assert result.jobs["train"] == 15
+    return result.jobs
+
+
+@pytest.mark.parametrize("arguments", [["--snakefile", "workflow/Snakefile"], ["--", "chromatin"]])
+def test_either_snakefile_and_the_tracks_target_plan_the_same(
+    checkout: Path, planned: dict[str, int], arguments: list[str]
+) -> None:
+    result = run([*PLAN, *ONE, *arguments], checkout)
+    assert result.code == 0, result.output
+    assert {rule: number for rule, number in result.jobs.items() if rule != "chromatin"} == planned
+
+
+def test_another_workflow_uses_this_one_as_a_module(checkout: Path, planned: dict[str, int], tmp_path: Path) -> None:
+    for name in ("config", "resources"):
+        shutil.copytree(checkout / name, tmp_path / name)
+    module = f"module chromattend:\n    snakefile: {str(checkout / 'workflow/Snakefile')!r}\n    config: config\n"
+    text = f"configfile: 'config/config.yaml'\n\n{module}\nuse rule * from chromattend\n"
+    (tmp_path / "Snakefile").write_text(text)
+    result = run([*PLAN, *ONE], tmp_path)
+    assert result.code == 0, result.output
+    assert result.jobs == planned
+
+
+def test_a_container_that_was_not_built_is_one_line(checkout: Path) -> None:
+    result = run([*PLAN, *ONE, "--software-deployment-method", "apptainer"], checkout)
+    assert result.code != 0
+    assert result.output.splitlines()[-1].startswith(
+        f"Error: {checkout}/envs/chromattend.sif: does not exist; build it"
+    )
