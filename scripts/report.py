@@ -19,4 +19,4 @@ with job(snakemake):
         # The run that this job belongs to holds the lock of the folder, and only reads beside it are made here.
         command += ["--nolock", "--report", str(temporary)]
         if subprocess.run(command, env=environment, stdout=log, stderr=log).returncode:
-            raise UserError(f"the report could not be made; the reason is in {snakemake.log[0]}")
+            raise UserError(f"the report could not be written; see {snakemake.log[0]} for the reason")

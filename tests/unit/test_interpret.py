@@ -216,7 +216,7 @@ def test_methods_are_those_that_a_network_has_layers_for() -> None:
 
 
 def test_an_unknown_method_is_named() -> None:
-    with pytest.raises(UserError, match="grad_cam: is no method; choose one of alpha, saliency"):
+    with pytest.raises(UserError, match="grad_cam: is not a method; choose one of alpha, saliency"):
         attribute(Additive(), *random_inputs(), "grad_cam")
 
 
@@ -575,7 +575,7 @@ def refused(call: Callable[[], object]) -> str:
 def test_models_that_cannot_be_explained_say_why(dataset: xr.Dataset) -> None:
     options = ExplainOptions(["saliency"])
     forest = quick("random_forest", dataset)[0]
-    assert "random_forest: is no network" in refused(lambda: explain(forest, dataset, options))
+    assert "random_forest: is not a network" in refused(lambda: explain(forest, dataset, options))
     assert "deepchrome: has no attention; choose one of cnn_attn" in refused(
         lambda: attention_maps(network("deepchrome", dataset), dataset)
     )

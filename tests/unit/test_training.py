@@ -215,8 +215,8 @@ def test_counts_that_are_none_are_named(dataset: xr.Dataset, value: float) -> No
     with pytest.raises(UserError) as caught:
         quick("logistic_regression", damaged)
     assert str(caught.value) == (
-        f"E003: gene ENSG00000000012, H3K36me3, bin -700 bp has the value {value:g}, which is no count; "
-        "count it again from its source"
+        f"E003: gene ENSG00000000012, H3K36me3, bin -700 bp has the value {value:g}, which is not a count; "
+        "count the reads again"
     )
 
 
@@ -236,7 +236,7 @@ def refusal(path: Path) -> str:
     with pytest.raises(UserError) as caught:
         load_model(path)
     message = str(caught.value)
-    assert message.startswith(f"{path}: is no model of chromattend or is damaged")
+    assert message.startswith(f"{path}: is not a chromattend model or is damaged")
     assert message.endswith("train it again")
     assert "\n" not in message
     return message
@@ -607,7 +607,7 @@ def test_too_few_bins_are_a_mistake_of_the_configuration() -> None:
     with pytest.raises(UserError) as caught:
         quick("deepchrome", synthetic_dataset(bins=10))
     assert str(caught.value) == (
-        "model_options.deepchrome: 10 bins are too few for kernel 10 and pool 5; change them or the bins"
+        "model_options.deepchrome: 10 bins are too few for kernel 10 and pool 5; change the options or the bins"
     )
 
 

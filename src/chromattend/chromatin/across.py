@@ -30,9 +30,7 @@ def join_epigenomes(datasets: Iterable[tuple[str, xr.Dataset]]) -> xr.Dataset:
     for epigenome, dataset in datasets:
         chosen = dataset.isel(gene=np.flatnonzero(dataset["split"].values != "test"))
         if parts and not (chosen["mark"].equals(parts[0]["mark"]) and chosen["bin"].equals(parts[0]["bin"])):
-            raise UserError(
-                f"{epigenome}: has other marks or bins than the epigenomes before it; make its dataset again"
-            )
+            raise UserError(f"{epigenome}: its marks or bins differ from the other epigenomes; build its dataset again")
         genes = chosen.sizes["gene"]
         depth = np.broadcast_to(chosen["depth"].values.astype(np.float32), (genes, chosen.sizes["mark"]))
         chosen = chosen[["counts", "rpkm", "label", "split"]].assign(depth=(("gene", "mark"), depth))

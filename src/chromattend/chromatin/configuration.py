@@ -232,7 +232,7 @@ def _check_binned(study: Study, name: str, config_name: str) -> None:
         if mark in row.sources:
             raise UserError(
                 f"{study.config['epigenomes']}: epigenome {name!r}, {mark}: {row.sources[mark]!r} would not be read, "
-                "because the binned CSV in 'signal' already has this mark; empty the cell"
+                "because the binned CSV in 'signal' already has this mark; empty the table cell"
             )
 
 

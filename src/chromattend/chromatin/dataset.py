@@ -64,7 +64,7 @@ def build_dataset(
         if len(set(chosen)) < 2:
             raise UserError(
                 f"{attributes['epigenome']}: the {part} part has {int((chosen == 1).sum())} ON and "
-                f"{int((chosen == 0).sum())} OFF genes, and needs both; change the key 'split' or add genes"
+                f"{int((chosen == 0).sum())} OFF genes, but needs both; change the key 'split' or add genes"
             )
     return dataset
 
@@ -124,7 +124,7 @@ def rows_of(dataset: xr.Dataset, genes: Genes) -> np.ndarray:
     if (rows < 0).any():
         gene = np.asarray(genes["gene"].values)[int(np.argmin(rows))]
         name = dataset.attrs.get("epigenome", "the dataset")
-        raise UserError(f"{name}: lacks the gene {gene}; delete its file and run again")
+        raise UserError(f"{name}: gene {gene} is missing; delete its file and run again")
     return rows
 
 
@@ -133,9 +133,9 @@ def _counted(genes: pd.DataFrame, counts: xr.DataArray, source: str) -> tuple[np
     rows = match_genes(genes, counts.to_dataset(name="counts"))
     known = rows >= 0
     if not known.any():
-        raise UserError(f"{source}: the source has none of the study's genes; compare their ids")
+        raise UserError(f"{source}: none of the study's genes has counts; compare the gene ids")
     if not known.all():
-        logger.warning("%s: %d genes have no counts in the source and are left out", source, int((~known).sum()))
+        logger.warning("%s: %d genes have no counts and are left out", source, int((~known).sum()))
     return known, rows[known]
 
 

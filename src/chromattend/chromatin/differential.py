@@ -31,11 +31,13 @@ def pair_dataset(first: xr.Dataset, second: xr.Dataset) -> xr.Dataset:
     """
     rows = match_genes(first, second)
     if not (rows >= 0).any():
-        raise UserError(f"{first.attrs['epigenome']}, {second.attrs['epigenome']}: have no gene in common")
+        raise UserError(
+            f"{first.attrs['epigenome']}, {second.attrs['epigenome']}: have no gene in common; remove the pair"
+        )
     first, second = first.isel(gene=np.flatnonzero(rows >= 0)), second.isel(gene=rows[rows >= 0])
     if not (first["split"].values == second["split"].values).all():
         raise UserError(
-            f"{first.attrs['epigenome']}, {second.attrs['epigenome']}: are split differently; make their datasets again"
+            f"{first.attrs['epigenome']}, {second.attrs['epigenome']}: have different splits; build their datasets again"
         )
     sides = [dataset["counts"].transpose("gene", "bin", "mark") for dataset in (first, second)]
     change = np.log2((second["rpkm"].values + 1) / (first["rpkm"].values + 1))

@@ -114,7 +114,7 @@ def explain(model: TrainedModel, dataset: xr.Dataset, options: ExplainOptions) -
             name: attribute(subject, inputs, reference, method, window=options.window)
             for name, subject in subjects.items()
         }
-        logger.info("%s: %s of %d genes", spec.model, method, len(inputs))
+        logger.info("%s: computed %s for %d genes", spec.model, method, len(inputs))
         if METHODS[method].complete:
             incomplete[method] = incomplete_share(weights[method]["trained"], logits - score(reference).detach())
     optima = [
@@ -209,5 +209,9 @@ def incomplete_share(weights: Tensor, change: Tensor, tolerance: float = 1e-3) -
         tolerance: how far the sum may be from it.
     """
     missing = (weights.sum(dim=(1, 2)) - change).abs()
-    logger.info("sums miss the change of the logit by %.2g (median), %.2g (largest)", missing.median(), missing.max())
+    logger.info(
+        "sums of weights differ from the change of the logit by %.2g (median), %.2g (largest)",
+        missing.median(),
+        missing.max(),
+    )
     return float((missing > tolerance).double().mean())

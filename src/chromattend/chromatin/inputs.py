@@ -86,7 +86,7 @@ class ChromatinInputs:
             mine, theirs = getattr(self, what), getattr(other, what)
             if mine != theirs and (what != "counting" or (mine and theirs)):
                 raise UserError(
-                    f"{self.model}: was trained on {what.replace('_', ' ')} {_short(mine)} and the data have "
+                    f"{self.model}: was trained on {what.replace('_', ' ')} {_short(mine)}, but the data have "
                     f"{_short(theirs)}; train it again on such data"
                 )
 
@@ -103,8 +103,8 @@ class ChromatinInputs:
             gene, bin_, mark = np.argwhere(~valid)[0]
             raise UserError(
                 f"{dataset.attrs.get('epigenome', self.model)}: gene {dataset['gene'].values[gene]}, "
-                f"{self.marks[mark]}, bin {self.bins[bin_]} bp has the value {signal[gene, bin_, mark]:g}, which is no "
-                "count; count it again from its source"
+                f"{self.marks[mark]}, bin {self.bins[bin_]} bp has the value {signal[gene, bin_, mark]:g}, which is "
+                "not a count; count the reads again"
             )
         if self.inputs == "depth":
             signal /= _depth(dataset, signal)

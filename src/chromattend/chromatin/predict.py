@@ -66,8 +66,8 @@ class Recipe:
                 other, known = first.setdefault(what, (name, value))
                 if known != value:
                     raise UserError(
-                        f"{name}: was trained on other data than {other}, which differ in {what.replace('_', ' ')}; "
-                        "score with one of them at a time"
+                        f"{name}: its training data differ from {other} in {what.replace('_', ' ')}; "
+                        "score with one model at a time"
                     )
         counting = str(first["counting"][1]) if "counting" in first else ""
         options: dict[str, Any] = json.loads(counting or "{}")
@@ -84,8 +84,7 @@ class Recipe:
         except TypeError:
             name = first["counting"][0]
             raise UserError(
-                f"{name}: its reads were counted with options that this version does not know: {counting}; "
-                "update chromattend"
+                f"{name}: its reads were counted with options unknown to this version: {counting}; update chromattend"
             ) from None
 
 
@@ -98,9 +97,7 @@ def bins_of(inputs: ChromatinInputs) -> Bins:
         flip_strand=inputs.orientation == "strand",
     )
     if bins.offsets.tolist() != inputs.bins:
-        raise UserError(
-            f"{inputs.model}: was trained on bins that do not follow each other; train it on a whole window"
-        )
+        raise UserError(f"{inputs.model}: was trained on bins that are not contiguous; train it on a whole window")
     return bins
 
 
@@ -177,12 +174,12 @@ def predict(
     if is_dataset(signals):
         return score(models, _read_dataset(str(signals), table, epigenome))
     if table is None:
-        raise ValueError("genes are needed")
+        raise ValueError("genes are required")
     attributes: dict[str, object] = {"epigenome": epigenome or ""}
     if isinstance(signals, str):
         return score(models, build_unlabelled(table, _import_binned(signals, recipe), attributes, signals))
     if chrom_sizes is None:
-        raise ValueError("chrom_sizes are needed")
+        raise ValueError("chrom_sizes are required")
     counts, provenance = count_files(signals, recipe, table, chrom_sizes)
     attributes |= {"counting": recipe.counting, **provenance}
     return score(models, build_unlabelled(table, counts, attributes, "signal"))
@@ -219,14 +216,14 @@ def count_files(
     """
     _check_formats(files, recipe)
     sizes = read_chrom_sizes(chrom_sizes)
-    lacking = sorted(set(genes["chrom"]) - sizes.keys())
-    if lacking:
+    missing = sorted(set(genes["chrom"]) - sizes.keys())
+    if missing:
         raise UserError(
-            f"{chrom_sizes}: lacks {', '.join(lacking[:3])}, where the gene table has genes; give the chromosome "
-            "sizes of its genome build"
+            f"{chrom_sizes}: lacks {', '.join(missing[:3])}, but the gene table has genes there; give the chromosome "
+            "sizes of the genes' genome build"
         )
     if not recipe.counting:
-        logger.warning("the checkpoints do not say how their reads were counted; the default options are taken")
+        logger.warning("the checkpoints do not record how their reads were counted; the default options are used")
     logger.info("chromosome sizes: %s", chrom_sizes)
     signals = []
     for number, (mark, path) in enumerate(files.items(), start=1):
@@ -261,15 +258,15 @@ def score(models: Mapping[str, TrainedModel], dataset: xr.Dataset) -> pd.DataFra
     marks = dataset["mark"].values.tolist()
     for name, model in models.items():
         inputs: ChromatinInputs = model.input_spec
-        lacking = [mark for mark in inputs.marks if mark not in marks]
-        if lacking:
+        missing = [mark for mark in inputs.marks if mark not in marks]
+        if missing:
             raise UserError(
-                f"{name}: needs {', '.join(lacking)}, and the data have {', '.join(marks)}; give data of all its marks"
+                f"{name}: needs {', '.join(missing)}, but the data have {', '.join(marks)}; give data of all its marks"
             )
         epigenome = dataset.attrs.get("epigenome", "")
         if inputs.epigenomes and epigenome not in inputs.epigenomes:
             logger.warning(
-                "%s: %s is none of its epigenomes and is scored as one that it has not seen%s",
+                "%s: %s is not one of its epigenomes and is scored as an unseen epigenome%s",
                 name,
                 repr(epigenome) if epigenome else "a sample without a name",
                 did_you_mean(epigenome, inputs.epigenomes),
@@ -300,9 +297,9 @@ def _read_dataset(path: str, genes: pd.DataFrame | None, epigenome: str | None) 
     if "epigenome" in stored.coords:
         raise UserError(f"{path}: holds several epigenomes; give the dataset.nc of one")
     needed = {"counts", "gene", "bin", "mark", *([] if genes is not None else COLUMNS)}
-    lacking = sorted(needed - set(stored.variables))
-    if lacking:
-        raise UserError(f"{path}: lacks {', '.join(lacking)}, so it is no dataset.nc of a study; give another file")
+    missing = sorted(needed - set(stored.variables))
+    if missing:
+        raise UserError(f"{path}: lacks {', '.join(missing)}, so it is not a dataset.nc of a study; give another file")
     if genes is None:
         genes = pd.DataFrame({name: stored[name].values for name in COLUMNS})
     attributes = stored.attrs | ({"epigenome": epigenome} if epigenome else {})
@@ -314,16 +311,16 @@ def _read_dataset(path: str, genes: pd.DataFrame | None, epigenome: str | None) 
 def _import_binned(template: str, recipe: Recipe) -> xr.DataArray:
     """Read the counts of binned CSV files."""
     paths = [fill(template, part=part) for part in PARTS] if "{part}" in template else [template]
-    lacking = [mark for mark in recipe.marks if mark not in PUBLISHED_MARKS]
-    if lacking:
+    missing = [mark for mark in recipe.marks if mark not in PUBLISHED_MARKS]
+    if missing:
         raise UserError(
-            f"{template}: binned CSV files have {', '.join(PUBLISHED_MARKS)}, and a checkpoint needs "
-            f"{', '.join(lacking)}; give MARK=FILE for each mark"
+            f"{template}: binned CSV files have {', '.join(PUBLISHED_MARKS)}, but a checkpoint needs "
+            f"{', '.join(missing)}; give MARK=FILE for each mark"
         )
     if recipe.quantity != "reads" or recipe.bins.flip_strand:
         what = "signal" if recipe.quantity != "reads" else "bins along the gene's strand"
         raise UserError(
-            f"{template}: binned CSV files have counts in genome orientation, and the checkpoints take {what}; "
+            f"{template}: binned CSV files have counts in genome orientation, but the checkpoints take {what}; "
             "give MARK=FILE for each mark"
         )
     return import_binned(paths, recipe.bins, recipe.marks, attributes={})["counts"]

@@ -96,7 +96,7 @@ def attribute(
         UserError: there is no such method.
     """
     if method not in METHODS:
-        raise UserError(f"{method}: is no method; choose one of {', '.join(METHODS)}")
+        raise UserError(f"{method}: is not a method; choose one of {', '.join(METHODS)}")
     parts = [
         _attribute(explained, part.clone().requires_grad_(), baseline, method, window)
         for part in inputs.split(SCORING_BATCH)

@@ -33,4 +33,4 @@ def load_model(path: str | Path) -> "TrainedModel":
         raise
     except Exception as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise UserError(f"{path}: is no model of chromattend or is damaged ({reason}); train it again") from error
+        raise UserError(f"{path}: is not a chromattend model or is damaged ({reason}); train it again") from error

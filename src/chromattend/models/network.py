@@ -82,7 +82,7 @@ class Network(nn.Module):
         try:
             self.replicates = nn.ModuleList(build(**input_spec.sizes, **options) for _ in range(replicates))
         except ValueError as error:
-            raise UserError(f"model_options.{input_spec.model}: {error}; change them or the bins") from None
+            raise UserError(f"model_options.{input_spec.model}: {error}; change the options or the bins") from None
 
     @classmethod
     def together(cls, networks: Sequence["Network"]) -> "Network":
@@ -160,7 +160,7 @@ def network_of(model: TrainedModel, needs_attention: bool = False) -> Network:
     """
     name = model.input_spec.model
     if not isinstance(model, Network):
-        raise UserError(f"{name}: is no network, so it has no gradients; explain one of the networks")
+        raise UserError(f"{name}: is not a network, so it has no gradients; explain a network")
     if needs_attention and not REGISTRY[name].attention:
         attentive = [spec.name for spec in REGISTRY.values() if spec.attention and spec.scope == "epigenome"]
         raise UserError(f"{name}: has no attention; choose one of {', '.join(attentive)}")

@@ -42,7 +42,7 @@ def test_epigenomes_are_joined_without_their_test_genes() -> None:
 
 def test_epigenomes_of_other_marks_are_not_joined() -> None:
     datasets = {"E0": synthetic_dataset(), "E1": synthetic_dataset(marks=MARKS[::-1])}
-    with pytest.raises(UserError, match="E1: has other marks or bins than the epigenomes before it"):
+    with pytest.raises(UserError, match="E1: its marks or bins differ from the other epigenomes"):
         join_epigenomes(datasets.items())
 
 
@@ -123,7 +123,7 @@ def test_pairs_that_do_not_fit_are_refused() -> None:
     first, second = epigenomes().values()
     with pytest.raises(UserError, match="E0, E1: have no gene in common"):
         pair_dataset(first, second.assign_coords(gene=[f"x{k}" for k in range(640)]))
-    with pytest.raises(UserError, match="E0, E1: are split differently"):
+    with pytest.raises(UserError, match="E0, E1: have different splits"):
         pair_dataset(first, second.assign(split=("gene", second["split"].values[::-1])))
 
 

@@ -279,7 +279,7 @@ def test_a_model_of_many_epigenomes_takes_the_samples_name(
     assert scores[None] == scores["E003"]
     assert len({tuple(values) for values in scores.values()}) == 3
     (warning,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
-    assert warning.startswith("pan: 'E005' is none of its epigenomes and is scored as one that it has not seen")
+    assert warning.startswith("pan: 'E005' is not one of its epigenomes and is scored as an unseen epigenome")
 
 
 def test_models_may_take_other_marks(trained: Trained, tmp_path: Path) -> None:
@@ -406,20 +406,20 @@ def mistakes(trained: Trained, moved: Trained, tmp_path_factory: pytest.TempPath
         ({"--signal": ["{mark}.{cell}.bed"]}, ["{cell} is not a field", "{mark}"]),
         ({"--signal": ["+marks.nc"]}, ["marks.nc: is given in addition to files of single marks", "alone"]),
         ({"--signal": ["marks.nc", "bins.nc"]}, ["bins.nc: is given in addition to marks.nc"]),
-        ({"--signal": ["marks.nc"]}, ["needs H3K9me3, and the data have H3K27me3, H3K4me3"]),
+        ({"--signal": ["marks.nc"]}, ["needs H3K9me3, but the data have H3K27me3, H3K4me3"]),
         ({"--signal": ["bins.nc"]}, ["was trained on bins -1000 to 900 (20)", "have -1000 to -100 (10)"]),
         ({"--signal": ["shift.nc"]}, ["was trained on counting", '"shift": 5']),
         ({"--signal": ["nan.nc"]}, ["E003/logistic_regression: ", "quantity reads", "signal"]),
-        ({"--signal": ["label.nc"]}, ["label.nc: lacks bin, counts, mark", "no dataset.nc of a study"]),
+        ({"--signal": ["label.nc"]}, ["label.nc: lacks bin, counts, mark", "not a dataset.nc of a study"]),
         ({"--signal": ["noise.nc"]}, ["noise.nc: is not a readable netCDF file"]),
         ({"--signal": ["gone.nc"]}, ["file 'gone.nc' does not exist"]),
         ({"--signal": ["all.csv"]}, ["all.csv: line 1: bins of gene 000001", "at bin 1", "bins 1 to 20"]),
         ({"--signal": ["{part}.csv"]}, ["file 'train.csv' does not exist"]),
         ({"--checkpoint": ["gone.ckpt"]}, ["checkpoint 'gone.ckpt': does not exist", "model.ckpt"]),
-        ({"--checkpoint": ["cut.ckpt"]}, ["cut.ckpt: is no model of chromattend or is damaged"]),
-        ({"--checkpoint": ["words.tsv"]}, ["words.tsv: is no model of chromattend or is damaged"]),
+        ({"--checkpoint": ["cut.ckpt"]}, ["cut.ckpt: is not a chromattend model or is damaged"]),
+        ({"--checkpoint": ["words.tsv"]}, ["words.tsv: is not a chromattend model or is damaged"]),
         ({"--checkpoint": ["flipped.ckpt", "./flipped.ckpt"]}, ["'flipped.ckpt': is given twice"]),
-        ({"--checkpoint": ["+flipped.ckpt"]}, ["flipped: was trained on other data", "differ in bins"]),
+        ({"--checkpoint": ["+flipped.ckpt"]}, ["flipped: its training data differ from", "in bins;"]),
         ({"--checkpoint": ["deepdiff.ckpt"]}, ["deepdiff: compares two epigenomes", "leave it out"]),
         ({"--checkpoint": ["flipped.ckpt"], "--signal": ["all.csv"]}, ["genome orientation", "strand"]),
         ({"--genes": []}, ["--genes: is needed", "genes.tsv"]),
@@ -427,8 +427,8 @@ def mistakes(trained: Trained, moved: Trained, tmp_path_factory: pytest.TempPath
         ({"--genes": ["words.tsv"]}, ["words.tsv: column 'gene' is missing", "gene, symbol, chrom"]),
         ({"--genes": ["empty.tsv"]}, ["empty.tsv: is not a table"]),
         ({"--genes": ["half.tsv"]}, ["half.tsv: line 2: tss '1.5' is not a position (bp)"]),
-        ({"--genes": ["contig.tsv"]}, ["chrom.sizes: lacks chr9, where the gene table has genes"]),
-        ({"--genes": ["contig.tsv"], "--signal": ["shift.nc"]}, ["shift.nc: ", "has none of the"]),
+        ({"--genes": ["contig.tsv"]}, ["chrom.sizes: lacks chr9, but the gene table has genes there"]),
+        ({"--genes": ["contig.tsv"], "--signal": ["shift.nc"]}, ["shift.nc: ", "none of the study's genes has counts"]),
         ({"--chrom-sizes": []}, ["--chrom-sizes: is needed", "genome build"]),
         ({"--chrom-sizes": ["gone"]}, ["--chrom-sizes: file 'gone' does not exist"]),
         ({"--chrom-sizes": ["sizes"]}, ["sizes: line 1: 'chr1 x' is not a chromosome and its length"]),
@@ -468,7 +468,7 @@ def test_a_checkpoint_that_holds_code_is_refused_unrun(
 
     torch.save({"state_dict": Malicious()}, tmp_path / "model.ckpt")
     message = command(capsys, *flat(arguments_of(trained) | {"--checkpoint": [str(tmp_path / "model.ckpt")]}))
-    assert "model.ckpt: is no model of chromattend or is damaged" in message
+    assert "model.ckpt: is not a chromattend model or is damaged" in message
     (tmp_path / "model.ckpt").write_bytes(pickle.dumps(Malicious()))
     command(capsys, *flat(arguments_of(trained) | {"--checkpoint": [str(tmp_path / "model.ckpt")]}))
     assert not (tmp_path / "trap").exists()
@@ -502,7 +502,7 @@ def test_a_model_that_does_not_know_its_counting_takes_the_defaults(
     model.save(tmp_path / "binned.ckpt")
     table = trained.predict(tmp_path / "binned.ckpt")
     assert table["binned"].tolist() == evaluate(model, dataset)["score"].tolist()
-    assert "the default options are taken" in caplog.text
+    assert "the default options are used" in caplog.text
     # Beside one that knows, its own are taken for both.
     caplog.clear()
     table = trained.predict(tmp_path / "binned.ckpt", "deepchrome")

@@ -200,7 +200,7 @@ def test_a_mistake_in_the_configuration_is_one_line(workdir: Path, changes: dict
         ("epigenome\tsignal\nE003\t{part}.csv\n", ["'E003', signal", "'train.csv' does not exist"]),
         (
             "epigenome\tsignal\tH3K4me3\nE003\thttps://host/a.csv\thttps://host/a.bam\n",
-            ["'E003', H3K4me3", "'https://host/a.bam' would not be read", "empty the cell"],
+            ["'E003', H3K4me3", "'https://host/a.bam' would not be read", "empty the table cell"],
         ),
         (
             "epigenome\tH3K4me3\tH3K9me3\nE003\thttps://host:81/a.bam\thttps://host:82/a.bam\n",
