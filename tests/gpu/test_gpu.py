@@ -1,4 +1,4 @@
-"""A GPU computes what a CPU does, whatever was recorded or broken off: tests for a machine that has one."""
+"""A GPU gives the results of a CPU, with captured graphs and after interruptions: tests for a machine with a GPU."""
 
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from chromattend.training.protocols import TrainingOptions
 from chromattend.training.stack import Stack
 from chromattend.training.train import train_together
 
-# Batches that do not come out even, so that the last of an epoch is none of the recorded ones.
+# The last batch of an epoch is smaller, so its shape differs from the captured one.
 TRAINING: dict[str, Any] = {"max_epochs": 4, "patience": None, "learning_rate": 0.003, "batch_size": 48}
 
 
@@ -36,8 +36,8 @@ def trained(
     **options: Any,
 ) -> list[Network]:
     given = TrainingOptions(**{"accelerator": "gpu"} | TRAINING | options)
-    found = train_together(name, datasets or epigenomes(name), model_options or {}, given, folder)
-    return [network for network, _ in found]  # type: ignore[misc]
+    networks = train_together(name, datasets or epigenomes(name), model_options or {}, given, folder)
+    return [network for network, _ in networks]  # type: ignore[misc]
 
 
 def scores(networks: list[Network], datasets: list[xr.Dataset] | None = None) -> list[np.ndarray]:
@@ -91,10 +91,10 @@ def test_a_network_learns_what_it_learns_on_a_cpu(name: str) -> None:
         assert found == pytest.approx(expected, abs=1e-3)
 
 
-def test_recorded_steps_are_the_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    recorded = trained("attentivechrome")
-    monkeypatch.setattr(Stack, "record", lambda *_: None)
-    assert same_bits(recorded, trained("attentivechrome"))
+def test_captured_steps_give_the_same_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    captured = trained("attentivechrome")
+    monkeypatch.setattr(Stack, "capture", lambda *_: None)
+    assert same_bits(captured, trained("attentivechrome"))
 
 
 def test_the_operators_learn_what_the_kernels_do(monkeypatch: pytest.MonkeyPatch) -> None:
