@@ -15,7 +15,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 
 @pytest.fixture(scope="session")
 def real_data() -> Path:
-    """The folder of real Roadmap files: CHROMATTEND_TEST_DATA, or shared/data beside the checkout."""
+    """The folder of real Roadmap files: CHROMATTEND_TEST_DATA, or shared/data next to the checkout."""
     folder = Path(os.environ.get("CHROMATTEND_TEST_DATA", REPOSITORY.parent / "shared" / "data"))
     if not (folder / "roadmap").is_dir():
         pytest.skip(f"no real data in {folder}; set CHROMATTEND_TEST_DATA to their folder")
