@@ -52,7 +52,7 @@ class Stretch(NamedTuple):
         return float(np.abs(self.of_mark(maps)).sum() / np.abs(maps).sum())
 
     def inputs(self, genes: int, *, off: bool = False) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return transformed signal of test genes that are ON, or also of OFF genes, and transformed signal of no reads."""
+        """Return transformed signal of ON test genes, or also of OFF test genes, and transformed signal of no reads."""
         chosen = (self.dataset["split"].values == "test") & (off | (self.dataset["label"].values == 1))
         signal = torch.from_numpy(self.model.input_spec.signal(self.dataset.isel(gene=np.flatnonzero(chosen)[:genes])))
         return self.model.transform(signal), self.model.transform(torch.zeros_like(signal[:1]))

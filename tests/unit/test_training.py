@@ -216,7 +216,7 @@ def test_invalid_counts_are_named(dataset: xr.Dataset, value: float) -> None:
         quick("logistic_regression", damaged)
     assert str(caught.value) == (
         f"E003: gene ENSG00000000012, H3K36me3, bin -700 bp has the value {value:g}, which is not a count; "
-        "count the reads again"
+        "count its source again"
     )
 
 

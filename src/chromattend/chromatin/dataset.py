@@ -124,7 +124,7 @@ def rows_of(dataset: xr.Dataset, genes: Genes) -> np.ndarray:
     if (rows < 0).any():
         gene = np.asarray(genes["gene"].values)[int(np.argmin(rows))]
         name = dataset.attrs.get("epigenome", "the dataset")
-        raise UserError(f"{name}: gene {gene} is missing; delete its file and run again")
+        raise UserError(f"{name}: lacks gene {gene}; delete the file of this epigenome and run again")
     return rows
 
 

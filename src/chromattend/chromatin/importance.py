@@ -22,8 +22,8 @@ def mark_effects(score: Callable[[Tensor], Tensor], inputs: Tensor, reference: T
 
     Returns:
         Shape (gene, mark, mark). The diagonal is f(x) - f(x without the mark). Off the diagonal is the interaction of
-        two marks, f(x) - f(x without i) - f(x without j) + f(x without both): above 0 if the two marks add more
-        together than the sum of their own effects.
+        two marks, f(x) - f(x without i) - f(x without j) + f(x without both): above 0 if the two marks together
+        add more than the sum of what each adds in the absence of the other.
     """
 
     def without(*marks: int) -> Tensor:

@@ -104,7 +104,7 @@ class ChromatinInputs:
             raise UserError(
                 f"{dataset.attrs.get('epigenome', self.model)}: gene {dataset['gene'].values[gene]}, "
                 f"{self.marks[mark]}, bin {self.bins[bin_]} bp has the value {signal[gene, bin_, mark]:g}, which is "
-                "not a count; count the reads again"
+                "not a count; count its source again"
             )
         if self.inputs == "depth":
             signal /= _depth(dataset, signal)

@@ -66,7 +66,7 @@ class Recipe:
                 other, expected = first.setdefault(what, (name, value))
                 if expected != value:
                     raise UserError(
-                        f"{name}: its training data differ from {other} in {what.replace('_', ' ')}; "
+                        f"{name}: its training data differ from the data of {other} in {what.replace('_', ' ')}; "
                         "score with one model at a time"
                     )
         counting = str(first["counting"][1]) if "counting" in first else ""
@@ -136,11 +136,11 @@ def name_checkpoints(paths: Sequence[str | Path]) -> dict[str, Path]:
     length = {path: 2 if path.stem == CHECKPOINT and path.parent.name not in shared else 1 for path in parts}
     while True:
         names = {path: "/".join(parts[path][-length[path] :]) for path in parts}
-        alike = [path for path, name in names.items() if name in COLUMNS or list(names.values()).count(name) > 1]
-        longer = [path for path in alike if length[path] < len(parts[path])]
-        if not longer:
-            return {str(path) if path in alike else name: path for path, name in names.items()}
-        for path in longer:
+        clashing = [path for path, name in names.items() if name in COLUMNS or list(names.values()).count(name) > 1]
+        extensible = [path for path in clashing if length[path] < len(parts[path])]
+        if not extensible:
+            return {str(path) if path in clashing else name: path for path, name in names.items()}
+        for path in extensible:
             length[path] += 1
 
 

@@ -185,7 +185,7 @@ def _checkpoint(path: Path) -> dict[str, Any] | None:
         return torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         return None
-    except Exception as error:  # whatever the damage is, the training can start again
+    except Exception as error:  # any damage: the training can start again
         logger.warning("%s: is damaged and is ignored (%s)", path, type(error).__name__)
         path.unlink()
         return None
