@@ -97,7 +97,7 @@ def similarity(trained: np.ndarray, untrained: np.ndarray) -> float:
         trained, untrained: weights, shape (gene, bin, mark).
 
     Returns:
-        Mean of Spearman's rank correlation per gene; NaN if every gene's map is constant.
+        Mean of Spearman's rank correlation per gene; NaN if one of the two maps is constant for every gene.
     """
     first, second = (stats.rankdata(maps.reshape(len(maps), -1), axis=1) for maps in (trained, untrained))
     first, second = (ranks - ranks.mean(axis=1, keepdims=True) for ranks in (first, second))
