@@ -248,9 +248,9 @@ def test_a_table_sorts_and_downloads(at: Any, downloads: Path) -> None:
     at.find_element(By.CSS_SELECTOR, "[aria-label='Download TSV of E003-models']").click()
     saved = downloads / "E003-models.tsv"
     wait(at, saved.exists)
-    table = pd.read_csv(saved, sep="\t")
-    assert table.columns[:2].tolist() == ["Model", "AUC"]
-    assert table["AUC"].tolist() == column()
+    downloaded = pd.read_csv(saved, sep="\t")
+    assert downloaded.columns[:2].tolist() == ["Model", "AUC"]
+    assert downloaded["AUC"].tolist() == column()
 
 
 def test_a_table_is_filtered(at: Any) -> None:
