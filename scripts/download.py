@@ -7,6 +7,6 @@ with job(snakemake):
         snakemake.params.url,
         snakemake.output.data,
         expect=Expectation(*snakemake.params.expect),
-        # No param of the rule: more patience must not download everything again.
+        # Not a param of the rule, because a longer timeout must not download everything again.
         **snakemake.config["settings"]["download"],
     )

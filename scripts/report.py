@@ -11,12 +11,12 @@ from chromattend.files import atomic
 with job(snakemake):
     with atomic(snakemake.output.config) as temporary:
         temporary.write_text(yaml.safe_dump(snakemake.params.config, sort_keys=False, allow_unicode=True))
-    # A profile of the environment could send this call to a cluster.
+    # A profile from the environment could submit this call to a cluster.
     environment = {key: value for key, value in os.environ.items() if key != "SNAKEMAKE_PROFILE"}
     with atomic(snakemake.output.html) as temporary, open(snakemake.log[0], "a") as log:
         command = [environment["CHROMATTEND_PYTHON"], "-m", "snakemake", *snakemake.input]
         command += ["--snakefile", snakemake.params.snakefile, "--configfile", snakemake.output.config]
-        # The run that this job belongs to holds the lock of the folder, and only reads beside it are made here.
+        # The run of this job holds the folder's lock, and this call only reads in the folder.
         command += ["--nolock", "--report", str(temporary)]
         if subprocess.run(command, env=environment, stdout=log, stderr=log).returncode:
-            raise UserError(f"the report could not be made; the reason is in {snakemake.log[0]}")
+            raise UserError(f"the report could not be written; see {snakemake.log[0]} for the reason")

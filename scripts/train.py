@@ -13,6 +13,6 @@ with job(snakemake):
         snakemake.params.training | {"threads": snakemake.threads},
         [Path(path) for path in snakemake.output.model],
         [Path(path) for path in snakemake.output.history],
-        # No param of the rule: another device must not train everything again.
+        # Not a param of the rule, because another device must not train everything again.
         accelerator=snakemake.config["settings"]["training"]["accelerator"],
     )

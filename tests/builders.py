@@ -1,4 +1,4 @@
-"""Small synthetic inputs that several tests share."""
+"""Small synthetic inputs for several tests."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -34,15 +34,15 @@ def synthetic_dataset(
     seed: int = 1,
     epigenome: str = "E003",
 ) -> xr.Dataset:
-    """Build a dataset as `build_dataset` does, with counts that tell the label.
+    """Build a dataset as `build_dataset` does, with counts that predict the label.
 
     Args:
         sizes: genes of each part.
         bins: number of bins of 100 bp, half of them before the TSS.
-        marks: names of the marks; the last but one is high at the TSS of ON genes, the first at that of OFF genes.
-        effect: reads per bin that ON and OFF differ by there; with 0 the label cannot be told.
-        seed: of labels and counts.
-        epigenome: its name.
+        marks: names of the marks; the last but one is high at the TSS of ON genes, the first at the TSS of OFF genes.
+        effect: difference between ON and OFF in reads per bin there; with 0 the label cannot be predicted.
+        seed: seed of labels and counts.
+        epigenome: name of the epigenome.
     """
     rng = np.random.default_rng(seed)
     split = np.repeat(list(SIZES), list((sizes or SIZES).values()))
@@ -81,7 +81,7 @@ def synthetic_dataset(
 
 
 def epigenomes(model: str) -> list[xr.Dataset]:
-    """Build datasets for a model of unlike difficulty, so that trainings on them end after unlike numbers of epochs."""
+    """Build datasets of different difficulty for a model, so that their trainings differ in their number of epochs."""
     datasets = [
         synthetic_dataset(epigenome=name, effect=effect, seed=seed)
         for name, effect, seed in (("A", 0.3, 2), ("B", 0.0, 4), ("C", 1.0, 6))
@@ -92,15 +92,15 @@ def epigenomes(model: str) -> list[xr.Dataset]:
 
 
 def synthetic_predictions(models: Sequence[str], seed: int = 1, separation: float = 1.5) -> dict[str, pd.DataFrame]:
-    """Build predictions of models as `predict` does, with scores that tell the label better from model to model."""
+    """Build predictions of models as `predict` does, with scores that predict the label better from model to model."""
     rng = np.random.default_rng(seed)
     split = np.repeat(list(SIZES), list(SIZES.values()))
     label = rng.integers(0, 2, len(split))
-    found = {}
+    predictions = {}
     for number, model in enumerate(models, start=1):
         score = 1 / (1 + np.exp(-rng.normal(label * separation * number / len(models))))
-        found[model] = pd.DataFrame({"gene": "g", "symbol": "s", "split": split, "label": label, "score": score})
-    return found
+        predictions[model] = pd.DataFrame({"gene": "g", "symbol": "s", "split": split, "label": label, "score": score})
+    return predictions
 
 
 def texts(figure: Figure, path: Path) -> list[str]:
@@ -141,11 +141,11 @@ def auc(model: TrainedModel, dataset: xr.Dataset, part: str) -> float:
 
 
 class Killed(BaseException):
-    """The end of a training at any moment."""
+    """A training is killed at any moment."""
 
 
 def kill_at(monkeypatch: pytest.MonkeyPatch, training: type, hook: str, call: int) -> None:
-    """Let a method of the training end it when it is called for the n-th time."""
+    """Kill a training when one of its methods is called for the n-th time."""
     original: Callable[..., Any] = getattr(training, hook)
     calls = iter(range(1, 10**6))
 
@@ -157,7 +157,7 @@ def kill_at(monkeypatch: pytest.MonkeyPatch, training: type, hook: str, call: in
     monkeypatch.setattr(training, hook, counted)
 
 
-# Parameters of a BidirectionalLSTM, and what torch calls them.
+# Parameters of a BidirectionalLSTM and their names in torch.
 LSTM_PARTS = {
     "input_weight": "weight_ih",
     "state_weight": "weight_hh",
@@ -167,10 +167,10 @@ LSTM_PARTS = {
 
 
 def separate(batched: BidirectionalLSTM) -> list[nn.LSTM]:
-    """One LSTM of torch for each group, with the same weights."""
+    """Return one torch LSTM per group, with the same weights."""
     groups, _, _, features = batched.input_weight.shape
-    found = [nn.LSTM(features, batched.units, batch_first=True, bidirectional=True) for _ in range(groups)]
-    for group, lstm in enumerate(found):
+    lstms = [nn.LSTM(features, batched.units, batch_first=True, bidirectional=True) for _ in range(groups)]
+    for group, lstm in enumerate(lstms):
         lstm.to(batched.input_weight.dtype).load_state_dict(
             {
                 f"{theirs}_l0{suffix}": getattr(batched, ours)[group, direction].detach()
@@ -178,4 +178,4 @@ def separate(batched: BidirectionalLSTM) -> list[nn.LSTM]:
                 for direction, suffix in enumerate(("", "_reverse"))
             }
         )
-    return found
+    return lstms

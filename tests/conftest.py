@@ -31,7 +31,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(scope="session")
 def real_data() -> Path:
-    """The folder of real Roadmap files: CHROMATTEND_TEST_DATA, or shared/data beside the checkout."""
+    """The folder of real Roadmap files: CHROMATTEND_TEST_DATA, or shared/data next to the checkout."""
     folder = Path(os.environ.get("CHROMATTEND_TEST_DATA", REPOSITORY.parent / "shared" / "data"))
     if not (folder / "roadmap").is_dir():
         pytest.skip(f"no real data in {folder}; set CHROMATTEND_TEST_DATA to their folder")

@@ -7,11 +7,11 @@ from chromattend.recurrence import use_threads
 
 with job(snakemake):
     use_threads(snakemake.threads)
-    found = explain(
+    explanation = explain(
         load_model(snakemake.input.model),
         read_netcdf(snakemake.input.dataset),
         ExplainOptions(**snakemake.params.options),
     )
-    write_netcdf(found.maps, snakemake.output.maps)
+    write_netcdf(explanation.maps, snakemake.output.maps)
     for name in ("faithfulness", "curves", "importance", "influence"):
-        write_table(getattr(found, name), snakemake.output[name])
+        write_table(getattr(explanation, name), snakemake.output[name])

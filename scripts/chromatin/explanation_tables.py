@@ -9,7 +9,7 @@ from chromattend.files import read_table, write_table
 
 with job(snakemake):
     if not snakemake.params.models:
-        raise UserError("key 'interpret.models': has none of 'models', so there is nothing to tabulate; name a network")
+        raise UserError("key 'interpret.models': lists none of 'models', so no table can be written; name a network")
     keys = list(itertools.product(snakemake.params.epigenomes, snakemake.params.models))
     for name in ("faithfulness", "importance", "influence"):
         tables = [read_table(path) for path in snakemake.input[name]]

@@ -6,7 +6,7 @@ from chromattend.files import write_table
 
 with job(snakemake):
     try:
-        found = find_genes(read_gene_table(snakemake.input[0]), snakemake.params.names)
+        genes = find_genes(read_gene_table(snakemake.input[0]), snakemake.params.names)
     except UserError as error:
         raise UserError(f"key 'interpret.named_genes': {error}") from None
-    write_table(found, snakemake.output[0])
+    write_table(genes, snakemake.output[0])

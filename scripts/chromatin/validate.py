@@ -7,11 +7,11 @@ with job(snakemake):
     epigenome, params = snakemake.wildcards.epigenome, snakemake.params
     if snakemake.input.signal:
         dataset, signal = read_netcdf(snakemake.input.dataset), read_netcdf(snakemake.input.signal[0])
-        found = {
+        tables = {
             model: validate(read_netcdf(path), dataset, signal, genes=params.genes, absolute=params.absolute)
             for model, path in zip(params.models, snakemake.input.maps, strict=True)
         }
-        table = validation_table(epigenome, params.validation_mark, found, read_table(snakemake.input.published))
+        table = validation_table(epigenome, params.validation_mark, tables, read_table(snakemake.input.published))
     else:
         table = unvalidated(epigenome, params.validation_mark)
     write_table(table, snakemake.output[0])

@@ -15,11 +15,11 @@ def predict(model: TrainedModel, dataset: xr.Dataset) -> pd.DataFrame:
     """Score every gene of a dataset.
 
     Returns:
-        Columns gene, symbol, split, label, score and, where the model has several replicates, seed_1, seed_2, ...
-        with the score of each; one row a gene, in the dataset's order.
+        Columns gene, symbol, split, label, score and, if the model has several replicates, seed_1, seed_2, ... with
+        the score of each; one row per gene, in the dataset's order.
 
     Raises:
-        UserError: the dataset has other marks or bins than the model was trained on, or invalid counts.
+        UserError: marks or bins differ from the training data, or counts are invalid.
     """
     columns = {name: dataset[name].values for name in ("gene", "symbol", "split", "label")}
     scores = model.scores(dataset)
@@ -30,7 +30,7 @@ def predict(model: TrainedModel, dataset: xr.Dataset) -> pd.DataFrame:
 
 
 def metrics(predictions: pd.DataFrame) -> dict[str, dict[str, float | None]]:
-    """Measure the scores of every split.
+    """Return the metrics of the scores in every part of the split.
 
     Args:
         predictions: see `predict`.
@@ -38,15 +38,15 @@ def metrics(predictions: pd.DataFrame) -> dict[str, dict[str, float | None]]:
     Returns:
         Split -> auc, auc_low, auc_high (95 %, DeLong), aupr, base_rate (share of ON genes, which is the AUPR of
         guessing), accuracy (at a score of 0.5), brier, n, n_on, seeds (number of replicates), auc_seed_mean and
-        auc_seed_sd (of the replicates by themselves; the latter None for one).
+        auc_seed_sd (over single replicates; auc_seed_sd is None for one replicate).
     """
-    found = {}
+    by_split = {}
     for split, rows in predictions.groupby("split"):
         labels, scores = rows["label"].to_numpy(), rows["score"].to_numpy()
         auc, low, high = auc_interval(labels, scores)
         seeds = [name for name in predictions.columns if name.startswith("seed_")]
         aucs = [roc_auc_score(labels, rows[name]) for name in seeds] or [auc]
-        found[str(split)] = {
+        by_split[str(split)] = {
             "auc": auc,
             "auc_low": low,
             "auc_high": high,
@@ -60,14 +60,14 @@ def metrics(predictions: pd.DataFrame) -> dict[str, dict[str, float | None]]:
             "auc_seed_mean": float(np.mean(aucs)),
             "auc_seed_sd": float(np.std(aucs, ddof=1)) if len(aucs) > 1 else None,
         }
-    return found
+    return by_split
 
 
 def scores_of_test(predictions: Mapping[str, pd.DataFrame]) -> tuple[np.ndarray, pd.DataFrame]:
-    """Return the labels of the test genes of an epigenome, and their scores with one column a model.
+    """Return the labels of the test genes of an epigenome, and their scores with one column per model.
 
     Args:
-        predictions: model -> see `predict`, all of the same genes.
+        predictions: model -> see `predict`, all for the same genes.
     """
     test = {model: rows[rows["split"] == "test"] for model, rows in predictions.items()}
     labels = next(iter(test.values()))["label"].to_numpy()
@@ -84,5 +84,5 @@ def calibration_table(predictions: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
         Columns model, mean_predicted, share_on; see `chromattend.statistics.reliability`.
     """
     labels, scores = scores_of_test(predictions)
-    found = {model: reliability(labels, scores[model].to_numpy()) for model in scores.columns}
-    return pd.concat(found, names=["model"]).reset_index("model")
+    tables = {model: reliability(labels, scores[model].to_numpy()) for model in scores.columns}
+    return pd.concat(tables, names=["model"]).reset_index("model")

@@ -30,29 +30,29 @@ def maps_of(dataset: xr.Dataset, beta: bool, seed: int) -> xr.Dataset:
     rng = np.random.default_rng(seed)
     test = dataset.isel(gene=dataset["split"].values == "test")
     size = (test.sizes["gene"], test.sizes["mark"], test.sizes["bin"])
-    # As that of trained networks: noise that changes a little from bin to bin.
+    # Noise that changes little from bin to bin, like the attention of trained networks.
     noise = rng.gamma(1, size=(*size[:2], size[2] + 3)).astype(np.float32)
     alpha = sum(noise[:, :, first : first + size[2]] for first in range(4))
-    found = xr.Dataset(
+    attention = xr.Dataset(
         {"alpha": (("gene", "mark", "bin"), alpha / alpha.sum(axis=2, keepdims=True))},
         coords={name: test[name] for name in ("gene", "symbol", "mark", "bin")},
     )
     if beta:
-        found["beta"] = (("gene", "mark"), rng.dirichlet(np.ones(size[1]), size[0]).astype(np.float32))
-    return found
+        attention["beta"] = (("gene", "mark"), rng.dirichlet(np.ones(size[1]), size[0]).astype(np.float32))
+    return attention
 
 
 def write(folder: Path, dataset: xr.Dataset, maps: dict[str, xr.Dataset], name: str = "H1 cells") -> Path:
-    """Write a page of a dataset, with scores that tell its labels."""
+    """Write a page of a dataset, with scores that depend on its labels."""
     rng = np.random.default_rng(1)
     genes = {key: dataset[key].values for key in ("gene", "symbol", "split", "label")}
     predictions = {
         model: pd.DataFrame(genes | {"score": 1 / (1 + np.exp(-rng.normal((number + 1) * (genes["label"] - 0.5))))})
         for number, model in enumerate(MODELS)
     }
-    found = {model: metrics(table) for model, table in predictions.items()}
+    measured = {model: metrics(table) for model, table in predictions.items()}
     epigenome = dataset.attrs["epigenome"]
-    save(plot_calibration(calibration_table(predictions), found, epigenome), folder / "calibration.svg")
+    save(plot_calibration(calibration_table(predictions), measured, epigenome), folder / "calibration.svg")
     save(plot_profile(dataset), folder / "profile.svg")
     write_page(
         folder / "report.html",
@@ -60,7 +60,7 @@ def write(folder: Path, dataset: xr.Dataset, maps: dict[str, xr.Dataset], name: 
         group="ESC",
         dataset=dataset,
         signals=[{"mark": EVIL, "source": "a.bed.gz", "sha256": "12" * 32, "reads": 5, "reads_elsewhere": 0}],
-        metrics=found,
+        metrics=measured,
         comparisons=compare_aucs(*scores_of_test(predictions)),
         predictions=predictions,
         published=pd.DataFrame([[epigenome, "deepchrome", "published", "DeepChrome", 0.77]]).set_axis(
@@ -248,9 +248,9 @@ def test_a_table_sorts_and_downloads(at: Any, downloads: Path) -> None:
     at.find_element(By.CSS_SELECTOR, "[aria-label='Download TSV of E003-models']").click()
     saved = downloads / "E003-models.tsv"
     wait(at, saved.exists)
-    found = pd.read_csv(saved, sep="\t")
-    assert found.columns[:2].tolist() == ["Model", "AUC"]
-    assert found["AUC"].tolist() == column()
+    downloaded = pd.read_csv(saved, sep="\t")
+    assert downloaded.columns[:2].tolist() == ["Model", "AUC"]
+    assert downloaded["AUC"].tolist() == column()
 
 
 def test_a_table_is_filtered(at: Any) -> None:

@@ -1,4 +1,4 @@
-"""A GPU computes what a CPU does, whatever was recorded or broken off: tests for a machine that has one."""
+"""A GPU gives the results of a CPU, with captured graphs and after interruptions: tests for a machine with a GPU."""
 
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from chromattend.training.protocols import TrainingOptions
 from chromattend.training.stack import Stack
 from chromattend.training.train import train_together
 
-# Batches that do not come out even, so that the last of an epoch is none of the recorded ones.
+# The last batch of an epoch is smaller, so its shape differs from the captured one.
 TRAINING: dict[str, Any] = {"max_epochs": 4, "patience": None, "learning_rate": 0.003, "batch_size": 48}
 
 
@@ -36,8 +36,8 @@ def trained(
     **options: Any,
 ) -> list[Network]:
     given = TrainingOptions(**{"accelerator": "gpu"} | TRAINING | options)
-    found = train_together(name, datasets or epigenomes(name), model_options or {}, given, folder)
-    return [network for network, _ in found]  # type: ignore[misc]
+    networks = train_together(name, datasets or epigenomes(name), model_options or {}, given, folder)
+    return [network for network, _ in networks]  # type: ignore[misc]
 
 
 def scores(networks: list[Network], datasets: list[xr.Dataset] | None = None) -> list[np.ndarray]:
@@ -54,7 +54,7 @@ def same_bits(first: list[Network], second: list[Network]) -> bool:
     ("groups", "genes", "steps", "features", "units"),
     [(280, 32, 100, 1, 32), (56, 33, 5, 64, 16), (3, 7, 20, 4, 5), (1, 600, 40, 1, 32), (2, 40, 9, 30, 32)],
 )
-def test_the_kernels_are_the_recurrence_in_float64(
+def test_the_kernels_agree_with_the_recurrence_in_float64(
     groups: int, genes: int, steps: int, features: int, units: int
 ) -> None:
     torch.manual_seed(4)
@@ -62,46 +62,48 @@ def test_the_kernels_are_the_recurrence_in_float64(
     inputs = torch.randn(groups, genes, steps, features, device="cuda", requires_grad=True)
     weight = torch.randn(groups, genes, steps, 2 * units, device="cuda") / genes
     assert recurrence._implementation(inputs, lstm.state_weight).__name__.endswith("kernels")
-    found = []
+    results = []
     for precision in (torch.float32, torch.float64):
         module = lstm.to(precision)
         given = inputs.detach().to(precision).requires_grad_()
         states = module(given)
-        found.append([states, *torch.autograd.grad((states * weight.to(precision)).sum(), [given, *lstm.parameters()])])
-    for ours, exact in zip(*found, strict=True):
+        results.append(
+            [states, *torch.autograd.grad((states * weight.to(precision)).sum(), [given, *lstm.parameters()])]
+        )
+    for ours, exact in zip(*results, strict=True):
         torch.testing.assert_close(ours, exact.float(), rtol=1e-4, atol=1e-5 * max(1.0, float(exact.abs().max())))
 
 
-def test_the_kernels_are_torchs_lstm() -> None:
+def test_the_kernels_agree_with_torchs_lstm() -> None:
     ours = BidirectionalLSTM(1, 3, 24)
-    # On a CPU: a GPU's own takes float32 for TF32.
+    # On a CPU, because torch's LSTM on a GPU computes float32 in TF32.
     (theirs,) = separate(ours)
     inputs = torch.randn(1, 50, 30, 3)
     torch.testing.assert_close(ours.cuda()(inputs.cuda())[0].cpu(), theirs(inputs[0])[0], rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", [*NETWORKS, "pan_epigenome"])
-def test_a_network_learns_what_it_learns_on_a_cpu(name: str) -> None:
-    # What is random in a step is drawn otherwise on every kind of device. Adam would divide rounding errors of small
-    # gradients by these gradients.
+def test_a_network_learns_the_same_as_on_a_cpu(name: str) -> None:
+    # Random numbers differ between kinds of devices. Adam would divide rounding errors of small gradients by these
+    # gradients.
     options = {"dropout": 0.0} | ({"unknown": 0.0} if name == "pan_epigenome" else {})
     settings: dict[str, Any] = {"model_options": options, "optimizer": "sgd", "learning_rate": 0.1}
     on_gpu, on_cpu = (scores(trained(name, accelerator=accelerator, **settings)) for accelerator in ("gpu", "cpu"))
-    for found, expected in zip(on_gpu, on_cpu, strict=True):
-        assert found == pytest.approx(expected, abs=1e-3)
+    for ours, expected in zip(on_gpu, on_cpu, strict=True):
+        assert ours == pytest.approx(expected, abs=1e-3)
 
 
-def test_recorded_steps_are_the_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    recorded = trained("attentivechrome")
-    monkeypatch.setattr(Stack, "record", lambda *_: None)
-    assert same_bits(recorded, trained("attentivechrome"))
+def test_captured_steps_give_the_same_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    captured = trained("attentivechrome")
+    monkeypatch.setattr(Stack, "capture", lambda *_: None)
+    assert same_bits(captured, trained("attentivechrome"))
 
 
-def test_the_operators_learn_what_the_kernels_do(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_operators_learn_the_same_as_the_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
     expected = scores(trained("attentivechrome"))
     monkeypatch.setattr(recurrence, "_implementation", lambda *_: operators)
-    for found, by_kernels in zip(scores(trained("attentivechrome")), expected, strict=True):
-        assert found == pytest.approx(by_kernels, abs=1e-3)
+    for ours, by_kernels in zip(scores(trained("attentivechrome")), expected, strict=True):
+        assert ours == pytest.approx(by_kernels, abs=1e-3)
 
 
 @pytest.mark.parametrize("name", ["deepchrome", "attentivechrome"])
@@ -117,10 +119,10 @@ def test_a_training_that_was_killed_ends_with_the_same_weights(
 
 
 @pytest.mark.parametrize("name", ["deepchrome", "attentivechrome"])
-def test_a_network_learns_beside_others_what_it_learns_alone(name: str) -> None:
-    for found, dataset in zip(scores(trained(name)), epigenomes(name), strict=True):
+def test_a_network_learns_the_same_with_others_as_alone(name: str) -> None:
+    for together, dataset in zip(scores(trained(name)), epigenomes(name), strict=True):
         alone = trained(name, datasets=[dataset])
-        assert found == pytest.approx(scores(alone, [dataset])[0], abs=1e-3)
+        assert together == pytest.approx(scores(alone, [dataset])[0], abs=1e-3)
 
 
 @pytest.mark.parametrize("precision", ["bf16-mixed", "16-mixed"])

@@ -1,4 +1,4 @@
-"""Scores of every gene, their measures, and the study's tables."""
+"""Scores of every gene, their metrics, and the study's tables."""
 
 import json
 from pathlib import Path
@@ -38,7 +38,7 @@ KNOWN = pd.DataFrame(
 
 
 def predictions() -> pd.DataFrame:
-    """Ten genes with what can be counted by hand in the test part."""
+    """Ten genes, with a test part that can be counted by hand."""
     return pd.DataFrame(
         {
             "split": ["train"] * 3 + ["valid"] * 2 + ["test"] * 5,
@@ -49,14 +49,14 @@ def predictions() -> pd.DataFrame:
 
 
 def test_metrics_of_every_part() -> None:
-    found = metrics(predictions())
-    assert set(found) == {"train", "valid", "test"}
-    assert {part: (row["n"], row["n_on"]) for part, row in found.items()} == {
+    by_part = metrics(predictions())
+    assert set(by_part) == {"train", "valid", "test"}
+    assert {part: (row["n"], row["n_on"]) for part, row in by_part.items()} == {
         "train": (3, 2),
         "valid": (2, 1),
         "test": (5, 2),
     }
-    test = found["test"]
+    test = by_part["test"]
     assert test["auc"] == pytest.approx(5 / 6)
     assert test["accuracy"] == pytest.approx(3 / 5)  # .5 is not above the threshold
     assert test["aupr"] == pytest.approx((1 + 2 / 3) / 2)
@@ -81,8 +81,8 @@ def test_replicates_are_measured_one_by_one() -> None:
 
 
 def test_metrics_can_be_written_as_json() -> None:
-    found = metrics(predictions())
-    assert json.loads(json.dumps(found)) == found
+    by_part = metrics(predictions())
+    assert json.loads(json.dumps(by_part)) == by_part
 
 
 class Sum:
@@ -104,26 +104,26 @@ class Sum:
         raise NotImplementedError
 
 
-def test_predictions_have_a_row_a_gene_in_order() -> None:
+def test_predictions_have_one_row_per_gene_in_order() -> None:
     dataset = synthetic_dataset()
-    dataset = dataset.isel(gene=[5, 1, 1, 400, 639])  # with a gene that stands twice
-    found = predict(Sum(dataset, replicates=1), dataset)
-    assert list(found) == ["gene", "symbol", "split", "label", "score"]
-    assert found["gene"].tolist() == dataset["gene"].values.tolist()
-    assert found["symbol"].tolist() == ["GENE5", "GENE1", "GENE1", "GENE400", "GENE639"]
-    assert found["split"].tolist() == ["train", "train", "train", "valid", "test"]
-    assert found["label"].tolist() == dataset["label"].values.tolist()
-    assert found["score"].tolist() == dataset["counts"].sum(("bin", "mark")).values.tolist()
+    dataset = dataset.isel(gene=[5, 1, 1, 400, 639])  # with a duplicated gene
+    table = predict(Sum(dataset, replicates=1), dataset)
+    assert list(table) == ["gene", "symbol", "split", "label", "score"]
+    assert table["gene"].tolist() == dataset["gene"].values.tolist()
+    assert table["symbol"].tolist() == ["GENE5", "GENE1", "GENE1", "GENE400", "GENE639"]
+    assert table["split"].tolist() == ["train", "train", "train", "valid", "test"]
+    assert table["label"].tolist() == dataset["label"].values.tolist()
+    assert table["score"].tolist() == dataset["counts"].sum(("bin", "mark")).values.tolist()
     assert dataset["mark"].values.tolist() == MARKS
 
 
-def test_predictions_of_replicates_stand_beside_the_score() -> None:
+def test_predictions_of_replicates_are_next_to_the_score() -> None:
     dataset = synthetic_dataset()
-    found = predict(Sum(dataset, replicates=2), dataset)
+    table = predict(Sum(dataset, replicates=2), dataset)
     reads = dataset["counts"].sum(("bin", "mark")).values
-    assert list(found)[4:] == ["score", "seed_1", "seed_2"]
-    np.testing.assert_array_equal(found["score"], 0.75 * reads)
-    np.testing.assert_array_equal(found["seed_2"], 0.5 * reads)
+    assert list(table)[4:] == ["score", "seed_1", "seed_2"]
+    np.testing.assert_array_equal(table["score"], 0.75 * reads)
+    np.testing.assert_array_equal(table["seed_2"], 0.5 * reads)
 
 
 def test_models_are_compared_on_the_test_genes() -> None:
@@ -132,19 +132,19 @@ def test_models_are_compared_on_the_test_genes() -> None:
     assert labels.tolist() == [1, 0, 1, 0, 0]
     assert scores["deepchrome"].tolist() == [0.8, 0.7, 0.5, 0.4, 0.1]
     assert list(scores) == ["deepchrome", "mlp"]
-    found = calibration_table({"deepchrome": predictions(), "mlp": other})
-    assert list(found) == ["model", "mean_predicted", "share_on"]
-    assert found["model"].value_counts().to_dict() == {"deepchrome": 5, "mlp": 5}
+    table = calibration_table({"deepchrome": predictions(), "mlp": other})
+    assert list(table) == ["model", "mean_predicted", "share_on"]
+    assert table["model"].value_counts().to_dict() == {"deepchrome": 5, "mlp": 5}
 
 
 def results(aucs: dict[str, list[float]]) -> pd.DataFrame:
-    """Build the AUC table of models with one AUC an epigenome."""
-    found = {
+    """Build the AUC table of models with one AUC per epigenome."""
+    by_model = {
         (f"E{number}", model): {"test": {"auc": value, "n": 10}, "train": {"auc": 0.99, "n": 20}}
         for model, values in aucs.items()
         for number, value in enumerate(values)
     }
-    return auc_table(found, "chromosome")
+    return auc_table(by_model, "chromosome")
 
 
 def test_the_auc_table_has_the_test_part_of_every_model() -> None:
@@ -158,7 +158,7 @@ def test_the_auc_table_has_the_test_part_of_every_model() -> None:
     }
 
 
-def test_the_summary_stands_beside_the_published_figures() -> None:
+def test_the_summary_has_the_published_values() -> None:
     aucs = {"random_forest": [0.7, 0.8, 0.9, 0.6], "deepchrome": [0.7, 0.7, 0.8, 0.7]}
     aucs["attentivechrome"] = [0.8, 0.8, 0.9, 0.7]
     table = summary_table(results(aucs), PUBLISHED, KNOWN).set_index("model")
@@ -167,7 +167,7 @@ def test_the_summary_stands_beside_the_published_figures() -> None:
     assert table["epigenomes"].tolist() == [4, 4, 4]
     forest = table.loc["random_forest"]
     assert forest[["mean", "median", "max", "min"]].tolist() == pytest.approx([0.75, 0.75, 0.9, 0.6])
-    # An equal AUC is not a better one.
+    # An equal AUC is not better.
     assert table["better_than_deepchrome"].tolist() == [2, pd.NA, 3]
     published = table.filter(like="published_")
     assert published.loc["attentivechrome"].tolist() == [0.8115, 0.8123, 0.9177, 0.7215, 49]
@@ -195,7 +195,7 @@ def test_epigenomes_that_only_one_model_has_are_not_compared() -> None:
     assert summary.loc["attentivechrome", "better_than_deepchrome"] == 1
 
 
-def test_the_summary_tells_how_sure_the_median_is_and_what_others_found() -> None:
+def test_the_summary_has_the_median_interval_and_reported_values() -> None:
     table = summary_table(results({"deepchrome": [0.7, 0.8, 0.9], "linear_svc": [0.7]}), PUBLISHED, KNOWN)
     deepchrome, svc = (table.set_index("model").loc[model] for model in ("deepchrome", "linear_svc"))
     assert deepchrome["median_low"] <= deepchrome["median"] <= deepchrome["median_high"]
@@ -203,7 +203,7 @@ def test_the_summary_tells_how_sure_the_median_is_and_what_others_found() -> Non
     assert np.isnan([svc["median_low"], svc["median_high"], svc["retrained_mean"]]).all()
 
 
-def test_every_auc_stands_beside_those_of_others() -> None:
+def test_every_auc_is_next_to_reported_aucs() -> None:
     auc = results({"deepchrome": [0.7, 0.8], "linear_svc": [0.6, 0.9]}).assign(auc_low=0.6, auc_high=0.9)
     table = published_table(auc, KNOWN)
     assert table[["epigenome", "model", "kind", "source"]].to_numpy().tolist() == [
@@ -216,8 +216,8 @@ def test_every_auc_stands_beside_those_of_others() -> None:
 
 
 def test_reported_aucs_are_those_of_the_reference(repository: Path, real_data: Path) -> None:
-    known = pd.read_csv(repository / "resources/published_auc.tsv", sep="\t")
-    means = known.groupby(["model", "kind", "source"])["auc"].agg(["mean", "count"])
+    published = pd.read_csv(repository / "resources/published_auc.tsv", sep="\t")
+    means = published.groupby(["model", "kind", "source"])["auc"].agg(["mean", "count"])
     assert (means["count"] == 56).all()
     assert means["mean"].round(4).to_dict() == {
         ("attentivechrome", "retrained", "TransformChrome"): 0.8097,
@@ -228,4 +228,4 @@ def test_reported_aucs_are_those_of_the_reference(repository: Path, real_data: P
         ("random_forest", "retrained", "ultra-chrome"): 0.7943,
     }
     reference = pd.read_csv(real_data / "reference" / "auc_per_epigenome.csv")
-    assert set(known["auc"]) <= set(reference["AUC"].round(4))
+    assert set(published["auc"]) <= set(reference["AUC"].round(4))

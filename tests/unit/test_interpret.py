@@ -1,4 +1,4 @@
-"""Explanations against what is known of simple functions, and their sum rules on every network."""
+"""Explanations of simple functions with known results, and sum rules of explanations on every network."""
 
 from collections.abc import Callable
 
@@ -52,13 +52,13 @@ def dataset() -> xr.Dataset:
 
 
 def network(name: str, dataset: xr.Dataset, seed: int = 0, replicates: int = 1) -> Network:
-    """A network of random weights, larger than those that training starts from, so that it is far from linear."""
+    """A network with random weights, larger than initial weights, so that it is far from linear."""
     torch.manual_seed(seed)
-    found = Network(ChromatinInputs.of(name, dataset, "depth"), SMALL.get(name, {}), replicates)
-    found.transform.fit(torch.from_numpy(found.input_spec.signal(dataset)))
-    for parameter in found.parameters():
+    model = Network(ChromatinInputs.of(name, dataset, "depth"), SMALL.get(name, {}), replicates)
+    model.transform.fit(torch.from_numpy(model.input_spec.signal(dataset)))
+    for parameter in model.parameters():
         parameter.data *= 2
-    return found.eval()
+    return model.eval()
 
 
 def prepared(model: Network, dataset: xr.Dataset, genes: int = 12) -> tuple[Explained, Tensor, Tensor]:
@@ -68,7 +68,7 @@ def prepared(model: Network, dataset: xr.Dataset, genes: int = 12) -> tuple[Expl
 
 
 class Additive(nn.Module):
-    """A weighted sum of all cells, as a model that explanations can be checked against."""
+    """A weighted sum of all positions, a model whose explanations are known."""
 
     def __init__(self, bins: int = 20, marks: int = 5, seed: int = 0) -> None:
         super().__init__()
@@ -101,7 +101,7 @@ def test_attention_sums_to_one(name: str, replicates: int, dataset: xr.Dataset) 
     assert maps["bin"].values.tolist() == dataset["bin"].values.tolist()
 
 
-def test_attention_goes_with_the_scores_of_the_same_network(dataset: xr.Dataset) -> None:
+def test_attention_has_the_scores_of_the_same_network(dataset: xr.Dataset) -> None:
     model = network("attentivechrome", dataset, replicates=2)
     maps = attention_maps(model, dataset)
     assert maps["score"].values == pytest.approx(model.score(dataset), abs=1e-6)
@@ -121,12 +121,12 @@ COMPLETE = [(name, method) for name in NETWORKS for method in methods_of(name) i
 
 @pytest.mark.parametrize(("name", "method"), COMPLETE)
 def test_weights_add_up_to_the_change_of_the_logit(name: str, method: str, dataset: xr.Dataset) -> None:
-    explained, inputs, baseline = prepared(network(name, dataset, seed=1), dataset)
+    explained, inputs, reference = prepared(network(name, dataset, seed=1), dataset)
     with torch.no_grad():
-        change = explained(inputs) - explained(baseline)
+        change = explained(inputs) - explained(reference)
     assert change.abs().max() > 0.05
-    found = attribute(explained, inputs, baseline, method)
-    assert found.sum(dim=(1, 2)).numpy() == pytest.approx(change.numpy(), abs=1e-3)
+    weights = attribute(explained, inputs, reference, method)
+    assert weights.sum(dim=(1, 2)).numpy() == pytest.approx(change.numpy(), abs=1e-3)
 
 
 def test_a_jump_is_left_out_of_integrated_gradients_and_does_not_spoil_the_rest() -> None:
@@ -135,14 +135,14 @@ def test_a_jump_is_left_out_of_integrated_gradients_and_does_not_spoil_the_rest(
             # A step of 5 within a ten-thousandth of the line, and its steep gradient there.
             return super().forward(inputs) + 5 * torch.sigmoid(1e6 * (inputs[:, 0, 0] - 0.1))
 
-    inputs, baseline = random_inputs()
+    inputs, reference = random_inputs()
     inputs[:, 0, 0] = 0.9
     model = Jumping()
-    found = integrated_gradients(model, inputs, baseline)
-    # Everywhere else the weights are those of the sum.
-    expected = (inputs - baseline) * model.weight
-    assert found[:, 1:].numpy() == pytest.approx(expected[:, 1:].numpy(), abs=0.02)
-    assert found[:, 0, 0].abs().max() < 6
+    weights = integrated_gradients(model, inputs, reference)
+    # Everywhere else the weights are the terms of the sum.
+    expected = (inputs - reference) * model.weight
+    assert weights[:, 1:].numpy() == pytest.approx(expected[:, 1:].numpy(), abs=0.02)
+    assert weights[:, 0, 0].abs().max() < 6
 
 
 # Methods
@@ -150,31 +150,31 @@ def test_a_jump_is_left_out_of_integrated_gradients_and_does_not_spoil_the_rest(
 
 @pytest.mark.parametrize("method", ["input_x_gradient", "integrated_gradients", "occlusion"])
 def test_methods_give_the_terms_of_a_sum(method: str) -> None:
-    inputs, baseline = random_inputs()
+    inputs, reference = random_inputs()
     model = Additive()
-    terms = (inputs - baseline) * model.weight
-    found = attribute(model, inputs, baseline, method, window=1)
-    assert found.numpy() == pytest.approx(terms.numpy(), abs=1e-5)
+    terms = (inputs - reference) * model.weight
+    weights = attribute(model, inputs, reference, method, window=1)
+    assert weights.numpy() == pytest.approx(terms.numpy(), abs=1e-5)
 
 
 def test_occlusion_shares_what_a_window_adds_among_its_bins() -> None:
-    inputs, baseline = random_inputs()
+    inputs, reference = random_inputs()
     model = Additive()
-    terms = ((inputs - baseline) * model.weight).unfold(1, 5, 5).mean(dim=-1)
-    found = attribute(model, inputs, baseline, "occlusion", window=5)
-    assert found[:, ::5].numpy() == pytest.approx(terms.numpy(), abs=1e-5)
-    assert torch.equal(found[:, ::5], found[:, 4::5])
-    # Windows of 7, 7 and 6 bins: all of what each adds is shared.
-    found = attribute(model, inputs, baseline, "occlusion", window=7)
-    whole = ((inputs - baseline) * model.weight).sum(dim=1)
-    assert found.sum(dim=1).numpy() == pytest.approx(whole.numpy(), abs=1e-4)
+    terms = ((inputs - reference) * model.weight).unfold(1, 5, 5).mean(dim=-1)
+    weights = attribute(model, inputs, reference, "occlusion", window=5)
+    assert weights[:, ::5].numpy() == pytest.approx(terms.numpy(), abs=1e-5)
+    assert torch.equal(weights[:, ::5], weights[:, 4::5])
+    # Windows of 7, 7 and 6 bins: each window's whole effect is shared.
+    weights = attribute(model, inputs, reference, "occlusion", window=7)
+    whole = ((inputs - reference) * model.weight).sum(dim=1)
+    assert weights.sum(dim=1).numpy() == pytest.approx(whole.numpy(), abs=1e-4)
 
 
 def test_saliency_is_the_size_of_the_gradient() -> None:
-    inputs, baseline = random_inputs()
+    inputs, reference = random_inputs()
     model = Additive()
-    found = attribute(model, inputs, baseline, "saliency")
-    assert found.numpy() == pytest.approx(np.broadcast_to(model.weight.abs().numpy(), found.shape), abs=1e-6)
+    weights = attribute(model, inputs, reference, "saliency")
+    assert weights.numpy() == pytest.approx(np.broadcast_to(model.weight.abs().numpy(), weights.shape), abs=1e-6)
 
 
 def test_guided_backpropagation_keeps_what_raises_rectified_units() -> None:
@@ -187,25 +187,25 @@ def test_guided_backpropagation_keeps_what_raises_rectified_units() -> None:
             units = self.relu(inputs[:, 0])
             return units[:, 0] - units[:, 1]
 
-    inputs, baseline = torch.full((1, 1, 2), 1.0), torch.zeros(1, 1, 2)
-    assert attribute(Rectified(), inputs, baseline, "guided_backprop").flatten().tolist() == [1.0, 0.0]
+    inputs, reference = torch.full((1, 1, 2), 1.0), torch.zeros(1, 1, 2)
+    assert attribute(Rectified(), inputs, reference, "guided_backprop").flatten().tolist() == [1.0, 0.0]
     # Deconvolution looks at the gradient alone, not at the unit's input.
-    assert attribute(Rectified(), -inputs, baseline, "deconvolution").flatten().tolist() == [1.0, 0.0]
-    assert attribute(Rectified(), -inputs, baseline, "guided_backprop").flatten().tolist() == [0.0, 0.0]
+    assert attribute(Rectified(), -inputs, reference, "deconvolution").flatten().tolist() == [1.0, 0.0]
+    assert attribute(Rectified(), -inputs, reference, "guided_backprop").flatten().tolist() == [0.0, 0.0]
 
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_every_method_of_a_network_gives_finite_weights_that_are_not_all_alike(name: str, dataset: xr.Dataset) -> None:
-    explained, inputs, baseline = prepared(network(name, dataset, replicates=2), dataset, genes=6)
+    explained, inputs, reference = prepared(network(name, dataset, replicates=2), dataset, genes=6)
     for method in methods_of(name):
-        found = attribute(explained, inputs, baseline, method)
-        assert found.shape == inputs.shape, method
-        assert torch.isfinite(found).all(), method
-        assert found.std() > 0, method
-        assert not found.requires_grad
+        weights = attribute(explained, inputs, reference, method)
+        assert weights.shape == inputs.shape, method
+        assert torch.isfinite(weights).all(), method
+        assert weights.std() > 0, method
+        assert not weights.requires_grad
 
 
-def test_methods_are_those_that_a_network_has_layers_for() -> None:
+def test_methods_depend_on_the_layers_of_a_network() -> None:
     assert "alpha" not in methods_of("deepchrome")
     assert "deeplift" in methods_of("deepchrome")
     assert methods_of("attentivechrome") == [
@@ -216,11 +216,11 @@ def test_methods_are_those_that_a_network_has_layers_for() -> None:
 
 
 def test_an_unknown_method_is_named() -> None:
-    with pytest.raises(UserError, match="grad_cam: is no method; choose one of alpha, saliency"):
+    with pytest.raises(UserError, match="grad_cam: is not a method; choose one of alpha, saliency"):
         attribute(Additive(), *random_inputs(), "grad_cam")
 
 
-def test_an_untrained_network_is_another_one_and_leaves_everything_as_it_was(dataset: xr.Dataset) -> None:
+def test_an_untrained_network_is_a_new_network_and_changes_nothing_else(dataset: xr.Dataset) -> None:
     model = network("deepchrome", dataset)
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     state = torch.random.get_rng_state()
@@ -235,10 +235,10 @@ def test_an_untrained_network_is_another_one_and_leaves_everything_as_it_was(dat
     assert not torch.equal(other.replicates[0].output.weight, second.replicates[0].output.weight)
 
 
-def test_an_untrained_network_is_not_what_training_from_the_same_seed_begins_with(dataset: xr.Dataset) -> None:
+def test_an_untrained_network_does_not_have_the_initial_weights_of_the_same_seed(dataset: xr.Dataset) -> None:
     model = quick("deepchrome", dataset, max_epochs=1, learning_rate=1e-12, seed=1)[0]
     first, untrained = (
-        found.replicates[0].convolution.weight.detach().flatten() for found in (model, randomised(model, 1))
+        subject.replicates[0].convolution.weight.detach().flatten() for subject in (model, randomised(model, 1))
     )
     assert abs(float(torch.corrcoef(torch.stack([first, untrained]))[0, 1])) < 0.2
 
@@ -250,23 +250,23 @@ def test_class_optimisation_of_a_linear_model_is_its_closed_form() -> None:
     weight = Additive(seed=4).weight * 0.02
     upper = torch.full((20, 5), 1.5)
     for penalty in (0.009, 0.05):
-        (found,) = optimise_input(lambda x: (x * weight).sum(dim=(1, 2)), upper, penalty=penalty)
+        (optimum,) = optimise_input(lambda x: (x * weight).sum(dim=(1, 2)), upper, penalty=penalty)
         # d/dX (w X - lambda X^2) = 0 at X = w / (2 lambda), within the bounds.
         expected = (weight / (2 * penalty)).clamp(0, 1.5)
         assert ((expected > 0) & (expected < 1.5)).any()
         assert (expected == 1.5).any() == (penalty == 0.009)
-        assert found.numpy() == pytest.approx(expected.numpy(), abs=1e-3)
+        assert optimum.numpy() == pytest.approx(expected.numpy(), abs=1e-3)
 
 
 def test_optima_of_both_classes_stay_within_the_data() -> None:
-    model, (_, baseline) = Additive(seed=5), random_inputs()
+    model, (_, reference) = Additive(seed=5), random_inputs()
     highest = torch.tensor([0.0, 0.5, 1.0, 2.0, -0.2])
-    found = class_optima(model, baseline, highest, penalty=0.009, starts=3, steps=100)
-    assert found.shape == (2, 20, 5)
-    assert (found >= 0).all()
-    assert (found <= highest - baseline[0] + 1e-6).all()
-    on, off = found
-    room = (highest - baseline[0]) > 0
+    optima = class_optima(model, reference, highest, penalty=0.009, starts=3, steps=100)
+    assert optima.shape == (2, 20, 5)
+    assert (optima >= 0).all()
+    assert (optima <= highest - reference[0] + 1e-6).all()
+    on, off = optima
+    room = (highest - reference[0]) > 0
     assert (on[(model.weight > 0.1) & room] > 0).all()
     assert (off[(model.weight < -0.1) & room] > 0).all()
     assert on[model.weight < -0.1].max() < 1e-3
@@ -288,20 +288,20 @@ def test_influential_marks_have_more_active_bins_than_the_mean() -> None:
 
 
 def test_the_terms_of_a_sum_are_the_most_faithful_order() -> None:
-    model, (inputs, baseline) = Additive(), random_inputs(40)
-    exact = (inputs - baseline) * model.weight
+    model, (inputs, reference) = Additive(), random_inputs(40)
+    exact = (inputs - reference) * model.weight
     generator = torch.Generator().manual_seed(2)
     noise = torch.randn(exact.shape, generator=generator)
-    curves = faithfulness_curves(model, inputs, baseline, {"occlusion": exact, "input_x_gradient": noise})
+    curves = faithfulness_curves(model, inputs, reference, {"occlusion": exact, "input_x_gradient": noise})
     with torch.no_grad():
-        change = (model(inputs) - model(baseline)) * model(inputs).sign()
+        change = (model(inputs) - model(reference)) * model(inputs).sign()
     for measure in ("deletion", "insertion"):
-        found = curves["occlusion", measure]
-        assert found.shape == (40, len(SHARES))
-        assert found[:, 0] == pytest.approx(0, abs=1e-5)
-        assert found[:, -1] == pytest.approx(change.numpy(), abs=1e-4)
-        assert (area(found) > area(curves["random", measure])).all()
-        assert (area(found) >= area(curves["input_x_gradient", measure])).all()
+        changes = curves["occlusion", measure]
+        assert changes.shape == (40, len(SHARES))
+        assert changes[:, 0] == pytest.approx(0, abs=1e-5)
+        assert changes[:, -1] == pytest.approx(change.numpy(), abs=1e-4)
+        assert (area(changes) > area(curves["random", measure])).all()
+        assert (area(changes) >= area(curves["input_x_gradient", measure])).all()
     table = faithfulness_table(curves, {"occlusion": 0.1, "input_x_gradient": 0.0}, {"occlusion": 0.25}).set_index(
         ["method", "measure"]
     )
@@ -312,15 +312,15 @@ def test_the_terms_of_a_sum_are_the_most_faithful_order() -> None:
 
 
 def test_maps_that_do_not_need_training_are_not_trusted() -> None:
-    model, (inputs, baseline) = Additive(), random_inputs(40)
-    curves = faithfulness_curves(model, inputs, baseline, {"occlusion": (inputs - baseline) * model.weight})
+    model, (inputs, reference) = Additive(), random_inputs(40)
+    curves = faithfulness_curves(model, inputs, reference, {"occlusion": (inputs - reference) * model.weight})
     assert faithfulness_table(curves, {"occlusion": 0.9}, {})["trustworthy"].tolist() == [0, 0]
 
 
 @pytest.mark.parametrize(("similar", "trusted"), [(0.5, 1), (0.51, 0), (float("nan"), 0)])
 def test_trust_needs_a_known_and_low_similarity(similar: float, trusted: int) -> None:
-    model, (inputs, baseline) = Additive(), random_inputs(40)
-    curves = faithfulness_curves(model, inputs, baseline, {"occlusion": (inputs - baseline) * model.weight})
+    model, (inputs, reference) = Additive(), random_inputs(40)
+    curves = faithfulness_curves(model, inputs, reference, {"occlusion": (inputs - reference) * model.weight})
     assert faithfulness_table(curves, {"occlusion": similar}, {})["trustworthy"].tolist() == [trusted] * 2
 
 
@@ -343,24 +343,24 @@ def test_similarity_is_the_mean_rank_correlation() -> None:
 # Importance
 
 
-def test_marks_of_a_sum_do_not_interact_and_those_of_a_product_do() -> None:
-    inputs, baseline = random_inputs()
-    baseline = torch.zeros_like(baseline)
+def test_marks_of_a_sum_do_not_interact_but_marks_of_a_product_do() -> None:
+    inputs, reference = random_inputs()
+    reference = torch.zeros_like(reference)
     model = Additive()
-    effects = mark_effects(model, inputs, baseline)
+    effects = mark_effects(model, inputs, reference)
     own = (inputs * model.weight).sum(dim=1).numpy()
     assert np.diagonal(effects, axis1=1, axis2=2) == pytest.approx(own, abs=1e-4)
-    beside = effects[:, ~np.eye(5, dtype=bool)]
-    assert beside == pytest.approx(0, abs=1e-4)
+    interactions = effects[:, ~np.eye(5, dtype=bool)]
+    assert interactions == pytest.approx(0, abs=1e-4)
 
     def product(x: Tensor) -> Tensor:
         total = x.sum(dim=1)
         return total[:, 0] * total[:, 1]
 
-    effects = mark_effects(product, inputs, baseline)
+    effects = mark_effects(product, inputs, reference)
     expected = (inputs.sum(dim=1)[:, 0] * inputs.sum(dim=1)[:, 1]).numpy()
-    for cell in ((0, 0), (1, 1), (0, 1), (1, 0)):
-        assert effects[:, cell[0], cell[1]] == pytest.approx(expected, rel=1e-4)
+    for first, second in ((0, 0), (1, 1), (0, 1), (1, 0)):
+        assert effects[:, first, second] == pytest.approx(expected, rel=1e-4)
     assert effects[:, 2:, 2:] == pytest.approx(0, abs=1e-4)
 
 
@@ -382,31 +382,31 @@ def test_importance_is_averaged_by_prediction() -> None:
 # Validation
 
 
-def test_correlations_are_those_of_the_means() -> None:
+def test_correlations_are_between_the_means() -> None:
     rng = np.random.default_rng(1)
     weights, coverage = rng.random((50, 30)), rng.random((50, 30))
     coverage[:, 10:15] += weights[:, 10:15] + 1
     weights[:, 11:16] += 1
-    found = correlate_maps(weights, coverage)
+    correlation = correlate_maps(weights, coverage)
     mean, target = weights.mean(axis=0), coverage.mean(axis=0)
-    assert found["genes"] == 50
-    assert found["pearson"] == pytest.approx(stats.pearsonr(mean, target).statistic)
-    assert found["spearman"] == pytest.approx(stats.spearmanr(mean, target).statistic)
-    assert found["pearson_low"] < found["pearson"] < found["pearson_high"]
+    assert correlation["genes"] == 50
+    assert correlation["pearson"] == pytest.approx(stats.pearsonr(mean, target).statistic)
+    assert correlation["spearman"] == pytest.approx(stats.spearmanr(mean, target).statistic)
+    assert correlation["pearson_low"] < correlation["pearson"] < correlation["pearson_high"]
     each = [stats.pearsonr(a, b).statistic for a, b in zip(weights, coverage, strict=True)]
-    assert found["gene_pearson"] == pytest.approx(np.median(each))
+    assert correlation["gene_pearson"] == pytest.approx(np.median(each))
     shifts = [abs(stats.pearsonr(np.roll(mean, shift), target).statistic) for shift in range(30)]
-    assert found["shift_p"] == pytest.approx(np.mean(np.array(shifts) >= abs(found["pearson"]) - 1e-9))
-    assert found == correlate_maps(weights, coverage)
+    assert correlation["shift_p"] == pytest.approx(np.mean(np.array(shifts) >= abs(correlation["pearson"]) - 1e-9))
+    assert correlation == correlate_maps(weights, coverage)
     # Tiny weights correlate as large ones do.
-    assert correlate_maps(weights * 1e-6, coverage)["pearson"] == pytest.approx(found["pearson"])
+    assert correlate_maps(weights * 1e-6, coverage)["pearson"] == pytest.approx(correlation["pearson"])
 
 
 @pytest.mark.parametrize("weights", [np.full((4, 10), 0.1, np.float32), np.ones((0, 10)), np.ones((3, 2))])
-def test_what_does_not_vary_has_no_correlation(weights: np.ndarray) -> None:
-    found = correlate_maps(weights, np.random.default_rng(1).random(weights.shape))
-    assert found["genes"] == len(weights)
-    assert np.isnan(found["pearson"])
+def test_constant_weights_have_no_correlation(weights: np.ndarray) -> None:
+    correlation = correlate_maps(weights, np.random.default_rng(1).random(weights.shape))
+    assert correlation["genes"] == len(weights)
+    assert np.isnan(correlation["pearson"])
 
 
 def validation_signal(dataset: xr.Dataset, values: np.ndarray) -> xr.Dataset:
@@ -442,13 +442,13 @@ def test_maps_are_compared_over_the_genes_that_are_predicted_on(dataset: xr.Data
     }
 
 
-def test_the_table_has_published_figures_and_says_what_was_skipped(
+def test_the_table_has_published_values_and_names_what_was_skipped(
     dataset: xr.Dataset, explanation: xr.Dataset
 ) -> None:
     signal = validation_signal(dataset, dataset["counts"].sel(mark="H3K4me1").values)
     table = validation_table("E003", "H3K27ac", {"deepchrome": validate(explanation, dataset, signal)}, PUBLISHED)
-    known = table[table["published"].notna()]
-    assert known[["method", "weights", "mark", "published"]].to_numpy().tolist() == [
+    published = table[table["published"].notna()]
+    assert published[["method", "weights", "mark", "published"]].to_numpy().tolist() == [
         ["saliency", "trained", "H3K4me3", 0.1822]
     ]
     other = validation_table("E003", "H3K9ac", {"deepchrome": validate(explanation, dataset, signal)}, PUBLISHED)
@@ -461,7 +461,7 @@ def test_the_table_has_published_figures_and_says_what_was_skipped(
     assert unvalidated("E024", None).loc[0, "note"] == "no validation mark in the configuration"
 
 
-def test_a_page_shows_each_method_beside_the_untrained_network(dataset: xr.Dataset, explanation: xr.Dataset) -> None:
+def test_a_page_compares_each_method_with_the_untrained_networks(dataset: xr.Dataset, explanation: xr.Dataset) -> None:
     signal = validation_signal(dataset, dataset["counts"].sel(mark="H3K4me3").values)
     table = validation_table("E003", "H3K27ac", {"deepchrome": validate(explanation, dataset, signal)}, PUBLISHED)
     shown = Validation("H3K4me3", "H3K27ac", table)
@@ -492,9 +492,9 @@ def test_genes_are_found_by_symbol_and_id(name: str) -> None:
     assert find_genes(gene_table(), [name])["gene"].tolist() == ["ENSG00000196092"]
 
 
-def test_genes_stand_once_and_in_the_order_of_their_names() -> None:
-    found = find_genes(gene_table(), ["GATA1", "ENSG00000000003", "PAX5", "ENSG00000102145"])
-    assert found["symbol"].tolist() == ["GATA1", "TSPAN6", "PAX5"]
+def test_named_genes_are_unique_and_in_the_given_order() -> None:
+    genes = find_genes(gene_table(), ["GATA1", "ENSG00000000003", "PAX5", "ENSG00000102145"])
+    assert genes["symbol"].tolist() == ["GATA1", "TSPAN6", "PAX5"]
     assert find_genes(gene_table(), []).columns.tolist() == ["gene", "symbol"]
 
 
@@ -506,7 +506,7 @@ def test_genes_stand_once_and_in_the_order_of_their_names() -> None:
         ("xyz", "gene 'xyz': is not among the 4 genes of the study; correct"),
     ],
 )
-def test_a_gene_that_is_not_there_is_named_with_its_nearest_match(name: str, message: str) -> None:
+def test_an_unknown_gene_is_named_with_its_nearest_match(name: str, message: str) -> None:
     with pytest.raises(UserError) as error:
         find_genes(gene_table(), [name])
     assert message in str(error.value)
@@ -537,16 +537,16 @@ def test_named_genes_have_their_attention_in_every_epigenome(dataset: xr.Dataset
 
 def test_means_are_of_the_genes_predicted_on_and_off() -> None:
     alpha = xr.DataArray(np.arange(8.0).reshape(4, 1, 2), dims=("gene", "mark", "bin"))
-    found = mean_maps(alpha, xr.DataArray([0.9, 0.6, 0.5, 0.1], dims="gene"))
-    assert found.sel(state="ON").values.tolist() == [[1.0, 2.0]]
-    assert found.sel(state="OFF").values.tolist() == [[5.0, 6.0]]
+    means = mean_maps(alpha, xr.DataArray([0.9, 0.6, 0.5, 0.1], dims="gene"))
+    assert means.sel(state="ON").values.tolist() == [[1.0, 2.0]]
+    assert means.sel(state="OFF").values.tolist() == [[5.0, 6.0]]
     assert np.isnan(mean_maps(alpha, xr.DataArray([0.9] * 4, dims="gene")).sel(state="OFF")).all()
 
 
 def test_explained_genes_are_test_genes_and_the_same_for_all(dataset: xr.Dataset) -> None:
     first = sample_genes(dataset, 30, seed=1)
     assert set(first["split"].values) == {"test"}
-    # Another epigenome, of which one of these genes and another one have no counts.
+    # Another epigenome, which lacks counts for one of these genes and for one other gene.
     lost = np.isin(dataset["gene"].values, [first["gene"].values[4], dataset["gene"].values[0]])
     second = sample_genes(dataset.isel(gene=~lost), 30, seed=1)
     assert len(set(first["gene"].values) & set(second["gene"].values)) == 29
@@ -575,7 +575,7 @@ def refused(call: Callable[[], object]) -> str:
 def test_models_that_cannot_be_explained_say_why(dataset: xr.Dataset) -> None:
     options = ExplainOptions(["saliency"])
     forest = quick("random_forest", dataset)[0]
-    assert "random_forest: is no network" in refused(lambda: explain(forest, dataset, options))
+    assert "random_forest: is not a network" in refused(lambda: explain(forest, dataset, options))
     assert "deepchrome: has no attention; choose one of cnn_attn" in refused(
         lambda: attention_maps(network("deepchrome", dataset), dataset)
     )

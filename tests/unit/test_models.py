@@ -1,4 +1,4 @@
-"""The models by themselves: sizes, shapes, and agreement with the papers' equations written out in numpy."""
+"""The models by themselves: sizes, shapes, and agreement with the papers' equations in numpy."""
 
 import inspect
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ Weights = dict[str, np.ndarray]
 
 @pytest.fixture(autouse=True)
 def one_thread() -> Iterator[None]:
-    """Keep torch from waiting for processors that others use."""
+    """Keep torch from waiting for busy processors."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -110,22 +110,22 @@ def test_attentivechrome_has_as_many_parameters_as_the_authors() -> None:
 
 
 @pytest.mark.parametrize(("bins", "marks"), [(100, 5), (37, 2), (14, 1)])
-def test_attentivechrome_is_the_equations_of_the_paper(bins: int, marks: int) -> None:
+def test_attentivechrome_agrees_with_the_equations_of_the_paper(bins: int, marks: int) -> None:
     torch.manual_seed(5)
     network = AttentiveChrome(marks, bins).eval()
     x = signal(3, bins, marks)
     with torch.inference_mode():
-        found = network.attend(x)
-        assert torch.equal(network(x), found.logit)
+        attention = network.attend(x)
+        assert torch.equal(network(x), attention.logit)
     for gene in range(3):
         logit, alpha, beta = attentivechrome(x[gene].double().numpy(), weights(network))
-        assert found.logit[gene].item() == pytest.approx(logit, abs=1e-5)
-        np.testing.assert_allclose(found.alpha[gene], alpha, atol=1e-5)
-        np.testing.assert_allclose(found.beta[gene], beta, atol=1e-5)
+        assert attention.logit[gene].item() == pytest.approx(logit, abs=1e-5)
+        np.testing.assert_allclose(attention.alpha[gene], alpha, atol=1e-5)
+        np.testing.assert_allclose(attention.beta[gene], beta, atol=1e-5)
 
 
 @pytest.mark.parametrize(("bins", "marks"), [(100, 5), (37, 2), (14, 1)])
-def test_deepchrome_is_the_layers_of_the_paper(bins: int, marks: int) -> None:
+def test_deepchrome_agrees_with_the_layers_of_the_paper(bins: int, marks: int) -> None:
     torch.manual_seed(5)
     network = DeepChrome(marks, bins).eval()
     x = signal(3, bins, marks)
@@ -153,7 +153,7 @@ def test_networks_take_any_number_of_bins_and_marks(name: str, bins: int, marks:
     assert all(parameter.grad is not None for parameter in network.parameters())
 
 
-def test_the_attentive_networks_are_those_of_the_paper() -> None:
+def test_the_attentive_networks_are_the_papers() -> None:
     assert ATTENTIVE == ["cnn_attn", "cnn_alpha_beta", "lstm_attn", "lstm_alpha", "attentivechrome"]
 
 
@@ -161,16 +161,16 @@ def test_the_attentive_networks_are_those_of_the_paper() -> None:
 def test_every_attention_sums_to_one_and_belongs_to_the_logit(name: str) -> None:
     network = REGISTRY[name].load()(5, 30).eval()
     x = 10 * signal(6, 30, 5)
-    found = network.attend(x)
-    assert torch.equal(network(x), found.logit)
-    assert found.alpha.shape == (6, 30, 1 if name.endswith("_attn") else 5)
-    torch.testing.assert_close(found.alpha.sum(dim=1), torch.ones(6, found.alpha.shape[2]))
-    assert not torch.allclose(found.alpha[0], found.alpha[1])
+    attention = network.attend(x)
+    assert torch.equal(network(x), attention.logit)
+    assert attention.alpha.shape == (6, 30, 1 if name.endswith("_attn") else 5)
+    torch.testing.assert_close(attention.alpha.sum(dim=1), torch.ones(6, attention.alpha.shape[2]))
+    assert not torch.allclose(attention.alpha[0], attention.alpha[1])
     if name in ("cnn_alpha_beta", "attentivechrome"):
-        assert found.beta.shape == (6, 5)
-        torch.testing.assert_close(found.beta.sum(dim=1), torch.ones(6))
+        assert attention.beta.shape == (6, 5)
+        torch.testing.assert_close(attention.beta.sum(dim=1), torch.ones(6))
     else:
-        assert found.beta is None
+        assert attention.beta is None
 
 
 def lstm_size(features: int, units: int) -> int:
@@ -190,7 +190,7 @@ def lstm_size(features: int, units: int) -> int:
         ("cnn_alpha_beta", 5 * (50 * 11 + 50) + 5 * 50 + (32 * 50 * 3 + 32) + 32 + (32 + 1)),
     ],
 )
-def test_networks_have_the_parameters_that_their_layers_add_up_to(name: str, size: int) -> None:
+def test_networks_have_the_parameters_of_their_layers(name: str, size: int) -> None:
     assert parameters(REGISTRY[name].load()(5, 100)) == size
 
 
@@ -199,16 +199,16 @@ def test_lstm_alpha_concatenates_the_attended_marks() -> None:
     network, x = REGISTRY["lstm_alpha"].load()(3, 12).eval(), signal(2, 12, 3)
     w = weights(network)
     with torch.inference_mode():
-        found = network.attend(x)
+        attention = network.attend(x)
     for gene in range(2):
         embeddings = []
         for mark in range(3):
             h = bidirectional(x[gene, :, [mark]].double().numpy(), w, "bin_lstms", mark)
             alpha = softmax(h @ w["bin_attention.context"][mark])
-            np.testing.assert_allclose(found.alpha[gene, :, mark], alpha, atol=1e-5)
+            np.testing.assert_allclose(attention.alpha[gene, :, mark], alpha, atol=1e-5)
             embeddings.append(alpha @ h)
         logit = w["output.weight"][0] @ np.concatenate(embeddings) + w["output.bias"][0]
-        assert found.logit[gene].item() == pytest.approx(logit, abs=1e-5)
+        assert attention.logit[gene].item() == pytest.approx(logit, abs=1e-5)
 
 
 def test_lstm_classifies_the_last_state_of_each_direction() -> None:
@@ -254,12 +254,12 @@ def test_counts_are_standardised_by_mark() -> None:
     transform = Standardise(3)
     assert torch.equal(transform(counts), torch.log1p(counts))
     transform.fit(counts)
-    found = transform(counts)
-    torch.testing.assert_close(found.mean(dim=(0, 1)), torch.zeros(3), atol=1e-5, rtol=0)
-    torch.testing.assert_close(found.std(dim=(0, 1)), torch.ones(3), atol=1e-5, rtol=0)
+    standardised = transform(counts)
+    torch.testing.assert_close(standardised.mean(dim=(0, 1)), torch.zeros(3), atol=1e-5, rtol=0)
+    torch.testing.assert_close(standardised.std(dim=(0, 1)), torch.ones(3), atol=1e-5, rtol=0)
 
 
-def test_raw_counts_stay_as_they_are() -> None:
+def test_raw_counts_are_unchanged() -> None:
     counts = torch.poisson(torch.full((5, 4, 2), 3.0), torch.Generator().manual_seed(1))
     transform = Standardise(2, raw=True)
     transform.fit(counts)
@@ -274,7 +274,7 @@ def test_a_mark_without_reads_stays_finite() -> None:
     assert torch.equal(transform(counts), torch.zeros(10, 5, 2))
 
 
-def test_baselines_see_log_counts_unless_raw_ones_are_wanted() -> None:
+def test_baselines_use_log_counts_unless_raw_counts_are_configured() -> None:
     counts = np.array([[0, 1, 9]], dtype=np.float32)
     np.testing.assert_array_equal(LogCounts().fit(counts).transform(counts), np.log1p(counts))
     assert isinstance(Setting(1, 3).pipeline("passthrough")[0], LogCounts)
@@ -289,7 +289,7 @@ def test_features_of_baselines_are_bin_by_bin_and_mark_by_mark() -> None:
         np.testing.assert_array_equal(OneBin(2, bin_).fit(features).transform(features), signal[:, bin_])
 
 
-def test_the_best_bin_of_a_mark_is_that_which_correlates_most_with_the_label() -> None:
+def test_the_best_bin_of_a_mark_correlates_most_with_the_label() -> None:
     rng = np.random.default_rng(1)
     label = rng.integers(0, 2, 200)
     signal = rng.normal(size=(200, 6, 3))
@@ -306,16 +306,16 @@ def test_the_best_bin_of_a_mark_is_that_which_correlates_most_with_the_label() -
 
 
 @pytest.mark.parametrize("name", [name for name, spec in REGISTRY.items() if spec.scope == "epigenome"])
-def test_defaults_of_a_model_are_those_of_the_configuration(name: str, repository: Path) -> None:
+def test_defaults_of_a_model_agree_with_the_configuration(name: str, repository: Path) -> None:
     schema = yaml.safe_load((repository / "workflow/schemas/config.schema.yaml").read_text())
-    known = schema["properties"]["model_options"]["properties"].get(name, {"properties": {}})["properties"]
+    configured = schema["properties"]["model_options"]["properties"].get(name, {"properties": {}})["properties"]
     signature = inspect.signature(REGISTRY[name].load()).parameters.values()
     options = {item.name: item.default for item in signature if item.kind is item.KEYWORD_ONLY}
-    assert options.keys() == known.keys()
-    for key, part in known.items():
+    assert options.keys() == configured.keys()
+    for key, part in configured.items():
         if part["default"] is not None:
             assert options[key] == part["default"], key
-        else:  # the protocol's: the model's own default is that of the default protocol
+        else:  # depends on the protocol: the model has the default of the default protocol
             assert f"({options[key]}, paper " in part["description"], key
 
 

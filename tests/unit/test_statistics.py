@@ -118,7 +118,7 @@ def test_models_are_compared_on_the_same_genes() -> None:
     rng = np.random.default_rng(2)
     labels = np.repeat([1, 0], 40)
     first = rng.normal(labels)
-    second = first + rng.normal(0, 0.3, 80)  # much the same: the pairing is what tells them apart
+    second = first + rng.normal(0, 0.3, 80)  # nearly equal: only pairing distinguishes them
     table = compared(a=first, b=second)
     auc, covariance = by_definition(labels, np.stack([first, second]))
     error = np.sqrt(covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1])

@@ -1,4 +1,4 @@
-"""Training of every model, and trained models as files: what is kept, compared, refused and repeated."""
+"""Training of every model, and trained models as files: saved, compared, refused and reproduced."""
 
 import os
 import pickle
@@ -65,12 +65,12 @@ def trained(request: pytest.FixtureRequest, dataset: xr.Dataset) -> Trained:
 
 @pytest.fixture(scope="module")
 def files(dataset: xr.Dataset, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """A saved model of either kind."""
+    """A saved model of each kind."""
     folder = tmp_path_factory.mktemp("models")
-    found = {"network": folder / "network.ckpt", "baseline": folder / "baseline.ckpt"}
-    quick("deepchrome", dataset, max_epochs=1)[0].save(found["network"])
-    quick("logistic_regression", dataset)[0].save(found["baseline"])
-    return found
+    paths = {"network": folder / "network.ckpt", "baseline": folder / "baseline.ckpt"}
+    quick("deepchrome", dataset, max_epochs=1)[0].save(paths["network"])
+    quick("logistic_regression", dataset)[0].save(paths["baseline"])
+    return paths
 
 
 def test_every_model_learns_a_planted_signal(trained: Trained, dataset: xr.Dataset) -> None:
@@ -79,7 +79,7 @@ def test_every_model_learns_a_planted_signal(trained: Trained, dataset: xr.Datas
     assert auc(model, dataset, "test") > 0.8
 
 
-def test_history_has_a_row_an_epoch(trained: Trained) -> None:
+def test_history_has_one_row_per_epoch(trained: Trained) -> None:
     model, history = trained
     if model.input_spec.model in NETWORKS:
         assert list(history) == HISTORY
@@ -92,7 +92,7 @@ def test_history_has_a_row_an_epoch(trained: Trained) -> None:
     assert history.notna().all(axis=None)
 
 
-def test_a_model_keeps_what_it_was_trained_on(trained: Trained, dataset: xr.Dataset) -> None:
+def test_a_model_keeps_its_input_spec(trained: Trained, dataset: xr.Dataset) -> None:
     spec = trained[0].input_spec
     assert spec.marks == MARKS
     assert spec.bins == list(range(-1000, 1000, 100))
@@ -131,7 +131,7 @@ def test_a_baseline_is_read_without_torch(files: dict[str, Path], repository: Pa
 
 @pytest.mark.parametrize("name", [name for name in MODELS if name not in NETWORKS])
 def test_a_baseline_that_is_trained_again_has_the_same_bytes(name: str, dataset: xr.Dataset, tmp_path: Path) -> None:
-    # Both are kept, so that their parts have other addresses.
+    # Both models stay in memory, so that their parts have different addresses.
     models = [quick(name, dataset)[0] for _ in range(2)]
     for number, model in enumerate(models):
         model.save(tmp_path / f"{number}.ckpt")
@@ -149,7 +149,7 @@ def test_scores_do_not_depend_on_which_genes_are_scored_together(trained: Traine
 def test_the_seed_decides(name: str, dataset: xr.Dataset) -> None:
     def scores(seed: int, before: int) -> bytes:
         torch.manual_seed(before)
-        np.random.seed(before)  # noqa: NPY002 (what went before must not matter)
+        np.random.seed(before)  # noqa: NPY002 (earlier random numbers must not matter)
         return scores_of(quick(name, dataset, seed=seed, max_epochs=1)[0], dataset).tobytes()
 
     first = scores(seed=1, before=10)
@@ -188,7 +188,7 @@ def refuses(model: TrainedModel, dataset: xr.Dataset, words: list[str]) -> None:
     assert all(word in message for word in [model.input_spec.model, *words]), message
 
 
-def test_a_model_refuses_data_of_another_make(files: dict[str, Path], dataset: xr.Dataset) -> None:
+def test_a_model_refuses_data_of_another_kind(files: dict[str, Path], dataset: xr.Dataset) -> None:
     model = load_model(files["network"])
     averaged = dataset.assign(counts=dataset["counts"].astype(np.float32))
     refuses(model, averaged, ["quantity reads", "the data have signal"])
@@ -201,7 +201,7 @@ def test_a_model_refuses_data_of_another_make(files: dict[str, Path], dataset: x
         refuses(model, other, words)
 
 
-def test_how_reads_were_counted_is_compared_where_it_is_known(dataset: xr.Dataset) -> None:
+def test_the_counting_of_reads_is_compared_if_it_is_known(dataset: xr.Dataset) -> None:
     counted, shifted = (dataset.assign_attrs(counting=text) for text in ('{"shift": 0}', '{"shift": 75}'))
     model = quick("logistic_regression", counted)[0]
     refuses(model, shifted, ['counting {"shift": 0}', '{"shift": 75}'])
@@ -209,14 +209,14 @@ def test_how_reads_were_counted_is_compared_where_it_is_known(dataset: xr.Datase
 
 
 @pytest.mark.parametrize("value", [np.nan, -1.0])
-def test_counts_that_are_none_are_named(dataset: xr.Dataset, value: float) -> None:
+def test_invalid_counts_are_named(dataset: xr.Dataset, value: float) -> None:
     damaged = dataset.assign(counts=dataset["counts"].astype(np.float32)).copy(deep=True)
     damaged["counts"].values[12, 3, 1] = value
     with pytest.raises(UserError) as caught:
         quick("logistic_regression", damaged)
     assert str(caught.value) == (
-        f"E003: gene ENSG00000000012, H3K36me3, bin -700 bp has the value {value:g}, which is no count; "
-        "count it again from its source"
+        f"E003: gene ENSG00000000012, H3K36me3, bin -700 bp has the value {value:g}, which is not a count; "
+        "count its source again"
     )
 
 
@@ -236,7 +236,7 @@ def refusal(path: Path) -> str:
     with pytest.raises(UserError) as caught:
         load_model(path)
     message = str(caught.value)
-    assert message.startswith(f"{path}: is no model of chromattend or is damaged")
+    assert message.startswith(f"{path}: is not a chromattend model or is damaged")
     assert message.endswith("train it again")
     assert "\n" not in message
     return message
@@ -292,7 +292,7 @@ def test_code_in_a_file_is_not_run(tmp_path: Path, form: str) -> None:
         torch.save({"state_dict": Malicious(trap)}, path)
     refusal(path)
     assert not trap.exists()
-    # The file is dangerous where it is trusted.
+    # The file is dangerous if it is trusted.
     if form == "pickle":
         pickle.loads(path.read_bytes())
     else:
@@ -313,7 +313,7 @@ def test_a_missing_file_is_not_called_damaged(tmp_path: Path) -> None:
 
 
 def contrary() -> xr.Dataset:
-    """Genes whose valid part says the opposite of the train part: the more is learned, the worse it does there."""
+    """Genes whose valid part contradicts the train part: the more a model learns, the lower its valid AUC."""
     dataset = synthetic_dataset(effect=0.3, seed=4)
     dataset["label"].values[dataset["split"].values == "valid"] ^= 1
     return dataset
@@ -327,13 +327,13 @@ def test_the_best_epoch_is_returned_and_not_the_last() -> None:
     assert auc(model, dataset, "valid") == pytest.approx(best, abs=1e-6)
 
 
-def test_valid_auc_is_that_of_all_genes_together() -> None:
+def test_valid_auc_is_over_all_genes_together() -> None:
     dataset = synthetic_dataset(sizes={"train": 64, "valid": 1100, "test": 10}, effect=0.3)
     model, history = quick("attentivechrome", dataset, max_epochs=1)
     assert history["valid_auc"].item() == pytest.approx(auc(model, dataset, "valid"), abs=1e-5)
 
 
-def test_valid_measures_compare_logits_across_batches() -> None:
+def test_valid_metrics_compare_logits_across_batches() -> None:
     class Given(Network):
         def forward(self, signal: torch.Tensor, context: torch.Tensor | None = None) -> torch.Tensor:
             return signal[:, 0, 0]
@@ -348,7 +348,7 @@ def test_valid_measures_compare_logits_across_batches() -> None:
     assert module.take_measures()[0]["valid_auc"] == pytest.approx(expected, abs=1e-6)
 
 
-def test_training_ends_when_it_no_longer_gets_better() -> None:
+def test_training_ends_when_it_no_longer_improves() -> None:
     history = quick("deepchrome", contrary(), max_epochs=30, learning_rate=0.003, patience=2)[1]
     best = int(history["valid_auc"].idxmax())
     assert len(history) == best + 3 < 30
@@ -364,11 +364,11 @@ def test_batches_hold_every_training_gene_once() -> None:
     for _ in range(3):
         batches = list(data.train_dataloader())
         assert [labels.shape[1] for _, labels in batches] == [16, 16, 16, 16, 6]
-        found = torch.cat([batch.flatten() for batch, _ in batches])
+        values = torch.cat([batch.flatten() for batch, _ in batches])
         labels = torch.cat([labels.flatten() for _, labels in batches])
-        assert torch.equal(labels, found % 2)
-        assert sorted(found.tolist()) == list(range(70))
-        orders.append(found.tolist())
+        assert torch.equal(labels, values % 2)
+        assert sorted(values.tolist()) == list(range(70))
+        orders.append(values.tolist())
     assert orders[0] != orders[1]
     assert orders[0] == orders[2]
     assert orders[0] != sorted(orders[0])
@@ -407,7 +407,7 @@ def unbroken() -> tuple[xr.Dataset, Network, pd.DataFrame]:
     return hard, model, history  # type: ignore[return-value]
 
 
-# 20 steps and one validation an epoch, 4 epochs a seed.
+# 20 steps and one validation per epoch, 4 epochs per seed.
 @pytest.mark.parametrize(
     ("hook", "calls"),
     [
@@ -440,7 +440,7 @@ def test_a_training_that_was_killed_ends_with_the_same_weights(
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
-def test_a_signal_ends_a_training_after_its_epoch_and_the_next_goes_on(
+def test_a_signal_ends_a_training_after_its_epoch_and_the_next_resumes(
     unbroken: tuple[xr.Dataset, Network, pd.DataFrame],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -468,9 +468,7 @@ def test_a_signal_ends_a_training_after_its_epoch_and_the_next_goes_on(
         assert torch.equal(again.state_dict()[name], tensor), name  # type: ignore[attr-defined]
 
 
-def test_a_job_of_slurm_is_not_put_back_into_the_queue_by_the_trainer(
-    dataset: xr.Dataset, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_slurm_job_is_not_requeued_by_the_trainer(dataset: xr.Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {
         "SLURM_NTASKS": "1",
         "SLURM_JOB_ID": "1",
@@ -487,7 +485,7 @@ def epochs_of(caplog: pytest.LogCaptureFixture) -> int:
     return sum(record.message.startswith("epoch ") for record in caplog.records)
 
 
-def test_epochs_that_are_done_are_not_trained_again(
+def test_finished_epochs_are_not_trained_again(
     unbroken: tuple[xr.Dataset, Network, pd.DataFrame],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -508,14 +506,14 @@ def test_epochs_that_are_done_are_not_trained_again(
     assert epochs_of(caplog) == 0
 
 
-def test_other_data_or_options_do_not_go_on_from_a_checkpoint(
+def test_other_data_or_options_do_not_resume_from_a_checkpoint(
     dataset: xr.Dataset, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     def epochs(data: xr.Dataset, **options: Any) -> int:
         caplog.clear()
         with caplog.at_level("INFO"):
             quick("deepchrome", data, tmp_path, **options)
-        assert len(list(tmp_path.iterdir())) == 1  # what cannot be used any more is removed
+        assert len(list(tmp_path.iterdir())) == 1  # unusable checkpoints are removed
         return epochs_of(caplog)
 
     changed = dataset.copy(deep=True)
@@ -527,7 +525,7 @@ def test_other_data_or_options_do_not_go_on_from_a_checkpoint(
     assert epochs(changed, max_epochs=2, threads=2) == 0
 
 
-def test_a_damaged_checkpoint_is_not_gone_on_from(dataset: xr.Dataset, tmp_path: Path) -> None:
+def test_a_damaged_checkpoint_is_not_resumed_from(dataset: xr.Dataset, tmp_path: Path) -> None:
     _, history = quick("deepchrome", dataset, tmp_path, max_epochs=1)
     (last,) = tmp_path.rglob("last.ckpt")
     last.write_bytes(last.read_bytes()[:1000])
@@ -540,7 +538,7 @@ def test_a_training_that_diverges_says_so(dataset: xr.Dataset) -> None:
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
-def test_a_gpu_that_is_not_there_is_named(dataset: xr.Dataset) -> None:
+def test_a_missing_gpu_is_named(dataset: xr.Dataset) -> None:
     with pytest.raises(UserError, match=r"training.accelerator: 'gpu' is not available here .*; give auto or cpu"):
         quick("deepchrome", dataset, accelerator="gpu")
 
@@ -566,7 +564,7 @@ def test_replicates_are_the_models_of_their_seeds(tmp_path: Path) -> None:
     assert len(quick("logistic_regression", dataset, seeds=3)[1]) == 1
 
 
-def test_class_weights_make_both_classes_count_alike() -> None:
+def test_class_weights_make_both_classes_count_equally() -> None:
     rare = synthetic_dataset(sizes={"train": 600, "valid": 160, "test": 160}, effect=0.3)
     on = np.flatnonzero((rare["label"].values == 1) & (rare["split"].values == "train"))
     rare = rare.drop_isel(gene=on[30:])
@@ -579,12 +577,12 @@ def test_class_weights_make_both_classes_count_alike() -> None:
         assert balanced > plain + 0.03, name
 
 
-def test_depth_does_not_change_what_a_depth_normalised_model_says(dataset: xr.Dataset) -> None:
+def test_depth_does_not_change_the_scores_of_a_depth_normalised_model(dataset: xr.Dataset) -> None:
     deeper = dataset.assign(counts=dataset["counts"] * 7, depth=dataset["depth"] * 7)
     for name in ("logistic_regression", "deepchrome"):
         model = quick(name, dataset, inputs="depth")[0]
         np.testing.assert_allclose(scores_of(model, deeper), scores_of(model, dataset), atol=1e-5)
-        # Where a dataset does not say, its depth is that of its genes.
+        # Without the variable, the depth is the mean over the dataset's genes.
         np.testing.assert_allclose(scores_of(model, deeper.drop_vars("depth")), scores_of(model, dataset), atol=1e-5)
         log = quick(name, dataset, inputs="log")[0]
         assert np.abs(scores_of(log, deeper) - scores_of(log, dataset)).max() > 0.05
@@ -603,11 +601,11 @@ def test_a_regression_learns_the_variable_target() -> None:
         assert history["valid_r"].max() > 0.9
 
 
-def test_too_few_bins_are_a_mistake_of_the_configuration() -> None:
+def test_too_few_bins_are_an_error_of_the_configuration() -> None:
     with pytest.raises(UserError) as caught:
         quick("deepchrome", synthetic_dataset(bins=10))
     assert str(caught.value) == (
-        "model_options.deepchrome: 10 bins are too few for kernel 10 and pool 5; change them or the bins"
+        "model_options.deepchrome: 10 bins are too few for kernel 10 and pool 5; change the options or the bins"
     )
 
 
@@ -626,7 +624,7 @@ def test_a_mark_without_reads_can_be_trained_on(dataset: xr.Dataset) -> None:
         assert np.isfinite(scores_of(quick(name, empty, max_epochs=1, inputs="depth")[0], empty)).all(), name
 
 
-# Keys of the section that are for the job, not for the training in it.
+# Keys of the section for the job, not for the training itself.
 OF_JOBS = ("gpus", "gpu_model", "epigenomes_per_job")
 
 
@@ -637,7 +635,7 @@ def configured(repository: Path) -> dict[str, Any]:
     return {key: part["default"] for key, part in parts if key not in (*OF_JOBS, "threads", "accelerator")}
 
 
-def test_the_defaults_of_the_configuration_are_those_of_the_options(repository: Path) -> None:
+def test_the_defaults_of_the_configuration_agree_with_the_options(repository: Path) -> None:
     schema = yaml.safe_load((repository / "workflow/schemas/config.schema.yaml").read_text())
     parts = schema["properties"]["training"]["properties"]
     options = vars(TrainingOptions())
@@ -647,7 +645,7 @@ def test_the_defaults_of_the_configuration_are_those_of_the_options(repository: 
             continue
         if part["default"] is not None:
             assert part["default"] == options[key], key
-        else:  # the protocols': the description tells both
+        else:  # depends on the protocol: the description states both
             assert (
                 f"default {options[key]:g}" in part["description"]
                 if not isinstance(options[key], str)
@@ -655,7 +653,7 @@ def test_the_defaults_of_the_configuration_are_those_of_the_options(repository: 
             ), key
 
 
-def test_the_paper_protocol_is_that_of_the_authors_code(repository: Path) -> None:
+def test_the_paper_protocol_agrees_with_the_authors_code(repository: Path) -> None:
     training = configured(repository) | {"protocol": "paper"}
     options, model_options = resolve("attentivechrome", training, {"bin_units": 32, "dropout": None})
     assert TrainingOptions(**options) == TrainingOptions(
@@ -678,7 +676,7 @@ def test_the_paper_protocol_is_that_of_the_authors_code(repository: Path) -> Non
     assert resolve("svc", training, {"C": 2.0}) == ({"inputs": "raw", "class_weights": "none", "seed": 1}, {"C": 2.0})
 
 
-def test_what_the_configuration_says_comes_before_the_protocol(repository: Path) -> None:
+def test_the_configuration_overrides_the_protocol(repository: Path) -> None:
     for protocol in ("default", "paper"):
         training = configured(repository) | {"protocol": protocol, "batch_size": 7, "patience": 5}
         options, model_options = resolve("attentivechrome", training, {"dropout": 0.2})
@@ -736,7 +734,7 @@ SIDE_BY_SIDE: dict[str, Any] = {"max_epochs": 9, "patience": 1, "learning_rate":
 
 
 @pytest.mark.parametrize("name", [*NETWORKS, "pan_epigenome"])
-def test_networks_side_by_side_learn_what_each_learns_alone(name: str) -> None:
+def test_networks_trained_together_learn_the_same_as_alone(name: str) -> None:
     datasets = epigenomes(name)
     options = TrainingOptions(**SIDE_BY_SIDE, accelerator="cpu", class_weights="balanced")
     together = train_together(name, datasets, {}, options)
@@ -746,32 +744,32 @@ def test_networks_side_by_side_learn_what_each_learns_alone(name: str) -> None:
         assert model.score(dataset) == pytest.approx(alone.score(dataset), abs=1e-4)
 
 
-def test_networks_side_by_side_learn_the_same_in_the_operators_of_other_devices(
+def test_networks_trained_together_learn_the_same_in_the_operators_of_other_devices(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     options = TrainingOptions(**SIDE_BY_SIDE | {"max_epochs": 3}, accelerator="cpu")
     with monkeypatch.context() as patch:
         patch.setattr(compiled, "library", lambda: None)
-        found = train_together("attentivechrome", epigenomes("attentivechrome")[:2], {}, options)
+        in_operators = train_together("attentivechrome", epigenomes("attentivechrome")[:2], {}, options)
     for (_, history), (_, in_c) in zip(
-        found, train_together("attentivechrome", epigenomes("attentivechrome")[:2], {}, options), strict=True
+        in_operators, train_together("attentivechrome", epigenomes("attentivechrome")[:2], {}, options), strict=True
     ):
         pd.testing.assert_frame_equal(history, in_c, rtol=1e-3, atol=1e-4)
 
 
-def test_each_of_the_networks_side_by_side_stops_for_itself() -> None:
+def test_each_network_trained_together_stops_by_itself() -> None:
     datasets = [*epigenomes("mlp"), contrary()]
-    found = train_together("mlp", datasets, {}, TrainingOptions(**SIDE_BY_SIDE, accelerator="cpu"))
-    lengths = [len(history) for _, history in found]
-    # The last gets worse from its first epoch on; the first took 4 or more in each of 7 measured runs.
+    results = train_together("mlp", datasets, {}, TrainingOptions(**SIDE_BY_SIDE, accelerator="cpu"))
+    lengths = [len(history) for _, history in results]
+    # The last network gets worse from its first epoch; the first trained for 4 or more in each of 7 measured runs.
     assert lengths[-1] == 2 < lengths[0], lengths
-    for dataset, (model, history) in zip(datasets, found, strict=True):
-        # The weights of the best epoch are kept, and where the limit of epochs was not reached it is the last but one.
+    for dataset, (model, history) in zip(datasets, results, strict=True):
+        # The weights of the best epoch are kept; unless the limit of epochs was reached, it is the last but one.
         assert auc(model, dataset, "valid") == pytest.approx(history["valid_auc"].max(), abs=1e-6)
         assert len(history) in (SIDE_BY_SIDE["max_epochs"], history["valid_auc"].argmax() + 2)
 
 
-def test_trainings_side_by_side_go_on_after_a_kill(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_joint_trainings_resume_after_a_kill(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     options = TrainingOptions(**RESUMED, accelerator="cpu")
     unbroken = train_together("deepchrome", epigenomes("deepchrome"), {}, options)
     with monkeypatch.context() as patch:
@@ -785,7 +783,7 @@ def test_trainings_side_by_side_go_on_after_a_kill(tmp_path: Path, monkeypatch: 
             assert torch.equal(again_model.state_dict()[name], tensor), name  # type: ignore[attr-defined]
 
 
-def test_networks_of_unlike_numbers_of_genes_do_not_train_side_by_side() -> None:
+def test_networks_with_different_numbers_of_genes_do_not_train_together() -> None:
     datasets = [synthetic_dataset(epigenome="A"), synthetic_dataset(epigenome="B").isel(gene=slice(None, -1, 2))]
     with pytest.raises(UserError, match=r"^A, deepchrome has \d+ genes in the train part, but B, .*per_job"):
         train_together("deepchrome", datasets, {}, QUICK)

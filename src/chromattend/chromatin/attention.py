@@ -1,4 +1,4 @@
-"""Attention of trained networks: how much each bin and each mark of a gene weighs."""
+"""Attention of trained networks: the weight of each bin and each mark of a gene."""
 
 from collections.abc import Sequence
 
@@ -15,16 +15,16 @@ from chromattend.models.network import batches, network_of
 def attention_maps(model: TrainedModel, dataset: xr.Dataset) -> xr.Dataset:
     """Return the attention of a network for every gene of a dataset.
 
-    Of several replicates it is their mean. A network that attends to all marks at once (LSTM-Attn, CNN-Attn) has the
-    same alpha for each of them.
+    Attention is averaged over replicates. A network that attends to all marks at once (LSTM-Attn, CNN-Attn) has the
+    same alpha for every mark.
 
     Args:
-        model: an attentive network.
+        model: a network with attention.
         dataset: see `chromattend.chromatin.dataset.build_dataset`.
 
     Returns:
-        `alpha[gene, mark, bin]`, float32, which sums to 1 over the bins; `beta[gene, mark]`, which sums to 1 over the
-        marks, where the network has that level (AttentiveChrome, equations 3 to 6); `score[gene]`, P(ON).
+        `alpha[gene, mark, bin]`, float32, sums to 1 over the bins; `beta[gene, mark]` sums to 1 over the marks, if the
+        network has attention over marks (AttentiveChrome, equations 3 to 6); `score[gene]`, P(ON).
 
     Raises:
         UserError: the model has no attention, or was trained on other marks or bins.
@@ -52,7 +52,7 @@ def attention_maps(model: TrainedModel, dataset: xr.Dataset) -> xr.Dataset:
 
 
 def described(variables: dict, dataset: xr.Dataset, model: TrainedModel) -> xr.Dataset:
-    """Give variables by gene, mark and bin the coordinates of their dataset, and say what they are of."""
+    """Return variables with the coordinates of their dataset, and epigenome and model as attributes."""
     coordinates = {
         name: dataset[name] for name in ("gene", "mark", "bin", "symbol", "label", "split") if name in dataset
     }
@@ -64,12 +64,12 @@ def described(variables: dict, dataset: xr.Dataset, model: TrainedModel) -> xr.D
 
 
 def select_genes(dataset: xr.Dataset, part: str, named: Sequence[str] = ()) -> xr.Dataset:
-    """Return the genes of a part of the split (`all` for every one), and named ones wherever they are.
+    """Return the genes of a part of the split (`all` for every gene), and named genes of any part.
 
     Args:
         dataset: see `chromattend.chromatin.dataset.build_dataset`.
         part: train, valid, test or all.
-        named: gene ids.
+        named: ids of the named genes.
     """
     chosen = np.isin(dataset["gene"].values, list(named))
     chosen |= (dataset["split"].values == part) if part != "all" else True

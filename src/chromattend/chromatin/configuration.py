@@ -1,4 +1,4 @@
-"""Checking a study's configuration and sample sheet: every error is reported before the first job."""
+"""Checks of a study's configuration and sample sheet, which report every error before the first job."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -36,7 +36,7 @@ def load_study(config: dict[str, Any], schemas: Path, workdir: Path, config_name
         config_name: name of the configuration in messages, usually its file name.
 
     Raises:
-        UserError: anything that would make a job fail later.
+        UserError: a key or table cell would make a job fail later.
     """
     config_schema = read_schema(schemas)
     config = with_defaults(config, config_schema)
@@ -84,7 +84,7 @@ def load_study(config: dict[str, Any], schemas: Path, workdir: Path, config_name
 
 
 def _check_window(config: dict[str, Any], config_name: str) -> None:
-    """Check keys that exclude each other: window and bin size, marks, chromosomes of the split."""
+    """Check keys that depend on each other: window and bin size, marks, chromosomes of the split."""
     bins = config["bins"]
     width = bins["upstream"] + bins["downstream"]
     if width == 0 or width % bins["size"]:
@@ -107,7 +107,7 @@ def _check_window(config: dict[str, Any], config_name: str) -> None:
 
 
 def _check_several(config: dict[str, Any], chosen: Mapping[str, Epigenome], config_name: str) -> None:
-    """Check the analyses that need several epigenomes."""
+    """Check that analyses of several epigenomes have the epigenomes that they need."""
     for key in ("pan_epigenome", "transfer"):
         if config[key] and len(chosen) < 2:
             raise UserError(
@@ -174,7 +174,7 @@ def _check_predict(study: Study, config_name: str) -> None:
 
 @contextmanager
 def _located(where: str) -> Iterator[None]:
-    """Prefix the message of an error with its place."""
+    """Prefix error messages with their place in the configuration."""
     try:
         yield
     except UserError as error:
@@ -221,7 +221,7 @@ def _check_shared_files(study: Study, config_name: str) -> None:
 
 
 def _check_binned(study: Study, name: str, config_name: str) -> None:
-    """Check that the binned CSV of an epigenome has the marks of the models, and no other file has them too."""
+    """Check that the binned CSV of an epigenome has the marks of the models, and that no other file has them."""
     row = study.samples[name]
     for mark in study.marks:
         if mark not in PUBLISHED_MARKS:
@@ -232,7 +232,7 @@ def _check_binned(study: Study, name: str, config_name: str) -> None:
         if mark in row.sources:
             raise UserError(
                 f"{study.config['epigenomes']}: epigenome {name!r}, {mark}: {row.sources[mark]!r} would not be read, "
-                "because the binned CSV in 'signal' already has this mark; empty the cell"
+                "because the binned CSV in 'signal' already has this mark; empty the table cell"
             )
 
 

@@ -28,27 +28,27 @@ def build_dataset(
 ) -> xr.Dataset:
     """Join counts, expression, label and split of one epigenome.
 
-    Genes whose counts the source does not have are left out, and their number is logged and recorded.
+    Genes without counts are left out; their number is logged and recorded.
 
     Args:
         genes: gene table.
-        split: `train`, `valid` or `test` by position in the gene table.
-        counts: dims gene, bin, mark; the gene coordinate may hold an id twice, as the gene table does in
-            reproduction mode: the first goes with the first.
-        rpkm: RPKM of all genes of the expression matrix; its median decides the labels.
-        published_labels: labels by gene of `counts`, used in place of the median rule if given.
+        split: `train`, `valid` or `test`, by row of the gene table.
+        counts: dims gene, bin, mark; ids can be duplicated, as in the gene table in reproduction mode: duplicates are
+            matched in order.
+        rpkm: RPKM of all genes of the expression matrix; its median sets the labels.
+        published_labels: labels by gene of `counts`; if given, they replace the median rule.
         attributes: provenance.
 
     Returns:
         `counts[gene, bin, mark]`, `rpkm[gene]` (RPKM), `label[gene]` (0 or 1), `split[gene]` and `depth[mark]`
-        (mean count in a bin), with coordinates symbol, chrom, tss and strand by gene.
+        (mean count per bin), with coordinates symbol, chrom, tss and strand by gene.
 
     Raises:
         UserError: no gene has counts, or a part of the split has no ON or no OFF gene.
     """
-    known, rows = _counted(genes, counts, str(attributes["epigenome"]))
-    dataset = _assemble(genes[known], counts, rows, {**attributes, "genes_left_out": int((~known).sum())})
-    table = genes.loc[known, "gene"]
+    counted, rows = _counted(genes, counts, str(attributes["epigenome"]))
+    dataset = _assemble(genes[counted], counts, rows, {**attributes, "genes_left_out": int((~counted).sum())})
+    table = genes.loc[counted, "gene"]
     if published_labels is None:
         label, meaning = label_by_median(rpkm).loc[table].to_numpy(), "1: RPKM above the epigenome's median"
     else:
@@ -57,14 +57,14 @@ def build_dataset(
     dataset = dataset.assign(
         rpkm=("gene", rpkm.loc[table].to_numpy(), {"units": "RPKM"}),
         label=("gene", label, {"long_name": meaning}),
-        split=("gene", split[known].to_numpy(str)),
+        split=("gene", split[counted].to_numpy(str)),
     )
     for part in SPLITS:
         chosen = label[dataset["split"].values == part]
         if len(set(chosen)) < 2:
             raise UserError(
                 f"{attributes['epigenome']}: the {part} part has {int((chosen == 1).sum())} ON and "
-                f"{int((chosen == 0).sum())} OFF genes, and needs both; change the key 'split' or add genes"
+                f"{int((chosen == 0).sum())} OFF genes, but needs both; change the key 'split' or add genes"
             )
     return dataset
 
@@ -72,7 +72,7 @@ def build_dataset(
 def build_unlabelled(
     genes: pd.DataFrame, counts: xr.DataArray, attributes: Mapping[str, object], source: str
 ) -> xr.Dataset:
-    """Join counts and gene table of a sample without expression, to be scored.
+    """Join counts and gene table of a sample without expression, for scoring.
 
     Genes without counts are left out as in `build_dataset`.
 
@@ -80,31 +80,31 @@ def build_unlabelled(
         genes: gene table.
         counts: dims gene, bin, mark.
         attributes: provenance.
-        source: what messages call the counts.
+        source: name of the counts in messages.
 
     Returns:
-        A dataset as `build_dataset` makes it, without rpkm, label and split.
+        A dataset as from `build_dataset`, without rpkm, label and split.
 
     Raises:
         UserError: no gene has counts.
     """
-    known, rows = _counted(genes, counts, source)
-    return _assemble(genes[known], counts, rows, {**attributes, "genes_left_out": int((~known).sum())})
+    counted, rows = _counted(genes, counts, source)
+    return _assemble(genes[counted], counts, rows, {**attributes, "genes_left_out": int((~counted).sum())})
 
 
 def match_genes(wanted: Genes, available: Genes) -> np.ndarray:
-    """Return the row of each wanted gene among those that are available, or -1.
+    """Return the row of each wanted gene among the available genes, or -1.
 
-    An id can be listed twice, as in reproduction mode. Its rows are told apart by their symbols, where both sides have
-    symbols, and then by their order: the first goes with the first.
+    An id can be duplicated, as in reproduction mode. Its rows are matched by symbol, if both sides have symbols, and
+    then in order.
 
     Args:
-        wanted, available: tables or datasets with `gene` and, where there is one, `symbol`.
+        wanted, available: tables or datasets with `gene` and, optionally, `symbol`.
 
     Returns:
         int64, shape (wanted gene,).
     """
-    symbols = all("symbol" in one for one in (wanted, available))
+    symbols = all("symbol" in genes for genes in (wanted, available))
     return _keys(available, symbols).get_indexer(_keys(wanted, symbols))
 
 
@@ -124,25 +124,25 @@ def rows_of(dataset: xr.Dataset, genes: Genes) -> np.ndarray:
     if (rows < 0).any():
         gene = np.asarray(genes["gene"].values)[int(np.argmin(rows))]
         name = dataset.attrs.get("epigenome", "the dataset")
-        raise UserError(f"{name}: lacks the gene {gene}; delete its file and run again")
+        raise UserError(f"{name}: lacks gene {gene}; delete the file of this epigenome and run again")
     return rows
 
 
 def _counted(genes: pd.DataFrame, counts: xr.DataArray, source: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return which genes have counts, and the rows of `counts` that are theirs."""
+    """Return a mask of the genes that have counts, and their rows in `counts`."""
     rows = match_genes(genes, counts.to_dataset(name="counts"))
-    known = rows >= 0
-    if not known.any():
-        raise UserError(f"{source}: the source has none of the study's genes; compare their ids")
-    if not known.all():
-        logger.warning("%s: %d genes have no counts in the source and are left out", source, int((~known).sum()))
-    return known, rows[known]
+    counted = rows >= 0
+    if not counted.any():
+        raise UserError(f"{source}: none of the study's genes has counts; compare the gene ids")
+    if not counted.all():
+        logger.warning("%s: %d genes have no counts and are left out", source, int((~counted).sum()))
+    return counted, rows[counted]
 
 
 def _assemble(
     table: pd.DataFrame, counts: xr.DataArray, rows: np.ndarray, attributes: Mapping[str, object]
 ) -> xr.Dataset:
-    """Put the chosen rows of the counts beside their genes."""
+    """Join the given rows of the counts with their genes."""
     return xr.Dataset(
         {
             "counts": (("gene", "bin", "mark"), counts.transpose("gene", "bin", "mark").values[rows]),
@@ -164,9 +164,9 @@ def _assemble(
 
 
 def part_sizes(total: int, fractions: Sequence[float]) -> list[int]:
-    """Divide `total` by `fractions`; what rounding leaves goes to the largest remainders, first to the first.
+    """Divide `total` by `fractions`; the rest goes to the largest remainders, earlier parts first.
 
-    19,802 in equal parts gives the papers' 6601, 6601 and 6600.
+    Three equal parts of 19,802 are 6601, 6601 and 6600, as in the papers.
     """
     exact = total * np.asarray(fractions, dtype=float) / sum(fractions)
     sizes = np.floor(exact + 1e-9).astype(int)
@@ -188,14 +188,14 @@ def assign_split(
 
     Args:
         genes: gene table, sorted by gene.
-        mode: `sequential` cuts the table as it is sorted (AttentiveChrome, section 4), `random` shuffles its
-            genes first, `chromosome` holds out chromosomes. Rows of one gene never part in the last two.
+        mode: `sequential` cuts the table in its sorted order (AttentiveChrome, section 4), `random` shuffles the
+            genes first, `chromosome` holds out chromosomes. The last two keep the rows of a gene in one part.
         fractions: shares of the parts (sequential, random).
-        seed: of the shuffling (random).
-        valid_chromosomes, test_chromosomes: chromosomes held out (chromosome); all others are for training.
+        seed: seed of the shuffling (random).
+        valid_chromosomes, test_chromosomes: chromosomes held out (chromosome); the rest are for training.
 
     Returns:
-        Part by position in the table.
+        Part by row of the table.
 
     Raises:
         UserError: a part is empty.
@@ -218,13 +218,13 @@ def assign_split(
 
 
 def overlaps_across_splits(genes: pd.DataFrame, split: pd.Series, bins: Bins) -> pd.DataFrame:
-    """List the pairs of genes in different parts whose windows overlap: reads that both parts see.
+    """List the pairs of genes in different parts whose windows overlap, so that both parts share reads.
 
-    Rows of the same gene are no pair.
+    Rows of the same gene do not form a pair.
 
     Returns:
-        gene, split, other_gene, other_split, chrom, shared_bp; the part that comes first in train, valid, test
-        stands first.
+        gene, split, other_gene, other_split, chrom, shared_bp; the gene of the earlier part (train, valid, test) is
+        first.
     """
     width = bins.number * bins.size
     pairs = []

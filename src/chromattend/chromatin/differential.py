@@ -14,28 +14,30 @@ from chromattend.models.base import TrainedModel
 
 
 def pair_dataset(first: xr.Dataset, second: xr.Dataset) -> xr.Dataset:
-    """Join two epigenomes into one dataset, whose target is their difference of expression.
+    """Join two epigenomes into one dataset whose target is their difference in expression.
 
-    The paper takes read counts of RNA-seq plus 1, and its own split; here it is RPKM plus 1, and the study's split.
+    The paper uses RNA-seq read counts plus 1 and its own split; this uses RPKM plus 1 and the study's split.
 
     Args:
         first, second: see `chromattend.chromatin.dataset.build_dataset`, with the same split.
 
     Returns:
-        `counts[gene, bin, mark]` of the genes that both have, the marks of the first epigenome (A:H3K4me3, ...)
-        before those of the second (B:H3K4me3, ...); `depth[mark]`, `split[gene]` and `target[gene]`, the base-2
+        `counts[gene, bin, mark]` of the common genes, with the marks of the first epigenome (A:H3K4me3, ...) before
+        the marks of the second (B:H3K4me3, ...); `depth[mark]`, `split[gene]` and `target[gene]`, the base-2
         logarithm of (RPKM + 1) of the second over (RPKM + 1) of the first.
 
     Raises:
-        UserError: they have no gene in common, or a gene lies in different parts of the split.
+        UserError: the epigenomes have no gene in common, or a gene is in different parts of the split.
     """
     rows = match_genes(first, second)
     if not (rows >= 0).any():
-        raise UserError(f"{first.attrs['epigenome']}, {second.attrs['epigenome']}: have no gene in common")
+        raise UserError(
+            f"{first.attrs['epigenome']}, {second.attrs['epigenome']}: have no gene in common; remove the pair"
+        )
     first, second = first.isel(gene=np.flatnonzero(rows >= 0)), second.isel(gene=rows[rows >= 0])
     if not (first["split"].values == second["split"].values).all():
         raise UserError(
-            f"{first.attrs['epigenome']}, {second.attrs['epigenome']}: are split differently; make their datasets again"
+            f"{first.attrs['epigenome']}, {second.attrs['epigenome']}: have different splits; build both datasets again"
         )
     sides = [dataset["counts"].transpose("gene", "bin", "mark") for dataset in (first, second)]
     change = np.log2((second["rpkm"].values + 1) / (first["rpkm"].values + 1))
@@ -64,23 +66,23 @@ def predict_change(model: TrainedModel, dataset: xr.Dataset) -> pd.DataFrame:
     """Predict the log fold change of every gene of a pair.
 
     Returns:
-        Columns gene, symbol, split, target, prediction; one row a gene, in the dataset's order.
+        Columns gene, symbol, split, target, prediction; one row per gene, in the dataset's order.
     """
     columns = {name: dataset[name].values for name in ("gene", "symbol", "split", "target")}
     return pd.DataFrame({**columns, "prediction": model.score(dataset)})
 
 
 def correlations(predictions: pd.DataFrame, level: float = 0.95) -> dict[str, dict[str, Any]]:
-    """Measure predictions of the log fold change.
+    """Correlate predictions with the measured log fold change.
 
     Args:
         predictions: see `predict_change`.
-        level: of the interval.
+        level: confidence level of the interval.
 
     Returns:
         Split -> pearson with its interval (Fisher's z), spearman, n. A constant prediction has no correlation: None.
     """
-    found: dict[str, dict[str, Any]] = {}
+    by_split: dict[str, dict[str, Any]] = {}
     for split, rows in predictions.groupby("split"):
         target, prediction = rows["target"].to_numpy(), rows["prediction"].to_numpy()
         row: dict[str, Any] = dict.fromkeys(("pearson", "pearson_low", "pearson_high", "spearman"))
@@ -93,8 +95,8 @@ def correlations(predictions: pd.DataFrame, level: float = 0.95) -> dict[str, di
                 "pearson_high": float(interval.high),
                 "spearman": float(stats.spearmanr(target, prediction).statistic),
             }
-        found[str(split)] = row | {"n": len(rows)}
-    return found
+        by_split[str(split)] = row | {"n": len(rows)}
+    return by_split
 
 
 def differential_table(results: Mapping[tuple[str, str], Mapping[str, Any]]) -> pd.DataFrame:
@@ -103,4 +105,6 @@ def differential_table(results: Mapping[tuple[str, str], Mapping[str, Any]]) -> 
     Args:
         results: (pair, model) -> see `correlations`.
     """
-    return pd.DataFrame([{"pair": pair, "model": model, **found["test"]} for (pair, model), found in results.items()])
+    return pd.DataFrame(
+        [{"pair": pair, "model": model, **by_split["test"]} for (pair, model), by_split in results.items()]
+    )

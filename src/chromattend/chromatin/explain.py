@@ -1,4 +1,4 @@
-"""All explanations of one trained network on some genes: maps of every method, and how far to trust them."""
+"""All explanations of one trained network on some genes: a map per method, and how far to trust it."""
 
 import hashlib
 import logging
@@ -25,21 +25,21 @@ from chromattend.models.registry import REGISTRY
 
 logger = logging.getLogger(__name__)
 
-# One network without training can point anywhere; several show how far.
+# A single untrained network can highlight any bin by chance; several show how much their maps vary.
 CONTROLS = 3
 WEIGHTS = ["trained", *(f"random_{number}" for number in range(1, CONTROLS + 1))]
 
 
 @dataclass(frozen=True)
 class ExplainOptions:
-    """How a network is explained.
+    """Methods and settings of `explain`.
 
     Attributes:
-        methods: names of `chromattend.interpret.METHODS`; those that a network has no use for are left out.
-        genes: largest number of genes; None for all.
-        seed: of their choice.
-        window: width of occlusion (bins).
-        penalty, starts, optimiser_steps: of class optimisation, see `optimise_input`.
+        methods: names from `chromattend.interpret.METHODS`; methods that are not defined for a network are skipped.
+        genes: maximum number of genes; None for all.
+        seed: seed of the sample of genes and of the untrained networks.
+        window: width of the occluded window (bins).
+        penalty, starts, optimiser_steps: settings of class optimisation, see `optimise_input`.
     """
 
     methods: Sequence[str]
@@ -53,13 +53,13 @@ class ExplainOptions:
 
 @dataclass(frozen=True)
 class Explanation:
-    """What `explain` found.
+    """Results of `explain`.
 
     Attributes:
-        maps: one variable a method with dims weights (`trained`, or `random_1`, ...: of networks without training),
-            gene, mark and bin; `optimum[weights, state, mark, bin]` of class optimisation, in units of transformed
-            signal above no reads; `effect[gene, mark, other]`, see `mark_effects`; `score[gene]`, P(ON); and
-            `beta[gene, mark]` where the network has it.
+        maps: one variable per method with dims weights (`trained`, or `random_1`, ... for untrained networks), gene,
+            mark and bin; `optimum[weights, state, mark, bin]` of class optimisation, in units of transformed signal
+            above no reads; `effect[gene, mark, other]`, see `mark_effects`; `score[gene]`, P(ON); and
+            `beta[gene, mark]` if the network has attention over marks.
         faithfulness: see `faithfulness_table`.
         curves: see `curve_table`.
         importance: see `importance_table`.
@@ -74,9 +74,9 @@ class Explanation:
 
 
 def sample_genes(dataset: xr.Dataset, number: int | None, seed: int) -> xr.Dataset:
-    """Return test genes drawn at random, in their order.
+    """Return a random sample of the test genes, in the dataset's order.
 
-    The draw is by the gene's id, so that epigenomes of which some genes have no counts get the same ones otherwise.
+    Genes are drawn by a hash of their id, so epigenomes that lack counts for some genes share the rest of the sample.
     """
     test = np.flatnonzero(dataset["split"].values == "test")
     if number is not None and number < len(test):
@@ -86,7 +86,7 @@ def sample_genes(dataset: xr.Dataset, number: int | None, seed: int) -> xr.Datas
 
 
 def explain(model: TrainedModel, dataset: xr.Dataset, options: ExplainOptions) -> Explanation:
-    """Explain a network by every method that is defined for it, on test genes.
+    """Explain a network on test genes by every method that is defined for it.
 
     Args:
         model: a network of one epigenome.
@@ -94,7 +94,7 @@ def explain(model: TrainedModel, dataset: xr.Dataset, options: ExplainOptions) -
         options: methods and their settings.
 
     Raises:
-        UserError: the model is not a network or knows epigenomes, or was trained on other marks or bins.
+        UserError: the model is not a network, takes the epigenome as input, or was trained on other marks or bins.
     """
     network = network_of(model)
     spec: ChromatinInputs = network.input_spec
@@ -114,7 +114,7 @@ def explain(model: TrainedModel, dataset: xr.Dataset, options: ExplainOptions) -
             name: attribute(subject, inputs, reference, method, window=options.window)
             for name, subject in subjects.items()
         }
-        logger.info("%s: %s of %d genes", spec.model, method, len(inputs))
+        logger.info("%s: computed %s for %d genes", spec.model, method, len(inputs))
         if METHODS[method].complete:
             incomplete[method] = incomplete_share(weights[method]["trained"], logits - score(reference).detach())
     optima = [
@@ -146,20 +146,20 @@ def explain(model: TrainedModel, dataset: xr.Dataset, options: ExplainOptions) -
 
 
 def _subjects(network: Network, seed: int) -> dict[str, Explained]:
-    """Return the trained network and the untrained controls, by the names of `WEIGHTS`."""
+    """Return the trained network and the untrained controls, named as in `WEIGHTS`."""
     controls = {name: randomised(network, seed, number) for number, name in enumerate(WEIGHTS[1:], start=1)}
-    return {name: Explained(one) for name, one in {"trained": network, **controls}.items()}
+    return {name: Explained(subject) for name, subject in {"trained": network, **controls}.items()}
 
 
 def _transformed(network: Network, dataset: xr.Dataset, genes: xr.Dataset) -> tuple[Tensor, Tensor, Tensor]:
-    """Return what the network's layers see: of the genes, of no reads, and the highest value of each mark.
+    """Return the transformed signal of the genes and of no reads, and the highest transformed value of each mark.
 
     Returns:
-        Shapes (gene, bin, mark), (1, bin, mark) and (mark,), the last over all genes of the dataset.
+        Shapes (gene, bin, mark), (1, bin, mark) and (mark,); the highest values are over all genes of the dataset.
     """
-    (signal,), (whole,) = network.arrays(genes), network.arrays(dataset)
+    (signal,), (all_signal,) = network.arrays(genes), network.arrays(dataset)
     with torch.inference_mode():
-        highest = network.transform(whole).amax(dim=(0, 1))
+        highest = network.transform(all_signal).amax(dim=(0, 1))
         inputs = network.transform(signal)
         reference = network.transform(torch.zeros_like(signal[:1]))
     # Tensors made in inference mode cannot be differentiated.
@@ -167,7 +167,7 @@ def _transformed(network: Network, dataset: xr.Dataset, genes: xr.Dataset) -> tu
 
 
 def _beta(score: Explained, inputs: Tensor) -> Tensor:
-    """Return the attention to the marks, shape (gene, mark)."""
+    """Return the attention over the marks, shape (gene, mark)."""
     with torch.inference_mode():
         betas = [score.attend(part)[1] for (part,) in batches(inputs)]
     return torch.cat([beta for beta in betas if beta is not None])
@@ -188,22 +188,26 @@ def _maps(
 
 
 def _ranked(weights: Mapping[str, Mapping[str, Tensor]], beta: Tensor | None) -> dict[str, Tensor]:
-    """Return the trained weights by which bins are ranked, shape (gene, bin, mark) for each method."""
+    """Return the trained weights that rank the bins, shape (gene, bin, mark) for each method."""
     ranked = {name: each["trained"] for name, each in weights.items()}
-    # Where marks are weighed too, a bin weighs as much as both together.
+    # With attention over marks, the weight of a bin is alpha times beta.
     if beta is not None and "alpha" in ranked:
         ranked["alpha"] = ranked["alpha"] * beta[:, None]
     return ranked
 
 
 def incomplete_share(weights: Tensor, change: Tensor, tolerance: float = 1e-3) -> float:
-    """Return the share of genes whose weights do not add up to what they explain.
+    """Return the share of genes whose weights do not add up to the change of the logit.
 
     Args:
-        weights: of a method whose weights should (integrated gradients, DeepLIFT), shape (gene, bin, mark).
-        change: f(inputs) - f(baseline), shape (gene,).
-        tolerance: how far the sum may be from it.
+        weights: weights of a method that should add up (integrated gradients, DeepLIFT), shape (gene, bin, mark).
+        change: f(inputs) - f(reference), shape (gene,).
+        tolerance: largest allowed difference between sum and change.
     """
     missing = (weights.sum(dim=(1, 2)) - change).abs()
-    logger.info("sums miss the change of the logit by %.2g (median), %.2g (largest)", missing.median(), missing.max())
+    logger.info(
+        "sums of weights miss the logit change by %.2g (median), %.2g (largest)",
+        missing.median(),
+        missing.max(),
+    )
     return float((missing > tolerance).double().mean())

@@ -1,4 +1,4 @@
-"""How much each mark matters, and which marks matter together: marks taken away whole, one and two at a time."""
+"""How much each mark matters, and which marks act together: one or two whole marks are removed at a time."""
 
 from collections.abc import Callable
 
@@ -12,34 +12,34 @@ from chromattend.models.network import in_batches
 
 
 @torch.inference_mode()
-def mark_effects(score: Callable[[Tensor], Tensor], inputs: Tensor, baseline: Tensor) -> np.ndarray:
-    """Return what marks add to the logit, alone and in pairs (DeepChrome, section 4.4, by occlusion).
+def mark_effects(score: Callable[[Tensor], Tensor], inputs: Tensor, reference: Tensor) -> np.ndarray:
+    """Return the effect of marks on the logit, alone and in pairs (DeepChrome, section 4.4, by occlusion).
 
     Args:
-        score: logit of ON of transformed signal, shape (gene, bin, mark).
+        score: function that returns the logit of ON for transformed signal, shape (gene, bin, mark).
         inputs: transformed signal, shape (gene, bin, mark).
-        baseline: no reads, transformed, shape (1, bin, mark).
+        reference: transformed signal without reads, shape (1, bin, mark).
 
     Returns:
-        Shape (gene, mark, mark). On the diagonal f(x) - f(x without the mark); beside it the interaction of two marks,
-        f(x) - f(x without i) - f(x without j) + f(x without both): above 0 where they add more together than each
-        by itself.
+        Shape (gene, mark, mark). The diagonal is f(x) - f(x without the mark). Off the diagonal is the interaction of
+        two marks, f(x) - f(x without i) - f(x without j) + f(x without both): above 0 if the two marks together
+        add more than the sum of what each adds in the absence of the other.
     """
 
     def without(*marks: int) -> Tensor:
         changed = inputs.clone()
         for mark in marks:
-            changed[:, :, mark] = baseline[:, :, mark]
+            changed[:, :, mark] = reference[:, :, mark]
         return in_batches(score, changed)
 
     number = inputs.shape[2]
-    whole, single = without(), [without(mark) for mark in range(number)]
+    complete, single = without(), [without(mark) for mark in range(number)]
     effects = torch.empty(len(inputs), number, number)
     for first in range(number):
-        effects[:, first, first] = whole - single[first]
+        effects[:, first, first] = complete - single[first]
         for second in range(first):
-            both = whole - single[first] - single[second] + without(first, second)
-            effects[:, first, second] = effects[:, second, first] = both
+            interaction = complete - single[first] - single[second] + without(first, second)
+            effects[:, first, second] = effects[:, second, first] = interaction
     return effects.numpy()
 
 
@@ -52,9 +52,9 @@ def importance_table(effects: xr.DataArray, score: xr.DataArray, beta: xr.DataAr
         beta: dims gene, mark, or None.
 
     Returns:
-        One row a pair of marks (a mark with itself for its own effect): mark, other, effect_on and effect_off (mean
-        over genes predicted ON and OFF), importance (mean of the absolute value over all), beta_on and beta_off
-        (mean attention to the mark; empty for pairs and where there is none).
+        One row per pair of marks (a mark with itself for its own effect): mark, other, effect_on and effect_off (mean
+        over genes predicted ON and OFF), importance (mean absolute value over all genes), beta_on and beta_off (mean
+        attention to the mark; empty for two different marks, and for networks without attention over marks).
     """
     on = score.values > 0.5
 
@@ -82,11 +82,11 @@ def importance_table(effects: xr.DataArray, score: xr.DataArray, beta: xr.DataAr
     return pd.DataFrame(rows)
 
 
-ACTIVE = 0.25  # of the highest bin: DeepChrome, section 3.4
+ACTIVE = 0.25  # share of the highest bin: DeepChrome, section 3.4
 
 
 def influential_marks(optima: xr.DataArray) -> pd.DataFrame:
-    """Tell which marks drive a class (DeepChrome, section 3.4).
+    """Find the marks that drive a class (DeepChrome, section 3.4).
 
     An optimum is divided by its maximum; a bin is active above 0.25; a mark is influential if it has more active bins
     than the mean over the marks.

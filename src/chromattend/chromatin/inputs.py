@@ -1,4 +1,4 @@
-"""What models of chromatin take of a dataset: signal of the right marks and bins, in the form they were trained on."""
+"""Inputs of chromatin models: signal of the right marks and bins, in the form of the training data."""
 
 from dataclasses import dataclass, field
 
@@ -11,21 +11,21 @@ from chromattend.models.base import Form
 
 @dataclass(frozen=True)
 class ChromatinInputs:
-    """What data a trained model of chromatin takes; see `chromattend.models.base.InputSpec`.
+    """Input data of a trained chromatin model; see `chromattend.models.base.InputSpec`.
 
     Attributes:
         model: name in the registry.
         marks: marks in order.
         bins: start of each bin relative to the TSS (bp).
-        inputs: `raw` counts, their logarithm (`log`), or the logarithm of counts divided by the sample's mean
-            count of the mark in a bin (`depth`): the variable `depth` of a dataset, or the mean over the genes
-            that it has. The division is done here, the logarithm by the model.
-        quantity: `reads` that were counted, or `signal` that was averaged.
+        inputs: `raw` counts, their logarithm (`log`), or the logarithm of counts divided by the sample's mean count of
+            the mark per bin (`depth`): the variable `depth` of the dataset or, without it, the mean over the dataset's
+            genes. The division is done here, the logarithm by the model.
+        quantity: counted `reads`, or averaged `signal`.
         bin_size: width of a bin (bp).
         orientation: whether bins run along the `genome`, or along the gene's `strand`.
-        counting: how reads were counted or signal was summarised, as JSON; empty where that is not known.
+        counting: how reads were counted or signal was summarised, as JSON; empty if unknown.
         task: `classification` into ON and OFF, or `regression` of the dataset's variable `target`.
-        epigenomes: those that a model of many knows by name; empty for the others.
+        epigenomes: training epigenomes of a model that takes the epigenome as input; empty for other models.
     """
 
     model: str
@@ -65,9 +65,9 @@ class ChromatinInputs:
 
     @property
     def sizes(self) -> dict[str, int]:
-        """Arguments of the network's class: numbers of marks, bins and, for a model of many, epigenomes."""
-        known = {"epigenomes": len(self.epigenomes)} if self.epigenomes else {}
-        return {"marks": len(self.marks), "bins": len(self.bins), **known}
+        """Arguments of the network's class: numbers of marks, bins and, if it takes them, epigenomes."""
+        epigenomes = {"epigenomes": len(self.epigenomes)} if self.epigenomes else {}
+        return {"marks": len(self.marks), "bins": len(self.bins), **epigenomes}
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -80,41 +80,41 @@ class ChromatinInputs:
         return self.inputs != "raw"
 
     def check(self, dataset: xr.Dataset) -> None:
-        """Raise a `UserError` if a dataset has other marks or bins, or another kind of values in them."""
+        """Raise a `UserError` if marks, bins or the kind of values of a dataset differ from the training data."""
         other = ChromatinInputs.of(self.model, dataset)
         for what in ("marks", "bins", "bin_size", "quantity", "orientation", "counting"):
             mine, theirs = getattr(self, what), getattr(other, what)
             if mine != theirs and (what != "counting" or (mine and theirs)):
                 raise UserError(
-                    f"{self.model}: was trained on {what.replace('_', ' ')} {_short(mine)} and the data have "
+                    f"{self.model}: was trained on {what.replace('_', ' ')} {_short(mine)}, but the data have "
                     f"{_short(theirs)}; train it again on such data"
                 )
 
     def signal(self, dataset: xr.Dataset) -> np.ndarray:
-        """Return what the model takes of a dataset, float32, shape (gene, bin, mark).
+        """Return the signal of a dataset in the model's form, float32, shape (gene, bin, mark).
 
         Raises:
-            UserError: other marks or bins than the model was trained on, missing or negative values.
+            UserError: marks or bins differ from the training data, or values are missing or negative.
         """
         self.check(dataset)
         signal = dataset["counts"].transpose("gene", "bin", "mark").values.astype(np.float32)
-        valid = signal >= 0  # false for NaN, too
+        valid = signal >= 0  # also false for NaN
         if not valid.all():
             gene, bin_, mark = np.argwhere(~valid)[0]
             raise UserError(
                 f"{dataset.attrs.get('epigenome', self.model)}: gene {dataset['gene'].values[gene]}, "
-                f"{self.marks[mark]}, bin {self.bins[bin_]} bp has the value {signal[gene, bin_, mark]:g}, which is no "
-                "count; count it again from its source"
+                f"{self.marks[mark]}, bin {self.bins[bin_]} bp has the value {signal[gene, bin_, mark]:g}, which is "
+                "not a count; count its source again"
             )
         if self.inputs == "depth":
             signal /= _depth(dataset, signal)
         return signal
 
     def context(self, dataset: xr.Dataset) -> np.ndarray | None:
-        """Return the number of each gene's epigenome among `epigenomes`, from 1, or 0 for one that is not known.
+        """Return the number of each gene's epigenome in `epigenomes`, from 1, or 0 for an unknown epigenome.
 
         Returns:
-            int64, shape (gene,); None for a model that knows no epigenomes.
+            int64, shape (gene,); None for a model that does not take the epigenome as input.
         """
         if not self.epigenomes:
             return None
@@ -128,19 +128,19 @@ class ChromatinInputs:
         return dataset["label" if self.task == "classification" else "target"].values.astype(np.float32)
 
     def measured(self, dataset: xr.Dataset) -> np.ndarray | None:
-        """Return log(1 + RPKM), float32, shape (gene,), or None where the dataset has no RPKM."""
+        """Return log(1 + RPKM), float32, shape (gene,), or None if the dataset has no RPKM."""
         return np.log1p(dataset["rpkm"].values).astype(np.float32) if "rpkm" in dataset else None
 
 
 def _depth(dataset: xr.Dataset, signal: np.ndarray) -> np.ndarray:
-    """Return the mean value of a mark in a bin of the sample, which broadcasts against shape (gene, bin, mark)."""
+    """Return the mean value of each mark per bin of the sample; broadcasts against shape (gene, bin, mark)."""
     if "depth" not in dataset:
         depth = signal.mean(axis=(0, 1), dtype=np.float64)
-    elif "gene" in dataset["depth"].dims:  # of several samples
+    elif "gene" in dataset["depth"].dims:  # several samples
         depth = dataset["depth"].transpose("gene", "mark").values[:, None]
     else:
         depth = dataset["depth"].values
-    # A mark without any read stays as it is.
+    # A mark without reads is not divided.
     return np.where(depth > 0, depth, 1).astype(np.float32)
 
 

@@ -1,4 +1,4 @@
-"""Scores of new data: signal is counted as trained models need it, and every gene is scored."""
+"""Scoring of new data: count signal in the form that trained models need, and score every gene."""
 
 import json
 import logging
@@ -26,21 +26,21 @@ from chromattend.pipeline.locations import fill
 
 logger = logging.getLogger(__name__)
 
-# Name of a checkpoint in a study's folders: it says nothing there, and {epigenome}/{model} before it all.
+# File name of every checkpoint in a study's folders; only the folders {epigenome}/{model} identify a model.
 CHECKPOINT = "model"
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How trained models need new data to be counted: what their inputs have in common.
+    """How to count new data for trained models: the common settings of their inputs.
 
     Attributes:
-        marks: all that at least one of the models takes.
+        marks: every mark that at least one model takes.
         bins: the window and its bins.
         quantity: `reads` to count, or `signal` to average.
-        reads: which reads count, and where.
+        reads: which reads are counted, and at which position.
         statistic: `mean` or `sum` of a bigWig's values.
-        counting: the last two as JSON; empty where no model knows how its own data were counted.
+        counting: `reads` and `statistic` as JSON; empty if no model records how its data were counted.
     """
 
     marks: list[str]
@@ -52,7 +52,7 @@ class Recipe:
 
     @classmethod
     def of(cls, models: Mapping[str, TrainedModel]) -> "Recipe":
-        """Join the inputs of models, by name.
+        """Join the inputs of named models.
 
         Raises:
             UserError: two models need different data.
@@ -63,11 +63,11 @@ class Recipe:
                 value = getattr(model.input_spec, what)
                 if what == "counting" and not json.loads(value or "{}"):
                     continue
-                other, known = first.setdefault(what, (name, value))
-                if known != value:
+                other, expected = first.setdefault(what, (name, value))
+                if expected != value:
                     raise UserError(
-                        f"{name}: was trained on other data than {other}, which differ in {what.replace('_', ' ')}; "
-                        "score with one of them at a time"
+                        f"{name}: its training data differ from the data of {other} in {what.replace('_', ' ')}; "
+                        "score with one model at a time"
                     )
         counting = str(first["counting"][1]) if "counting" in first else ""
         options: dict[str, Any] = json.loads(counting or "{}")
@@ -84,8 +84,7 @@ class Recipe:
         except TypeError:
             name = first["counting"][0]
             raise UserError(
-                f"{name}: its reads were counted with options that this version does not know: {counting}; "
-                "update chromattend"
+                f"{name}: its reads were counted with options unknown to this version: {counting}; update chromattend"
             ) from None
 
 
@@ -98,17 +97,15 @@ def bins_of(inputs: ChromatinInputs) -> Bins:
         flip_strand=inputs.orientation == "strand",
     )
     if bins.offsets.tolist() != inputs.bins:
-        raise UserError(
-            f"{inputs.model}: was trained on bins that do not follow each other; train it on a whole window"
-        )
+        raise UserError(f"{inputs.model}: was trained on bins that are not contiguous; train it on a whole window")
     return bins
 
 
 def load_models(paths: Sequence[str | Path]) -> dict[str, TrainedModel]:
-    """Read checkpoints under the names that `name_checkpoints` gives them.
+    """Read checkpoints and name them by `name_checkpoints`.
 
     Raises:
-        UserError: a file does not exist, is given twice, is no trained model, or is one that compares epigenomes.
+        UserError: a file does not exist, is given twice, is not a trained model, or compares epigenomes.
     """
     files = [Path(path).resolve() for path in paths]
     for path, file in zip(paths, files, strict=True):
@@ -125,25 +122,25 @@ def load_models(paths: Sequence[str | Path]) -> dict[str, TrainedModel]:
 
 
 def name_checkpoints(paths: Sequence[str | Path]) -> dict[str, Path]:
-    """Name checkpoints shortly and differently.
+    """Return a short, unique name for each checkpoint.
 
-    `.../E003/deepchrome/model.ckpt` is called `E003/deepchrome`, any other file by its name without the ending.
-    Where two would be called alike, as many folders stand before both as tell them apart.
+    `.../E003/deepchrome/model.ckpt` is named `E003/deepchrome`; any other file is named by its file name without the
+    extension. If two names are equal, parent folders are added to both until they differ.
     """
     parts = {}
     for path in map(Path, paths):
         folders = [part for part in path.parent.parts if part not in (path.anchor, "..")]
         parts[path] = folders if path.stem == CHECKPOINT and folders else [*folders, path.stem]
-    # A model of all epigenomes lies in no epigenome's folder.
+    # Models of several epigenomes are not in the folder of an epigenome.
     shared = {name for name, spec in REGISTRY.items() if spec.scope != "epigenome"}
     length = {path: 2 if path.stem == CHECKPOINT and path.parent.name not in shared else 1 for path in parts}
     while True:
         names = {path: "/".join(parts[path][-length[path] :]) for path in parts}
-        alike = [path for path, name in names.items() if name in COLUMNS or list(names.values()).count(name) > 1]
-        longer = [path for path in alike if length[path] < len(parts[path])]
-        if not longer:
-            return {str(path) if path in alike else name: path for path, name in names.items()}
-        for path in longer:
+        clashing = [path for path, name in names.items() if name in COLUMNS or list(names.values()).count(name) > 1]
+        extensible = [path for path in clashing if length[path] < len(parts[path])]
+        if not extensible:
+            return {str(path) if path in clashing else name: path for path, name in names.items()}
+        for path in extensible:
             length[path] += 1
 
 
@@ -158,38 +155,38 @@ def predict(
     """Score the genes of a new sample with trained models.
 
     Args:
-        models: by name, see `load_models`; they must agree in bins and in how reads are counted.
+        models: models by name, see `load_models`; their bins and their counting of reads must be the same.
         signals: mark -> file; or one file of all marks: a `dataset.nc`, or the authors' binned CSV, with {part} if it
             is split.
-        genes: gene table or GTF; optional with a dataset.nc, all genes of which are scored without it.
-        chrom_sizes: file of chromosome lengths (bp); needed to count files of single marks.
-        epigenome: name of the sample, for models that know epigenomes.
+        genes: gene table or GTF; optional with a dataset.nc, whose genes are all scored by default.
+        chrom_sizes: file of chromosome lengths (bp); required to count files of single marks.
+        epigenome: name of the sample, for models that take the epigenome as input.
 
     Returns:
         See `score`.
 
     Raises:
         UserError: a file is damaged, or does not fit the models.
-        ValueError: genes or chrom_sizes are needed and not given.
+        ValueError: genes or chrom_sizes are required but not given.
     """
     recipe = Recipe.of(models)
     table = None if genes is None else read_genes(genes)
     if is_dataset(signals):
         return score(models, _read_dataset(str(signals), table, epigenome))
     if table is None:
-        raise ValueError("genes are needed")
+        raise ValueError("genes are required")
     attributes: dict[str, object] = {"epigenome": epigenome or ""}
     if isinstance(signals, str):
         return score(models, build_unlabelled(table, _import_binned(signals, recipe), attributes, signals))
     if chrom_sizes is None:
-        raise ValueError("chrom_sizes are needed")
+        raise ValueError("chrom_sizes are required")
     counts, provenance = count_files(signals, recipe, table, chrom_sizes)
     attributes |= {"counting": recipe.counting, **provenance}
     return score(models, build_unlabelled(table, counts, attributes, "signal"))
 
 
 def is_dataset(signals: Mapping[str, str] | str) -> bool:
-    """Tell a `dataset.nc` from other signals."""
+    """Return whether the signals are a `dataset.nc`."""
     return isinstance(signals, str) and signals.lower().endswith(".nc")
 
 
@@ -203,11 +200,11 @@ def read_genes(path: str | Path) -> pd.DataFrame:
 def count_files(
     files: Mapping[str, str], recipe: Recipe, genes: pd.DataFrame, chrom_sizes: str | Path
 ) -> tuple[xr.DataArray, dict[str, object]]:
-    """Count one file per mark as a recipe says.
+    """Count one file per mark by a recipe.
 
     Args:
         files: mark -> tagAlign, BED, BAM or bigWig.
-        recipe: what the models need.
+        recipe: settings of the counting, from the models.
         genes: gene table.
         chrom_sizes: file of chromosome lengths (bp).
 
@@ -215,18 +212,18 @@ def count_files(
         Counts with dims gene, bin, mark, and the provenance of each mark.
 
     Raises:
-        UserError: a file has another format than the models were trained on, or is damaged.
+        UserError: the format of a file differs from the training data, or a file is damaged.
     """
     _check_formats(files, recipe)
     sizes = read_chrom_sizes(chrom_sizes)
-    lacking = sorted(set(genes["chrom"]) - sizes.keys())
-    if lacking:
+    missing = sorted(set(genes["chrom"]) - sizes.keys())
+    if missing:
         raise UserError(
-            f"{chrom_sizes}: lacks {', '.join(lacking[:3])}, where the gene table has genes; give the chromosome "
-            "sizes of its genome build"
+            f"{chrom_sizes}: lacks {', '.join(missing[:3])}, but the gene table has genes there; give the chromosome "
+            "sizes of the genes' genome build"
         )
     if not recipe.counting:
-        logger.warning("the checkpoints do not say how their reads were counted; the default options are taken")
+        logger.warning("the checkpoints do not record how their reads were counted; the default options are used")
     logger.info("chromosome sizes: %s", chrom_sizes)
     signals = []
     for number, (mark, path) in enumerate(files.items(), start=1):
@@ -248,11 +245,11 @@ def count_files(
 
 
 def score(models: Mapping[str, TrainedModel], dataset: xr.Dataset) -> pd.DataFrame:
-    """Score every gene of a dataset with models, by name.
+    """Score every gene of a dataset with named models.
 
     Returns:
-        Columns gene, symbol, chrom, tss, strand, and for each model one of its name: P(ON), or the predicted value
-        of a regression; one row a gene, in the dataset's order.
+        Columns gene, symbol, chrom, tss, strand, and one column per model, named after it: P(ON), or the predicted
+        value of a regression. One row per gene, in the dataset's order.
 
     Raises:
         UserError: the dataset lacks a mark, or does not fit a model otherwise.
@@ -261,15 +258,15 @@ def score(models: Mapping[str, TrainedModel], dataset: xr.Dataset) -> pd.DataFra
     marks = dataset["mark"].values.tolist()
     for name, model in models.items():
         inputs: ChromatinInputs = model.input_spec
-        lacking = [mark for mark in inputs.marks if mark not in marks]
-        if lacking:
+        missing = [mark for mark in inputs.marks if mark not in marks]
+        if missing:
             raise UserError(
-                f"{name}: needs {', '.join(lacking)}, and the data have {', '.join(marks)}; give data of all its marks"
+                f"{name}: needs {', '.join(missing)}, but the data have {', '.join(marks)}; give data of all its marks"
             )
         epigenome = dataset.attrs.get("epigenome", "")
         if inputs.epigenomes and epigenome not in inputs.epigenomes:
             logger.warning(
-                "%s: %s is none of its epigenomes and is scored as one that it has not seen%s",
+                "%s: %s is not one of its epigenomes and is scored as an unseen epigenome%s",
                 name,
                 repr(epigenome) if epigenome else "a sample without a name",
                 did_you_mean(epigenome, inputs.epigenomes),
@@ -284,46 +281,46 @@ def score(models: Mapping[str, TrainedModel], dataset: xr.Dataset) -> pd.DataFra
 
 
 def _check_formats(files: Mapping[str, str], recipe: Recipe) -> None:
-    """Check that files give what the models were trained on, before hours go into counting them."""
+    """Check that the files give reads or signal as the models need, before hours of counting."""
     kinds = {mark: format_of(path) for mark, path in files.items()}
     for mark, kind in kinds.items():
         if kind == "bigwig" and recipe.quantity == "reads":
             raise UserError(f"{files[mark]}: is a bigWig, but the checkpoints take reads; give tagAlign, BED or BAM")
-    # A dataset of both kinds counts as signal, so only files without any bigWig are known to be wrong.
+    # A training dataset of both kinds counts as signal, so only files without any bigWig are certainly wrong.
     if recipe.quantity == "signal" and "bigwig" not in kinds.values():
         raise UserError(f"{next(iter(files.values()))}: holds reads, but the checkpoints take signal; give bigWigs")
 
 
 def _read_dataset(path: str, genes: pd.DataFrame | None, epigenome: str | None) -> xr.Dataset:
-    """Read the counts of a study's `dataset.nc`, for the given genes or all of its own."""
+    """Read the counts of a study's `dataset.nc`, for the given genes or for all its genes."""
     stored = read_netcdf(path)
     if "epigenome" in stored.coords:
         raise UserError(f"{path}: holds several epigenomes; give the dataset.nc of one")
     needed = {"counts", "gene", "bin", "mark", *([] if genes is not None else COLUMNS)}
-    lacking = sorted(needed - set(stored.variables))
-    if lacking:
-        raise UserError(f"{path}: lacks {', '.join(lacking)}, so it is no dataset.nc of a study; give another file")
+    missing = sorted(needed - set(stored.variables))
+    if missing:
+        raise UserError(f"{path}: lacks {', '.join(missing)}, so it is not a dataset.nc of a study; give another file")
     if genes is None:
         genes = pd.DataFrame({name: stored[name].values for name in COLUMNS})
     attributes = stored.attrs | ({"epigenome": epigenome} if epigenome else {})
     dataset = build_unlabelled(genes, stored["counts"], attributes, path)
-    # That of all genes that were counted, of which the study may have left some out.
+    # Keep the depth over all counted genes; the given genes may be only some of them.
     return dataset.assign(depth=stored["depth"]) if "depth" in stored else dataset
 
 
 def _import_binned(template: str, recipe: Recipe) -> xr.DataArray:
     """Read the counts of binned CSV files."""
     paths = [fill(template, part=part) for part in PARTS] if "{part}" in template else [template]
-    lacking = [mark for mark in recipe.marks if mark not in PUBLISHED_MARKS]
-    if lacking:
+    missing = [mark for mark in recipe.marks if mark not in PUBLISHED_MARKS]
+    if missing:
         raise UserError(
-            f"{template}: binned CSV files have {', '.join(PUBLISHED_MARKS)}, and a checkpoint needs "
-            f"{', '.join(lacking)}; give MARK=FILE for each mark"
+            f"{template}: binned CSV files have {', '.join(PUBLISHED_MARKS)}, but a checkpoint needs "
+            f"{', '.join(missing)}; give MARK=FILE for each mark"
         )
     if recipe.quantity != "reads" or recipe.bins.flip_strand:
         what = "signal" if recipe.quantity != "reads" else "bins along the gene's strand"
         raise UserError(
-            f"{template}: binned CSV files have counts in genome orientation, and the checkpoints take {what}; "
+            f"{template}: binned CSV files have counts in genome orientation, but the checkpoints take {what}; "
             "give MARK=FILE for each mark"
         )
     return import_binned(paths, recipe.bins, recipe.marks, attributes={})["counts"]

@@ -1,4 +1,4 @@
-"""Signal of an epigenome's marks, whatever format it comes in, with its provenance."""
+"""Signal of an epigenome's marks, from any file format, with its provenance."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ from chromattend.files import file_sha256
 
 logger = logging.getLogger(__name__)
 
-# What distinguishes one mark's file from another's, and is kept per mark when marks are joined.
+# Attributes that differ between the files of marks; they are kept per mark when marks are joined.
 PER_MARK = ("source", "sha256", "format", "reads", "reads_elsewhere")
 
 
@@ -33,16 +33,16 @@ def count_signal(
     statistic: str,
     attributes: Mapping[str, object],
 ) -> xr.Dataset:
-    """Count the reads, or average the signal, of one mark's file; its name's ending tells the format.
+    """Count the reads, or average the signal, of one mark's file; the file extension determines the format.
 
     Args:
         path: tagAlign or BED (.gz), BAM or bigWig.
         genes: gene table.
         bins: the bins around each TSS.
         chrom_sizes: chromosome lengths (bp).
-        options: which reads count, and where.
+        options: which reads are counted, and at which position.
         statistic: `mean` or `sum` of a bigWig's values.
-        attributes: provenance to keep: epigenome, mark, source, genome.
+        attributes: provenance to store: epigenome, mark, source, genome.
 
     Returns:
         `counts[gene, bin]`: int32 for reads, float32 for a bigWig. Attributes add the file's SHA-256, format and
@@ -68,7 +68,7 @@ def import_binned(
 ) -> xr.Dataset:
     """Import the authors' binned CSV files of one epigenome.
 
-    Counts stay as they are, but marks whose counts are all even are named in the log and in the attribute
+    Counts are not changed, but marks whose counts are all even are named in the log and in the attribute
     `doubled_marks`: see `chromattend.chromatin.binned.doubled_marks`.
 
     Returns:
@@ -117,13 +117,13 @@ def join_marks(
         marks: names of the marks.
 
     Returns:
-        Counts with dims gene, bin, mark; the published labels where the source has them; and the attributes
-        of the sources: for each mark those in `PER_MARK`, prefixed by the mark.
+        Counts with dims gene, bin, mark; the published labels if the source has them; and the attributes of the
+        sources: the attributes in `PER_MARK`, prefixed by the mark.
     """
     if "mark" in signals[0].dims:
         (signal,) = signals
-        kept = {name: signal.attrs[name] for name in (*PER_MARK, "doubled_marks") if name in signal.attrs}
-        return signal["counts"].sel(mark=list(marks)), signal["label"], kept
+        provenance = {name: signal.attrs[name] for name in (*PER_MARK, "doubled_marks") if name in signal.attrs}
+        return signal["counts"].sel(mark=list(marks)), signal["label"], provenance
     counts = xr.concat([signal["counts"] for signal in signals], pd.Index(marks, name="mark"), join="exact")
     provenance = {
         f"{mark}_{name}": signal.attrs[name]

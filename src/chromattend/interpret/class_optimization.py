@@ -59,19 +59,19 @@ def optimise_input(
 
 
 def class_optima(
-    score: Callable[[Tensor], Tensor], baseline: Tensor, highest: Tensor, *, penalty: float, starts: int, steps: int
+    score: Callable[[Tensor], Tensor], reference: Tensor, highest: Tensor, *, penalty: float, starts: int, steps: int
 ) -> Tensor:
-    """Return the optima of ON and OFF, as differences from the baseline, shape (state, bin, mark).
+    """Return the optima of ON and OFF, as differences from the reference, shape (state, bin, mark).
 
     Args:
         score: function that returns the logit of ON for transformed signal, shape (gene, bin, mark).
-        baseline: transformed signal without reads, shape (1, bin, mark).
+        reference: transformed signal without reads, shape (1, bin, mark).
         highest: the highest transformed value of each mark in the data, shape (mark,).
         penalty, starts, steps: see `optimise_input`.
     """
-    upper = (highest - baseline[0]).clamp_min(0)
+    upper = (highest - reference[0]).clamp_min(0)
     return optimise_input(
-        lambda difference: score(baseline + difference),
+        lambda difference: score(reference + difference),
         upper,
         tuple(STATES.values()),
         penalty=penalty,

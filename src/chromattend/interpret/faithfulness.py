@@ -1,4 +1,4 @@
-"""Whether explanations say what their model does: deletion and insertion of bins, and models without training."""
+"""Faithfulness of explanations to their model: deletion and insertion of bins, and comparison with untrained models."""
 
 from collections.abc import Callable, Mapping
 
@@ -12,19 +12,21 @@ from chromattend.interpret import METHODS, RANDOM
 from chromattend.models.network import in_batches
 from chromattend.statistics import mean_interval
 
-# Shares of all bins of all marks that are removed or brought back.
+# Shares of all bins of all marks that are removed or restored.
 SHARES = np.array([0, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0])
-# More than this rank correlation with an untrained model's map, and a map shows the network's shape, not its learning.
+# A map with a higher rank correlation with the maps of untrained models shows the architecture, not the learning.
 SIMILAR = 0.5
 
 
 def order_of(weights: Tensor, direction: Tensor, signed: bool) -> Tensor:
-    """Return the cells of each gene from the one that speaks most for the model's answer, shape (gene, bin * mark).
+    """Return the positions of each gene, strongest evidence for the model's answer first, shape (gene, bin * mark).
+
+    A position is a bin of a mark.
 
     Args:
         weights: shape (gene, bin, mark).
-        direction: 1 for genes predicted ON, -1 for those predicted OFF, shape (gene,).
-        signed: whether the weights say for which class a bin speaks.
+        direction: 1 for genes predicted ON, -1 for genes predicted OFF, shape (gene,).
+        signed: whether the sign of a weight is evidence for a class.
     """
     flat = weights.flatten(1)
     if signed:
@@ -36,49 +38,49 @@ def order_of(weights: Tensor, direction: Tensor, signed: bool) -> Tensor:
 def replaced(
     score: Callable[[Tensor], Tensor], before: Tensor, after: Tensor, order: Tensor, direction: Tensor
 ) -> np.ndarray:
-    """Follow the logit while cells are replaced in an order (Petsiuk et al., BMVC 2018, section 3.3).
+    """Return the logit as positions are replaced in a given order (Petsiuk et al., BMVC 2018, section 3.3).
 
     Args:
-        score: logit of ON of transformed signal.
-        before, after: cells before and after they are replaced, shape (gene, bin, mark).
-        order: of the cells, shape (gene, bin * mark).
+        score: function that returns the logit of ON for transformed signal.
+        before, after: signal before and after the replacement, shape (gene, bin, mark).
+        order: order of the positions, shape (gene, bin * mark).
         direction: see `order_of`.
 
     Returns:
         Logit for the model's own answer at each of `SHARES`, shape (gene, share).
     """
-    cells = order.shape[1]
-    rank = torch.empty_like(order).scatter_(1, order, torch.arange(cells).expand_as(order)).view(before.shape)
+    positions = order.shape[1]
+    rank = torch.empty_like(order).scatter_(1, order, torch.arange(positions).expand_as(order)).view(before.shape)
     curves = []
     for share in SHARES:
-        mixed = torch.where(rank < round(float(share) * cells), after, before)
+        mixed = torch.where(rank < round(float(share) * positions), after, before)
         logit = in_batches(score, mixed)
         curves.append((direction * logit).double())
     return torch.stack(curves, dim=1).numpy()
 
 
 def faithfulness_curves(
-    score: Callable[[Tensor], Tensor], inputs: Tensor, baseline: Tensor, weights: Mapping[str, Tensor], seed: int = 1
+    score: Callable[[Tensor], Tensor], inputs: Tensor, reference: Tensor, weights: Mapping[str, Tensor], seed: int = 1
 ) -> dict[tuple[str, str], np.ndarray]:
     """Measure deletion and insertion for every method, and for a random order of the bins.
 
     Args:
-        score: logit of ON of transformed signal, shape (gene, bin, mark).
+        score: function that returns the logit of ON for transformed signal, shape (gene, bin, mark).
         inputs: transformed signal, shape (gene, bin, mark).
-        baseline: no reads, transformed, shape (1, bin, mark).
+        reference: transformed signal without reads, shape (1, bin, mark).
         weights: method -> shape (gene, bin, mark).
-        seed: of the random order.
+        seed: seed of the random order.
 
     Returns:
-        (method, `deletion` or `insertion`) -> by how much the logit for the model's answer has fallen (deletion) or
-        risen (insertion) at each of `SHARES`, shape (gene, share). Higher is more faithful for both.
+        (method, `deletion` or `insertion`) -> decrease (deletion) or increase (insertion) of the logit for the model's
+        answer at each of `SHARES`, shape (gene, share). Higher is more faithful for both.
     """
     with torch.inference_mode():
         direction = in_batches(score, inputs).sign()
     generator = torch.Generator().manual_seed(seed)
     orders = {RANDOM: torch.rand(inputs.flatten(1).shape, generator=generator).argsort(dim=1)}
-    orders |= {name: order_of(found, direction, METHODS[name].signed) for name, found in weights.items()}
-    empty = baseline.expand_as(inputs)
+    orders |= {name: order_of(values, direction, METHODS[name].signed) for name, values in weights.items()}
+    empty = reference.expand_as(inputs)
     curves = {}
     for name, order in orders.items():
         deleted = replaced(score, inputs, empty, order, direction)
@@ -89,13 +91,13 @@ def faithfulness_curves(
 
 
 def similarity(trained: np.ndarray, untrained: np.ndarray) -> float:
-    """Return how alike the maps of a trained and of an untrained model are (Adebayo et al., NeurIPS 2018, section 4.1).
+    """Return the similarity of a trained and an untrained model's maps (Adebayo et al., NeurIPS 2018, section 4.1).
 
     Args:
         trained, untrained: weights, shape (gene, bin, mark).
 
     Returns:
-        Mean of Spearman's rank correlation per gene; NaN where no gene has a map that varies.
+        Mean of Spearman's rank correlation per gene; NaN if one of the two maps is constant for every gene.
     """
     first, second = (stats.rankdata(maps.reshape(len(maps), -1), axis=1) for maps in (trained, untrained))
     first, second = (ranks - ranks.mean(axis=1, keepdims=True) for ranks in (first, second))
@@ -118,28 +120,28 @@ def faithfulness_table(
 
     Args:
         curves: see `faithfulness_curves`.
-        similarities: method -> mean size of `similarity` to networks without training.
-        incomplete: method -> share of genes whose weights do not add up, of the methods whose weights should.
+        similarities: method -> mean absolute `similarity` to untrained networks.
+        incomplete: method -> share of genes whose weights do not add up, for methods whose weights should.
 
     Returns:
-        One row a method and measure: method, measure, genes, area (mean change of the logit over all shares), random
-        (the same of a random order), difference with its bootstrap interval low and high, similarity, incomplete, and
-        trustworthy: 1 if bins that the method puts first matter more than random ones, and its maps depend on what
-        the model has learned (similarity up to 0.5); else 0.
+        One row per method and measure: method, measure, genes, area (mean change of the logit over all shares), random
+        (area of a random order), difference with its bootstrap interval low and high, similarity, incomplete, and
+        trustworthy: 1 if the method's first bins matter more than random bins, and its maps depend on what the model
+        has learned (similarity up to 0.5); otherwise 0.
     """
     rows = []
-    for (method, measure), found in curves.items():
+    for (method, measure), changes in curves.items():
         if method == RANDOM:
             continue
-        gain = area(found) - area(curves[RANDOM, measure])
+        gain = area(changes) - area(curves[RANDOM, measure])
         low, high = mean_interval(gain)
         similar = similarities[method]
         rows.append(
             {
                 "method": method,
                 "measure": measure,
-                "genes": len(found),
-                "area": area(found).mean(),
+                "genes": len(changes),
+                "area": area(changes).mean(),
                 "random": area(curves[RANDOM, measure]).mean(),
                 "difference": gain.mean(),
                 "low": low,
@@ -163,8 +165,8 @@ def curve_table(curves: Mapping[tuple[str, str], np.ndarray]) -> pd.DataFrame:
     return pd.DataFrame(
         [
             (method, measure, share, mean)
-            for (method, measure), found in curves.items()
-            for share, mean in zip(SHARES, found.mean(axis=0), strict=True)
+            for (method, measure), changes in curves.items()
+            for share, mean in zip(SHARES, changes.mean(axis=0), strict=True)
         ],
         columns=["method", "measure", "share", "mean"],
     )

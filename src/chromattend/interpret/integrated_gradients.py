@@ -13,9 +13,9 @@ POINTS, POINTS_OF_HALVES = 8, 4
 
 
 def integrated_gradients(
-    explained: nn.Module, inputs: Tensor, baseline: Tensor, *, tolerance: float = 1e-3, pieces: int = 4
+    explained: nn.Module, inputs: Tensor, reference: Tensor, *, tolerance: float = 1e-3, pieces: int = 4
 ) -> Tensor:
-    """Integrate gradients along the line from the baseline until the weights of each gene add up to the logit's change.
+    """Integrate gradients along the line from the reference until the weights of each gene sum to the logit's change.
 
     Rectified networks have many kinks along the line, which equal steps resolve slowly. So the line is cut into pieces,
     each piece is integrated by Gauss-Legendre quadrature, and pieces whose weights miss their part of the change are
@@ -24,8 +24,8 @@ def integrated_gradients(
     Args:
         explained: network f, with one output per example.
         inputs: shape (gene, bin, mark).
-        baseline: shape (1, bin, mark).
-        tolerance: largest difference between a gene's sum and f(inputs) - f(baseline).
+        reference: shape (1, bin, mark).
+        tolerance: largest difference between a gene's sum and f(inputs) - f(reference).
         pieces: number of initial pieces, of equal length.
 
     Returns:
@@ -33,14 +33,14 @@ def integrated_gradients(
         integrate: the sum then lacks the change in the piece with the jump.
     """
     method = attr.IntegratedGradients(explained)
-    line = (inputs - baseline).detach()
+    line = (inputs - reference).detach()
     total, spent = torch.zeros_like(line), torch.zeros(len(line))
     gene = torch.arange(len(inputs)).repeat_interleave(pieces)
     start, width = torch.arange(pieces).repeat(len(inputs)) / pieces, 1 / pieces
     for halvings in range(HALVINGS + 1):
         weights, missing = [], []
         for part, low in zip(gene.split(SCORING_BATCH), start.split(SCORING_BATCH), strict=True):
-            low_end, high_end = (baseline + at[:, None, None] * line[part] for at in (low, low + width))
+            low_end, high_end = (reference + at[:, None, None] * line[part] for at in (low, low + width))
             attributions, error = method.attribute(
                 high_end,
                 low_end,

@@ -1,4 +1,4 @@
-"""Models of any track: what they are (`registry`), what they share (`base`), and how a trained one is read."""
+"""Models of any track: their registry (`registry`), their common interface (`base`), and a reader of trained models."""
 
 import zipfile
 from pathlib import Path
@@ -11,15 +11,15 @@ if TYPE_CHECKING:
 
 
 def load_model(path: str | Path) -> "TrainedModel":
-    """Read a trained model of any kind; only weights and known types are read, never code.
+    """Read a trained model of any kind; the file's weights and known types are read, but no code is run.
 
     Raises:
-        UserError: the file is damaged or holds something else.
+        UserError: the file is damaged or is not a trained model.
     """
     try:
         with zipfile.ZipFile(path) as archive:
             is_baseline = "schema.json" in archive.namelist()
-            # torch does not compare the checksums of weights.
+            # torch does not check the checksums of weights.
             if (damaged := archive.testzip()) is not None:
                 raise ValueError(f"the checksum of {damaged} differs")
         if is_baseline:
@@ -33,4 +33,4 @@ def load_model(path: str | Path) -> "TrainedModel":
         raise
     except Exception as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise UserError(f"{path}: is no model of chromattend or is damaged ({reason}); train it again") from error
+        raise UserError(f"{path}: is not a chromattend model or is damaged ({reason}); train it again") from error

@@ -1,4 +1,4 @@
-"""Soft attention over positions, and what an attentive network tells of it."""
+"""Soft attention over positions, and the output of a network with attention."""
 
 from typing import NamedTuple
 
@@ -7,13 +7,13 @@ from torch import Tensor, nn
 
 
 class Attention(NamedTuple):
-    """What an attentive network says of some genes.
+    """Output of a network with attention for some genes.
 
     Attributes:
         logit: the network's output, shape (gene,).
-        alpha: weight of each bin, shape (gene, bin, mark), or (gene, bin, 1) where the network attends to all marks
-            at once; sums to 1 over the bins.
-        beta: weight of each mark, shape (gene, mark), sums to 1 over the marks; None where there is no such level.
+        alpha: weight of each bin, shape (gene, bin, mark), or (gene, bin, 1) if the network attends to all marks at
+            once; sums to 1 over the bins.
+        beta: weight of each mark, shape (gene, mark), sums to 1 over the marks; None without attention over marks.
     """
 
     logit: Tensor
@@ -22,7 +22,7 @@ class Attention(NamedTuple):
 
 
 class SoftAttention(nn.Module):
-    """Weights positions by softmax(W h) and sums their states (AttentiveChrome, equations 3 and 5)."""
+    """Attention that weights positions by softmax(W h) and sums their states (AttentiveChrome, equations 3 and 5)."""
 
     def __init__(self, units: int) -> None:
         """Start with a random context vector W, shape (1, units)."""
@@ -39,7 +39,7 @@ class SoftAttention(nn.Module):
 
 
 class MarkwiseAttention(nn.Module):
-    """The same for many marks at once, each with a context vector of its own (AttentiveChrome, equation 3)."""
+    """Soft attention for many marks at once, each with its own context vector (AttentiveChrome, equation 3)."""
 
     def __init__(self, marks: int, units: int) -> None:
         """Start with random context vectors, shape (mark, units), from the distribution of `SoftAttention`."""
@@ -53,7 +53,7 @@ class MarkwiseAttention(nn.Module):
             states: shape (mark, gene, position, units).
         """
         weights, embeddings = _attend(states, self.context[:, None])
-        # Dropout draws its numbers in the order of memory, which is to be the same for one network and for many.
+        # Dropout draws its numbers in memory order, which must be the same for one network and for many.
         return weights.permute(1, 2, 0), embeddings.transpose(0, 1).contiguous()
 
 
@@ -62,12 +62,12 @@ def _attend(states: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
 
     Args:
         states: shape (..., position, units).
-        context: shape (..., units), of as many dimensions or none but the last.
+        context: shape (..., units), with the leading dimensions of `states` or without any.
     """
     if states.is_cuda:
         weights = torch.softmax((states @ context.unsqueeze(-1)).squeeze(-1), dim=-1)
         return weights, (weights.unsqueeze(-2) @ states).squeeze(-2)
-    # A CPU is slow in a product with a matrix of one column or row, and slower in its gradient; to a GPU it is the
-    # product of all states, which is to be written and read again, that costs.
+    # On a CPU, products with a matrix of one column or row are slow, and their gradients slower. On a GPU, the
+    # elementwise product costs memory traffic, because it is written and read again.
     weights = torch.softmax((states * context.unsqueeze(-2)).sum(dim=-1), dim=-1)
     return weights, (weights.unsqueeze(-1) * states).sum(dim=-2)

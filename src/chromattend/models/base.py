@@ -1,4 +1,4 @@
-"""What every trained model has in common, whatever its track."""
+"""Common interface of all trained models, whatever their track."""
 
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol
@@ -10,10 +10,10 @@ Form = Literal["raw", "log", "depth"]
 
 
 class InputSpec(Protocol):
-    """What data a trained model takes: kept with the model and compared before it scores anything.
+    """Input data of a trained model: saved with the model, and compared with a dataset before scoring.
 
     A track's class is a frozen dataclass of plain values, which checkpoints hold as a mapping; the registry names it.
-    Signal has the axes (example, position, channel): (gene, bin, mark) of chromatin, (sequence, position, letter) of
+    Signal has the axes (example, position, channel): (gene, bin, mark) for chromatin, (sequence, position, letter) for
     one-hot DNA.
 
     Attributes:
@@ -30,8 +30,8 @@ class InputSpec(Protocol):
 
         Args:
             model: name in the registry.
-            dataset: data of the track.
-            inputs: form of the signal: as it is, its logarithm, or the logarithm after division by the depth.
+            dataset: dataset of the track.
+            inputs: form of the signal: unchanged, its logarithm, or the logarithm after division by the depth.
         """
 
     @property
@@ -47,28 +47,28 @@ class InputSpec(Protocol):
         """Whether models take the logarithm of the signal."""
 
     def signal(self, dataset: xr.Dataset) -> np.ndarray:
-        """Return what the model takes of a dataset, float32, shape (example, position, channel).
+        """Return the signal of a dataset in the model's form, float32, shape (example, position, channel).
 
         Raises:
             UserError: the dataset does not fit the model, or has invalid values.
         """
 
     def context(self, dataset: xr.Dataset) -> np.ndarray | None:
-        """Return what the model takes besides the signal, int64, shape (example,), or None."""
+        """Return the model's input in addition to the signal, int64, shape (example,), or None."""
 
     def target(self, dataset: xr.Dataset) -> np.ndarray:
         """Return the label, or the value to predict in a regression, float32, shape (example,)."""
 
     def measured(self, dataset: xr.Dataset) -> np.ndarray | None:
-        """Return the measurement that the label was made from, float32, shape (example,), or None."""
+        """Return the measurement that the label is derived from, float32, shape (example,), or None."""
 
 
 class Scores(NamedTuple):
-    """What a model says of the examples of a dataset: probabilities, or predicted values of a regression.
+    """Scores of the examples of a dataset: probabilities, or predicted values of a regression.
 
     Attributes:
-        joint: of all replicates together, float64, shape (example,).
-        replicates: of each, shape (seed, example).
+        joint: scores of all replicates together, float64, shape (example,).
+        replicates: scores of each replicate, shape (seed, example).
     """
 
     joint: np.ndarray
@@ -76,9 +76,9 @@ class Scores(NamedTuple):
 
 
 class TrainedModel(Protocol):
-    """A trained model of any kind, in one replicate per seed."""
+    """A trained model of any kind, with one replicate per seed."""
 
-    input_spec: Any  # of the track's class, see `InputSpec`
+    input_spec: Any  # an instance of the track's class, see `InputSpec`
 
     def scores(self, dataset: xr.Dataset) -> Scores:
         """Score every example of a dataset once per replicate.

@@ -24,15 +24,15 @@ from chromattend.models.registry import read_spec
 
 @dataclass(frozen=True)
 class Setting:
-    """What a baseline is built for, besides its own options.
+    """Settings of a baseline, in addition to its own options.
 
     Attributes:
-        channels: number of channels (marks); features are position by position, and in each channel by channel.
+        channels: number of channels (marks); features are ordered by position, then by channel.
         positions: number of positions (bins).
         log: whether features are log(1 + count).
         class_weight: `balanced` or None.
-        seed: of what is random in it.
-        threads: processors that it may use.
+        seed: seed of its random numbers.
+        threads: number of processors that it may use.
     """
 
     channels: int
@@ -43,7 +43,7 @@ class Setting:
     threads: int = 1
 
     def pipeline(self, *steps: Any) -> Pipeline:
-        """Return a pipeline that starts from signal, shape (example, position * channel), in the setting's form."""
+        """Return a pipeline of the steps on signal of shape (example, position * channel), in the setting's form."""
         return make_pipeline(*([LogCounts()] if self.log else []), *steps)
 
 
@@ -95,7 +95,7 @@ class OneBin(TransformerMixin, BaseEstimator):
 
 
 class BestBins(TransformerMixin, BaseEstimator):
-    """Of each mark the bin that correlates most with the label, by the absolute value of Pearson's r."""
+    """For each mark, the bin with the highest absolute Pearson correlation with the label."""
 
     def __init__(self, marks: int = 1) -> None:
         """Take the number of marks."""
@@ -106,7 +106,7 @@ class BestBins(TransformerMixin, BaseEstimator):
         self.n_features_in_ = X.shape[1]
         deviation = X - X.mean(axis=0)
         spread = np.sqrt((deviation**2).sum(axis=0))
-        # A bin without any read correlates with nothing.
+        # A bin without reads has correlation 0.
         correlation = np.abs(deviation.T @ (y - y.mean())) / np.where(spread > 0, spread, np.inf)
         self.bins_ = correlation.reshape(-1, self.marks).argmax(axis=0)
         return self
@@ -116,7 +116,7 @@ class BestBins(TransformerMixin, BaseEstimator):
         return X.reshape(len(X), -1, self.marks)[:, self.bins_, np.arange(self.marks)]
 
 
-# What a saved baseline may hold besides what skops knows as safe; it refuses any other type.
+# Types that a saved baseline may hold in addition to the types that skops trusts; skops refuses any other type.
 TRUSTED_TYPES = [
     *(f"{__name__}.{kind.__name__}" for kind in (LogCounts, MarkTotals, OneBin, BestBins)),
     "sklearn.tree._tree.Tree",
@@ -130,12 +130,12 @@ def flatten(signal: np.ndarray) -> np.ndarray:
 
 @dataclass
 class Baseline:
-    """One estimator per seed with the data they take.
+    """A trained baseline with one estimator per seed.
 
     Attributes:
-        input_spec: the data they take.
-        estimators: fitted on features of shape (example, position * channel).
-        calibrators: for each estimator that gives no probability, what turns its score into one; see `calibrate`.
+        input_spec: the input data.
+        estimators: estimators fitted on features of shape (example, position * channel).
+        calibrators: if the estimators give no probabilities, a calibrator of the scores of each; see `calibrate`.
     """
 
     input_spec: InputSpec
@@ -164,9 +164,9 @@ class Baseline:
         return self.scores(dataset).joint
 
     def save(self, path: str | Path) -> None:
-        """Write a file in the format of skops; the same model gives the same bytes."""
+        """Write a skops file; the same model gives the same bytes."""
         content = {
-            "contract": vars(self.input_spec),  # the name of older versions, whose files are read too
+            "contract": vars(self.input_spec),  # the key of older versions, whose files are also read
             "estimators": self.estimators,
             "calibrators": self.calibrators,
         }
@@ -175,7 +175,7 @@ class Baseline:
 
     @classmethod
     def load(cls, path: str | Path) -> "Baseline":
-        """Read what `save` wrote; any type that is not known to be safe is refused."""
+        """Read a file from `save`; any type that is not known to be safe is refused."""
         content = _skops().load(path, trusted=TRUSTED_TYPES)
         return cls(read_spec(content["contract"]), content["estimators"], content["calibrators"])
 
@@ -183,8 +183,8 @@ class Baseline:
 def _skops() -> Any:
     """Return the module `skops.io`, imported without torch.
 
-    It walks through all of scikit-learn, one package of which imports torch where it can; that takes longer than to
-    train or to score most baselines.
+    skops imports all of scikit-learn, and one of its packages imports torch if it is installed, which takes longer than
+    training or scoring most baselines.
     """
     missing: Any = None
     with_torch = "torch" in sys.modules
@@ -198,10 +198,10 @@ def _skops() -> Any:
 
 
 def _without_addresses(archive: bytes) -> bytes:
-    """Return an archive of skops with what differs from run to run made the same.
+    """Return a skops archive without the parts that differ from run to run.
 
-    skops calls objects, and the files of their arrays, by their addresses in memory: here they are numbered in
-    their order. Its files have the time of their making: here they have none.
+    skops names objects, and the files of their arrays, by memory addresses: here they are numbered in order. The files
+    in its archive have a creation time: here they have none.
     """
     numbers: dict[str, int] = {}
 
@@ -218,7 +218,7 @@ def _without_addresses(archive: bytes) -> bytes:
 
 
 def raw_scores(estimator: Any, features: np.ndarray) -> np.ndarray:
-    """Return what an estimator says of each gene, shape (gene,): P(ON), a distance from its border, or a value."""
+    """Return an estimator's output per gene, shape (gene,): P(ON), distance from the decision boundary, or value."""
     if hasattr(estimator, "predict_proba"):
         return estimator.predict_proba(features)[:, 1]
     if hasattr(estimator, "decision_function"):
@@ -230,12 +230,12 @@ def calibrate(scores: np.ndarray, labels: np.ndarray) -> Pipeline:
     """Fit a logistic curve from scores to P(ON) (Platt, Advances in Large Margin Classifiers, 1999).
 
     Args:
-        scores: of genes that the estimator was not trained on, shape (gene,).
+        scores: scores of genes that the estimator was not trained on, shape (gene,).
         labels: 0 or 1, shape (gene,).
     """
     return make_pipeline(StandardScaler(), LogisticRegression()).fit(scores[:, None], labels)
 
 
 def gives_probability(estimators: Sequence[Any]) -> bool:
-    """Whether the estimators say P(ON) themselves."""
+    """Return whether the estimators give P(ON) themselves."""
     return all(hasattr(estimator, "predict_proba") for estimator in estimators)

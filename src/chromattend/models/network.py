@@ -1,4 +1,4 @@
-"""Networks with the transform of counts that is part of them: plain torch, for scoring and explaining."""
+"""Networks with their transform of the signal, in plain torch, for scoring and explaining."""
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -14,66 +14,66 @@ from chromattend.files import atomic
 from chromattend.models.base import InputSpec, Scores, TrainedModel
 from chromattend.models.registry import REGISTRY, read_spec
 
-# Genes scored at once: so many keep a processor busy, and more only take memory.
+# Examples scored at once: enough to keep a processor busy; more only take memory.
 SCORING_BATCH = 128
 
 
 def batches(*arrays: Tensor) -> Iterator[tuple[Tensor, ...]]:
-    """Yield some examples at a time of arrays whose first dimension is the example."""
+    """Yield arrays in batches of examples, which are their first dimension."""
     return zip(*(array.split(SCORING_BATCH) for array in arrays), strict=True)
 
 
 def in_batches(score: Callable[..., Tensor], *arrays: Tensor) -> Tensor:
-    """Return the results of a function of examples, joined along the first dimension, some examples at a time."""
+    """Apply a function in batches of examples, and return its results joined along the first dimension."""
     return torch.cat([score(*batch) for batch in batches(*arrays)])
 
 
 class Standardise(nn.Module):
-    """log(1 + x), standardised per mark with the mean and deviation of the training genes.
+    """log(1 + x), standardised per channel with the mean and standard deviation of the training examples.
 
-    Counts differ between epigenomes in sequencing depth and between marks in range; in this form a network
-    trains alike on all of them. The papers feed raw counts: then it changes nothing.
+    Counts differ between epigenomes in sequencing depth and between marks in range; in this form a network trains
+    equally well on all of them. The papers use raw counts, which are not transformed.
     """
 
     mean: Tensor
     deviation: Tensor
 
     def __init__(self, channels: int, *, raw: bool = False) -> None:
-        """Start as the identity on logarithms of so many channels, or with `raw` on the values themselves."""
+        """Start as log(1 + x) of the given number of channels or, with `raw`, as the identity."""
         super().__init__()
         self.raw = raw
         self.register_buffer("mean", torch.zeros(channels))
         self.register_buffer("deviation", torch.ones(channels))
 
     def fit(self, signal: Tensor) -> None:
-        """Take mean and deviation from signal, shape (gene, bin, mark)."""
+        """Set mean and standard deviation from signal, shape (example, position, channel)."""
         if self.raw:
             return
         logs = torch.log1p(signal)
         self.mean.copy_(logs.mean(dim=(0, 1)))
-        # A mark without any read would divide by zero.
+        # A constant channel would divide by zero.
         self.deviation.copy_(logs.std(dim=(0, 1)).clamp_min(1e-6))
 
     def forward(self, signal: Tensor) -> Tensor:
-        """Transform signal, shape (gene, bin, mark)."""
+        """Transform signal, shape (example, position, channel)."""
         return signal if self.raw else (torch.log1p(signal) - self.mean) / self.deviation
 
 
 class Network(nn.Module):
-    """A network of the registry, in one replicate per seed, that takes what its `input_spec` takes of a dataset."""
+    """A network of the registry, with one replicate per seed; `input_spec` reads its input from a dataset."""
 
-    input_spec: Any  # of the track's class, see `InputSpec`
+    input_spec: Any  # an instance of the track's class, see `InputSpec`
 
     def __init__(self, input_spec: InputSpec, options: dict[str, Any], replicates: int = 1) -> None:
-        """Build it with fresh weights.
+        """Build the network with new random weights.
 
         Args:
-            input_spec: name and sizes.
+            input_spec: name and sizes of the network.
             options: keyword arguments of the registry's class.
-            replicates: how many, trained from different seeds.
+            replicates: number of replicates, to be trained from different seeds.
 
         Raises:
-            UserError: the options do not fit the number of bins.
+            UserError: the options do not fit the number of positions.
         """
         super().__init__()
         self.input_spec, self.options = input_spec, options
@@ -82,11 +82,11 @@ class Network(nn.Module):
         try:
             self.replicates = nn.ModuleList(build(**input_spec.sizes, **options) for _ in range(replicates))
         except ValueError as error:
-            raise UserError(f"model_options.{input_spec.model}: {error}; change them or the bins") from None
+            raise UserError(f"model_options.{input_spec.model}: {error}; change the options or the bins") from None
 
     @classmethod
     def together(cls, networks: Sequence["Network"]) -> "Network":
-        """Return one network of the replicates of several, all of the same data."""
+        """Return one network with the replicates of several networks of the same data."""
         first = networks[0]
         joined = cls(first.input_spec, first.options, 0)
         joined.transform = first.transform
@@ -98,7 +98,7 @@ class Network(nn.Module):
 
         Args:
             signal: see `InputSpec.signal`, float32, shape (example, position, channel).
-            context: see `InputSpec.context`, int64, shape (example,), of a model that takes one.
+            context: see `InputSpec.context`, int64, shape (example,), for a model that takes a context.
         """
         inputs = self.transform(signal)
         return torch.stack([replicate(inputs, *context) for replicate in self.replicates])
@@ -108,13 +108,13 @@ class Network(nn.Module):
         return self.outputs(signal, *context).mean(dim=0)
 
     def arrays(self, dataset: xr.Dataset) -> tuple[Tensor, ...]:
-        """Return what the network takes of a dataset: signal and, if it takes one, context; see `outputs`."""
+        """Return the network's input from a dataset: signal and, if the network takes it, context; see `outputs`."""
         arrays = (self.input_spec.signal(dataset), self.input_spec.context(dataset))
         return tuple(torch.from_numpy(np.ascontiguousarray(array)) for array in arrays if array is not None)
 
     @torch.inference_mode()
     def scores(self, dataset: xr.Dataset) -> Scores:
-        """Score every example of a dataset once per replicate; the joint score is that of the mean output."""
+        """Score every example of a dataset once per replicate; the joint score is the score of the mean output."""
         self.eval()
         device = self.transform.mean.device
         parts = [self.outputs(*(array.to(device) for array in batch)) for batch in batches(*self.arrays(dataset))]
@@ -133,22 +133,22 @@ class Network(nn.Module):
     def save(self, path: str | Path) -> None:
         """Write a checkpoint of plain types and tensors, so that loading it runs no code."""
         content = {
-            "contract": vars(self.input_spec),  # the name of older versions, whose checkpoints are read too
+            "contract": vars(self.input_spec),  # the key of older versions, whose checkpoints are also read
             "options": self.options,
             "replicates": len(self.replicates),
             "state_dict": {name: tensor.cpu() for name, tensor in self.state_dict().items()},
         }
-        # Given a path, torch would write the temporary file's name into the file.
+        # If given a path, torch would write the name of the temporary file into the file.
         with atomic(path) as temporary, open(temporary, "wb") as file:
             torch.save(content, file)
 
     @classmethod
     def load(cls, path: str | Path) -> "Network":
-        """Read what `save` wrote, weights only."""
+        """Read a checkpoint from `save`; no code is run."""
         content = torch.load(path, map_location="cpu", weights_only=True)
         network = cls(read_spec(content["contract"]), content["options"], content["replicates"])
         network.load_state_dict(content["state_dict"])
-        # Explanations take gradients of the inputs; those of the weights would cost as much again.
+        # Explanations need gradients of the inputs; gradients of the weights would double the cost.
         return network.eval().requires_grad_(False)
 
 
@@ -156,11 +156,11 @@ def network_of(model: TrainedModel, needs_attention: bool = False) -> Network:
     """Return a trained model as a network.
 
     Raises:
-        UserError: it is no network, or has no attention where that is needed.
+        UserError: the model is not a network, or has no attention but needs it.
     """
     name = model.input_spec.model
     if not isinstance(model, Network):
-        raise UserError(f"{name}: is no network, so it has no gradients; explain one of the networks")
+        raise UserError(f"{name}: is not a network, so it has no gradients; explain a network")
     if needs_attention and not REGISTRY[name].attention:
         attentive = [spec.name for spec in REGISTRY.values() if spec.attention and spec.scope == "epigenome"]
         raise UserError(f"{name}: has no attention; choose one of {', '.join(attentive)}")

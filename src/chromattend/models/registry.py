@@ -1,9 +1,9 @@
-"""The registry of models: the names that the configuration can list, and what each one is.
+"""Registry of models: the names that the configuration can list, and the properties of each model.
 
 A network takes signal, float32, shape (gene, bin, mark), and returns a logit per gene, whose sigmoid is the
 probability that the gene is ON. A baseline is a function that builds a scikit-learn estimator for the same signal
-flattened to (gene, bin * mark). Tracks are named here as text, `package.module:name`, and imported on demand, so that
-this room knows no track and nothing heavy is imported until a model is asked for.
+flattened to (gene, bin * mark). Classes and functions of tracks are named as text, `package.module:name`, and imported
+on demand, so that this package does not depend on a track and imports nothing heavy until a model is needed.
 """
 
 import importlib
@@ -14,7 +14,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """What is known of a model without importing it.
+    """Properties of a model that are known without importing it.
 
     Attributes:
         name: name in the configuration and in file names.
@@ -22,12 +22,12 @@ class ModelSpec:
         builder: class (network) or function (baseline), as `package.module:name` below `chromattend`.
         kind: `network` (torch) or `baseline` (scikit-learn).
         published: row of the published summary table to compare with, if the papers report the model.
-        random: whether a seed changes what is trained.
-        expression: whether it learns log(1 + RPKM) in place of the label.
-        attention: levels of attention that it has: none, `alpha` over bins or `alpha_beta` over bins and marks.
-        relu: whether it is made of layers with rectified units, and has no recurrent ones.
+        random: whether the trained model depends on the seed.
+        expression: whether it learns log(1 + RPKM) instead of the label.
+        attention: levels of attention: none, `alpha` over bins or `alpha_beta` over bins and marks.
+        relu: whether its layers have rectified units and none is recurrent.
         inputs: class of its inputs, see `chromattend.models.base.InputSpec`, as `package.module:name`.
-        scope: `epigenome` for those that `models` can list; the others belong to a stage of their own.
+        scope: `epigenome` for models that `models` can list; other models belong to their own stage.
     """
 
     name: str
@@ -44,14 +44,14 @@ class ModelSpec:
 
     def load(self) -> Callable[..., Any]:
         """Import and return the class or function."""
-        return _named(self.builder)
+        return _imported(self.builder)
 
     def input_spec(self) -> Any:
         """Import and return the class of its inputs, see `chromattend.models.base.InputSpec`."""
-        return _named(self.inputs)
+        return _imported(self.inputs)
 
 
-def _named(place: str) -> Any:
+def _imported(place: str) -> Any:
     module, _, name = place.partition(":")
     return getattr(importlib.import_module(f"chromattend.{module}"), name)
 
@@ -98,5 +98,5 @@ REGISTRY = {
 
 
 def read_spec(content: dict[str, Any]) -> Any:
-    """Return the inputs of a trained model, see `chromattend.models.base.InputSpec`, from what its file holds."""
+    """Return the inputs of a trained model, see `chromattend.models.base.InputSpec`, from the content of its file."""
     return REGISTRY[content["model"]].input_spec()(**content)

@@ -1,4 +1,4 @@
-"""The examples to train on, as arrays."""
+"""Training examples as arrays."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -29,13 +29,13 @@ class Examples:
 
 @dataclass(frozen=True)
 class TrainingData:
-    """What one model is trained on.
+    """Training data of one model.
 
     Attributes:
-        name: what messages call the model.
-        input_spec: the data that it takes.
+        name: name of the model in messages.
+        input_spec: the model's input data.
         train: examples to learn from.
-        valid: examples that choose the best state.
+        valid: examples to choose the best state by.
     """
 
     name: str
@@ -45,10 +45,10 @@ class TrainingData:
 
     @classmethod
     def of(cls, name: str, input_spec: InputSpec, dataset: xr.Dataset) -> "TrainingData":
-        """Take the train and the valid part out of a dataset.
+        """Return the train and the valid part of a dataset.
 
         Raises:
-            UserError: a part is empty, or all its examples are alike; the signal is not valid.
+            UserError: a part is empty, all its targets are equal, or the signal is invalid.
         """
         return cls(name, input_spec, *_parts(input_spec, dataset))
 

@@ -43,11 +43,11 @@ class NetworkTraining(L.LightningModule):
         self._valid: list[tuple[Tensor, Tensor]] = []
 
     def on_train_start(self) -> None:
-        """Record the training step of a GPU."""
-        # In lower precisions, weights are cast again in every step, which a recording would miss.
+        """Capture the training step as CUDA graphs, if it runs on a GPU."""
+        # In lower precisions, weights are cast again in every step, which a captured graph would miss.
         if self.device.type == "cuda" and self.options.precision == "32-true":
             signal, _, *context = self.trainer.datamodule.train[: self.options.batch_size]  # type: ignore[attr-defined]
-            self.stack.record(signal, *context)
+            self.stack.capture(signal, *context)
 
     def training_step(self, batch: Batch, _: int) -> Tensor:
         """Return the sum of the networks' mean losses: binary cross-entropy, or squared error for regression."""

@@ -29,14 +29,14 @@ from chromattend.training.protocols import TrainingOptions
 
 logger = logging.getLogger(__name__)
 
-# Lightning's own lines repeat what ours say, or advertise.
+# Lightning's own log lines repeat ours, or advertise.
 logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
 # Advice for image-sized data: batches here are look-ups in memory, which worker processes would only slow down.
 warnings.filterwarnings("ignore", ".*does not have many workers.*")
 warnings.filterwarnings("ignore", ".*LeafSpec.*")
 # On a cluster, Snakemake starts the jobs; advice to call srun would be in every log.
 warnings.filterwarnings("ignore", ".*`srun` command is available.*")
-# The checkpoint folder holds the state that the training goes on from.
+# The checkpoint folder holds the state that a training resumes from.
 warnings.filterwarnings("ignore", ".*exists and is not empty.*")
 
 # CUDA graphs are captured on their own stream, so this warning is harmless.
@@ -55,10 +55,10 @@ def train_networks(
 
     Every epoch ends with a checkpoint in the work folder. A training that was killed resumes from there, if data and
     options are the same, and ends with the same weights as one that was not. A network learns the same with others as
-    alone, except for the last digits of sums that are taken in another order.
+    alone, except for rounding: sums are computed in another order.
 
     Args:
-        data: what each network is trained on, with equal numbers of examples.
+        data: training data of each network, with equal numbers of examples.
         model_options: keyword arguments of the networks.
         options: optimiser, epochs, seeds and device.
         work_folder: folder of the checkpoints.
@@ -83,7 +83,7 @@ def train_networks(
         folder = Path(work_folder or temporary) / _fingerprint(data, model_options, options)
         for other_folder in folder.parent.glob("*") if work_folder else ():
             if other_folder != folder:
-                shutil.rmtree(other_folder, ignore_errors=True)  # of other data or options
+                shutil.rmtree(other_folder, ignore_errors=True)  # checkpoints of other data or options
         replicates = [_train_replicates(data, model_options, options, seed, folder / f"seed-{seed}") for seed in seeds]
     return [_with_history(of_seeds, seeds) for of_seeds in zip(*replicates, strict=True)]
 
@@ -166,12 +166,11 @@ def _trainer(options: TrainingOptions, callbacks: list[Callback], folder: Path) 
         accelerator=options.accelerator,
         devices=1,
         precision=options.precision,  # type: ignore[arg-type]
-        # Warn and go on where a GPU has no deterministic kernel.
+        # Warn and continue if a GPU has no deterministic kernel.
         deterministic="warn",
         gradient_clip_val=options.gradient_clip or None,
         callbacks=callbacks,
-        # Within a job of Slurm, Lightning would take its tasks for its own and put jobs back into the queue by
-        # itself: both are Snakemake's.
+        # In a Slurm job, Lightning would use the job's tasks and requeue the job by itself, but Snakemake manages both.
         plugins=[LightningEnvironment()],
         logger=False,
         num_sanity_val_steps=0,
@@ -186,16 +185,16 @@ def _checkpoint(path: Path) -> dict[str, Any] | None:
         return torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         return None
-    except Exception as error:  # whatever the damage, an epoch can be trained again
-        logger.warning("%s: is damaged and is not used (%s)", path, type(error).__name__)
+    except Exception as error:  # any damage: the training can start again
+        logger.warning("%s: is damaged and is ignored (%s)", path, type(error).__name__)
         path.unlink()
         return None
 
 
 def _fingerprint(data: Sequence[TrainingData], model_options: dict[str, Any], options: TrainingOptions) -> str:
-    """Name all that a training depends on: it must not resume from a checkpoint of anything else."""
-    settled = {key: value for key, value in vars(options).items() if key not in ("threads", "accelerator")}
-    facts = [vars(one.input_spec) for one in data], sorted(model_options.items()), sorted(settled.items())
+    """Return a hash of everything that a training depends on, so that it resumes only from its own checkpoints."""
+    settings = {key: value for key, value in vars(options).items() if key not in ("threads", "accelerator")}
+    facts = [vars(one.input_spec) for one in data], sorted(model_options.items()), sorted(settings.items())
     digest = hashlib.sha256(repr(facts).encode())
     for examples in [*(one.train for one in data), *(one.valid for one in data)]:
         for values in (examples.signal, examples.target):

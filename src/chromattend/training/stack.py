@@ -26,20 +26,20 @@ class Stack(nn.Module):
         self.weights = nn.ParameterList(parameters.values())
         for number, buffer in enumerate(buffers.values()):
             self.register_buffer(f"buffer_{number}", buffer)
-        self._recorded: tuple[list[torch.Size], Callable[..., Tensor]] | None = None
+        self._captured: tuple[list[torch.Size], Callable[..., Tensor]] | None = None
 
-    def record(self, *inputs: Tensor) -> None:
-        """Record the GPU's operations for a training step, with gradients, as CUDA graphs, and replay them from now on.
+    def capture(self, *inputs: Tensor) -> None:
+        """Capture the GPU's operations for a training step and its gradients as CUDA graphs, which later steps replay.
 
         Launching hundreds of small operations one by one takes longer than running them.
 
         Args:
-            inputs: inputs of `forward`, on the GPU; the recording is used for all inputs of the same shapes.
+            inputs: inputs of `forward`, on the GPU; the graphs are used for all inputs of the same shapes.
         """
-        # A replay overwrites the recorded inputs, so they are copies. make_graphed_callables replaces this object's
-        # `forward` by the recorded function.
+        # A replay overwrites the captured inputs, so they are copies. make_graphed_callables replaces this object's
+        # `forward` by the captured function.
         torch.cuda.make_graphed_callables(self, tuple(values.clone() for values in inputs))
-        self._recorded = [values.shape for values in inputs], self.forward
+        self._captured = [values.shape for values in inputs], self.forward
         del self.forward
 
     def _tensors(self) -> dict[str, Tensor]:
@@ -56,16 +56,16 @@ class Stack(nn.Module):
         Args:
             inputs: inputs of `Network.forward`, each with the network as first dimension.
         """
-        if self._recorded is not None and self.training:
-            shapes, repeat = self._recorded
+        if self._captured is not None and self.training:
+            shapes, replay = self._captured
             if shapes == [values.shape for values in inputs]:
-                return repeat(*inputs)
+                return replay(*inputs)
         network, tensors = self._code[0], self._tensors()
         # Lightning sets the `training` flag of the modules that it knows directly, without calling `train`.
         network.train(self.training)
         if self.count == 1 and not inputs[0].is_cuda:
             # torch.vmap over one network would only cost time. On a GPU it is used for one network too: it draws other
-            # dropout numbers than a network alone would, and costs no time in a recording.
+            # dropout numbers than a network alone would, and costs no time in a captured graph.
             weights = {name: tensor[0] for name, tensor in tensors.items()}
             return functional_call(network, weights, tuple(values[0] for values in inputs))[None]
         together = torch.vmap(lambda weights, *values: functional_call(network, weights, values), randomness="same")

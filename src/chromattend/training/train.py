@@ -34,12 +34,12 @@ def train(
         dataset: see `chromattend.chromatin.dataset.build_dataset`.
         model_options: keyword arguments of the model.
         options: optimiser, epochs, seeds and device.
-        work_folder: where checkpoints of networks lie, so that a training that was killed goes on from its last
-            epoch; the caller removes it when the model is saved. None trains without.
+        work_folder: folder of the networks' checkpoints, from which a killed training resumes after its last epoch;
+            the caller removes it when the model is saved. None keeps no checkpoints.
 
     Returns:
-        The trained model and its history: rows of seed, epoch and measures on the valid part (for networks also
-        of losses and learning rate).
+        The trained model and its history: rows of seed, epoch and metrics on the valid part (for networks also losses
+        and learning rate).
 
     Raises:
         UserError: the data do not fit, or the training diverges.
@@ -54,7 +54,7 @@ def train_together(
     options: TrainingOptions | None = None,
     work_folder: str | Path | None = None,
 ) -> list[tuple[TrainedModel, pd.DataFrame]]:
-    """Train a model on each of several datasets as `train` does: networks side by side, baselines one after the other.
+    """Train a model on each of several datasets as `train` does: networks together, baselines one after another.
 
     Raises:
         UserError: as `train`; or the datasets of networks differ in their numbers of genes.
@@ -66,9 +66,11 @@ def train_together(
     specs = [REGISTRY[model].input_spec().of(model, dataset, options.inputs) for dataset in datasets]
     data = [TrainingData.of(*each) for each in zip(names, specs, datasets, strict=True)]
     for one in data:
-        logger.info("%s: training on %d genes, choosing on %d", one.name, len(one.train.target), len(one.valid.target))
+        logger.info(
+            "%s: training on %d genes, validating on %d", one.name, len(one.train.target), len(one.valid.target)
+        )
     if REGISTRY[model].kind == "network":
-        # Lightning takes seconds to import, which baselines need not wait for.
+        # Lightning takes seconds to import, and baselines do not need it.
         from chromattend.training.networks import train_networks
 
         return [*train_networks(data, model_options, options, work_folder)]
@@ -84,26 +86,26 @@ def train_to_files(
     histories: Sequence[Path],
     accelerator: str,
 ) -> list[TrainedModel]:
-    """Train a model as `train_together` does, write it and its history for each dataset, and return them.
+    """Train a model as `train_together` does, write each model and its history, and return the models.
 
-    Until all are written, checkpoints are in the folder `.training` next to the first model, and a later call resumes
-    from them. They are not outputs of a rule, because Snakemake deletes those when a job fails.
+    Until all models are written, checkpoints are in the folder `.training` next to the first model, and a later call
+    resumes from them. They are not outputs of a rule, because Snakemake deletes those when a job fails.
 
     Args:
         model, datasets, model_options: see `train_together`.
         training: arguments of `TrainingOptions`.
-        checkpoints: the trained models.
-        histories: the tables of their epochs.
-        accelerator: of `TrainingOptions`.
+        checkpoints: paths of the trained models.
+        histories: paths of the tables of their epochs.
+        accelerator: see `TrainingOptions`.
     """
     work_folder = checkpoints[0].parent / ".training"
     options = TrainingOptions(**training, accelerator=accelerator)
-    found = train_together(model, datasets, model_options, options, work_folder)
-    for (trained, rows), checkpoint, history in zip(found, checkpoints, histories, strict=True):
+    results = train_together(model, datasets, model_options, options, work_folder)
+    for (trained, rows), checkpoint, history in zip(results, checkpoints, histories, strict=True):
         write_table(rows, history)
         trained.save(checkpoint)
     shutil.rmtree(work_folder, ignore_errors=True)
-    return [trained for trained, _ in found]
+    return [trained for trained, _ in results]
 
 
 def _train_baseline(

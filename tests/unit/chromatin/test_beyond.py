@@ -1,4 +1,4 @@
-"""What goes beyond one epigenome: the pan-epigenome model, transfer, and differential expression."""
+"""Analyses of several epigenomes: the pan-epigenome model, transfer, and differential expression."""
 
 from pathlib import Path
 
@@ -22,12 +22,12 @@ QUICK = TrainingOptions(max_epochs=3, learning_rate=0.01, batch_size=32, warmup=
 
 
 def epigenomes(number: int = 2, **options: object) -> dict[str, xr.Dataset]:
-    """Build datasets of the same genes; each one is twice as deep as the one before it."""
-    found = {}
+    """Build datasets of the same genes; each is twice as deep as the previous one."""
+    datasets = {}
     for k in range(number):
         dataset = synthetic_dataset(seed=k + 1, epigenome=f"E{k}", **options)  # type: ignore[arg-type]
-        found[f"E{k}"] = dataset.assign(counts=dataset["counts"] * 2**k, depth=dataset["depth"] * 2**k)
-    return found
+        datasets[f"E{k}"] = dataset.assign(counts=dataset["counts"] * 2**k, depth=dataset["depth"] * 2**k)
+    return datasets
 
 
 def test_epigenomes_are_joined_without_their_test_genes() -> None:
@@ -42,13 +42,13 @@ def test_epigenomes_are_joined_without_their_test_genes() -> None:
 
 def test_epigenomes_of_other_marks_are_not_joined() -> None:
     datasets = {"E0": synthetic_dataset(), "E1": synthetic_dataset(marks=MARKS[::-1])}
-    with pytest.raises(UserError, match="E1: has other marks or bins than the epigenomes before it"):
+    with pytest.raises(UserError, match="E1: its marks or bins differ from the other epigenomes"):
         join_epigenomes(datasets.items())
 
 
-def test_the_pan_epigenome_model_learns_and_tells_epigenomes_apart(tmp_path: Path) -> None:
+def test_the_pan_epigenome_model_learns_and_distinguishes_epigenomes(tmp_path: Path) -> None:
     datasets = epigenomes()
-    # In the second epigenome the marks mean the opposite: only the context can tell.
+    # In the second epigenome the marks have the opposite meaning, which only the context shows.
     datasets["E1"]["label"].values[:] = 1 - datasets["E1"]["label"].values
     model, _ = train(
         "pan_epigenome", join_epigenomes(datasets.items()), {}, TrainingOptions(**(vars(QUICK) | {"max_epochs": 12}))
@@ -59,7 +59,7 @@ def test_the_pan_epigenome_model_learns_and_tells_epigenomes_apart(tmp_path: Pat
     for dataset in datasets.values():
         table = predict(loaded, dataset).query("split == 'test'")
         assert ((table["score"] > 0.5) == table["label"]).mean() > 0.9
-    # An epigenome that it does not know is scored, too.
+    # An unknown epigenome is scored, too.
     stranger = datasets["E0"].assign_attrs(epigenome="E9")
     assert predict(loaded, stranger)["score"].between(0, 1).all()
     assert loaded.input_spec.context(stranger).tolist() == [0] * 640  # type: ignore[union-attr]
@@ -70,8 +70,8 @@ def test_labels_elsewhere_by_hand() -> None:
         {"A": [1, 1, 0, 0], "B": [1, 0, 0, 1], "C": [1, 1, 0, np.nan]}, index=["g1", "g2", "g3", "g4"]
     )
     table = labels_elsewhere(labels).set_index("epigenome")
-    # Shares of the others: for A 1, .5, 0, 1 against 1, 1, 0, 0; for B 1, 1, 0, 0 against 1, 0, 0, 1;
-    # for C 1, .5, 0 against 1, 1, 0, without the gene that it has not.
+    # Shares of the other epigenomes: for A 1, .5, 0, 1 against 1, 1, 0, 0; for B 1, 1, 0, 0 against 1, 0, 0, 1;
+    # for C 1, .5, 0 against 1, 1, 0, without the gene that C lacks.
     assert table["auc"].to_dict() == pytest.approx({"A": (1 + 0.5 + 1 + 0) / 4, "B": 0.5, "C": 1.0})
     assert table["n"].to_dict() == {"A": 4, "B": 4, "C": 3}
 
@@ -82,7 +82,7 @@ def test_transfer_measures_the_test_genes_of_every_epigenome() -> None:
     table = transfer_aucs(model, datasets.items())
     assert table["tested_on"].tolist() == ["E0", "E1", "E2"]
     assert table["n"].tolist() == [160] * 3
-    # The same marks mean the same, whatever the depth.
+    # The same marks have the same meaning at any depth.
     assert (table["auc"] > 0.95).all()
     flipped = {"E9": datasets["E1"].assign(label=1 - datasets["E1"]["label"])}
     assert transfer_aucs(model, flipped.items())["auc"].item() == pytest.approx(1 - table["auc"][1])
@@ -103,7 +103,7 @@ def test_a_transfer_matrix_is_drawn(tmp_path: Path, number: int) -> None:
 def test_the_target_is_the_log_fold_change_of_the_second_over_the_first() -> None:
     first, second = epigenomes().values()
     first["rpkm"].values[:3], second["rpkm"].values[:3] = [0, 3, 7], [7, 3, 0]
-    # Another order, and a gene fewer: genes are matched by their ids.
+    # Another order and one gene fewer: genes are matched by their ids.
     pair = pair_dataset(first, second.isel(gene=[2, 1, 0, *range(4, 640)]))
     assert pair["gene"].values[:4].tolist() == first["gene"].values[[0, 1, 2, 4]].tolist()
     assert pair["target"].values[:3].tolist() == [3, 0, -3]
@@ -113,7 +113,7 @@ def test_the_target_is_the_log_fold_change_of_the_second_over_the_first() -> Non
     np.testing.assert_array_equal(pair["depth"], [*first["depth"], *second["depth"]])
 
 
-def test_genes_that_stand_twice_are_matched_in_order() -> None:
+def test_duplicated_genes_are_matched_in_order() -> None:
     first, second = (dataset.isel(gene=[0, 1, 1, 2]) for dataset in epigenomes().values())
     first["rpkm"].values[:], second["rpkm"].values[:] = [0, 0, 1, 0], [0, 1, 0, 0]
     assert pair_dataset(first, second)["target"].values.tolist() == [0, 1, -1, 0]
@@ -123,7 +123,7 @@ def test_pairs_that_do_not_fit_are_refused() -> None:
     first, second = epigenomes().values()
     with pytest.raises(UserError, match="E0, E1: have no gene in common"):
         pair_dataset(first, second.assign_coords(gene=[f"x{k}" for k in range(640)]))
-    with pytest.raises(UserError, match="E0, E1: are split differently"):
+    with pytest.raises(UserError, match="E0, E1: have different splits"):
         pair_dataset(first, second.assign(split=("gene", second["split"].values[::-1])))
 
 
@@ -154,13 +154,13 @@ def test_models_learn_the_change_of_expression(name: str, tmp_path: Path) -> Non
 
 def test_correlations_by_hand() -> None:
     table = pd.DataFrame({"split": "test", "target": [1.0, 2, 3, 4, 5], "prediction": [1.0, 3, 2, 5, 4]})
-    found = correlations(table)["test"]
-    assert found["pearson"] == pytest.approx(0.8)
-    assert found["spearman"] == pytest.approx(0.8)
+    correlation = correlations(table)["test"]
+    assert correlation["pearson"] == pytest.approx(0.8)
+    assert correlation["spearman"] == pytest.approx(0.8)
     width = 1.959964 / np.sqrt(5 - 3)  # Fisher: the error of artanh(r) is 1 / sqrt(n - 3)
-    assert found["pearson_low"] == pytest.approx(np.tanh(np.arctanh(0.8) - width))
-    assert found["pearson_high"] == pytest.approx(np.tanh(np.arctanh(0.8) + width))
-    assert found["n"] == 5
+    assert correlation["pearson_low"] == pytest.approx(np.tanh(np.arctanh(0.8) - width))
+    assert correlation["pearson_high"] == pytest.approx(np.tanh(np.arctanh(0.8) + width))
+    assert correlation["n"] == 5
     constant = correlations(table.assign(prediction=1.0))["test"]
     assert constant == {"pearson": None, "pearson_low": None, "pearson_high": None, "spearman": None, "n": 5}
 

@@ -131,7 +131,7 @@ def test_bedtools_multicov_agrees(
     inside, intervals = [], []
     for row, chrom in enumerate(table["chrom"]):
         for column in range(bins.number):
-            # bedtools knows no place outside of a chromosome: no read lies there.
+            # bedtools has no positions outside a chromosome, so no read is placed there.
             low, high = max(edges[row, column], 0), min(edges[row, column + 1], SIZES[chrom])
             if low < high:
                 inside.append((row, column))
@@ -219,7 +219,7 @@ def test_flags_of_bam_reads(
     counted: list[str],
 ) -> None:
     flags = {"primary": 0, "unmapped": 4, "secondary": 256, "qc_fail": 512, "duplicate": 1024, "supplementary": 2048}
-    # One read a bin, so that the counts tell which reads were taken.
+    # One read per bin, so that the counts show which reads were used.
     rows = [("chr1", 700 + 100 * index, 736 + 100 * index, flag) for index, flag in enumerate(flags.values())]
     path = write_bam("flags.bam", rows, SIZES)
     table = genes(("chr1", 1000, "+"))
@@ -258,7 +258,7 @@ def test_minus_strand_windows_turn_round_on_request(
     assert count(path, table).tolist() == [[2, 0, 0, 0, 0, 1]] * 2
     flipped = Bins(upstream=300, downstream=300, size=100, flip_strand=True)
     assert count(path, table, flipped).tolist() == [[2, 0, 0, 0, 0, 1], [1, 0, 0, 0, 0, 2]]
-    # Upstream of a minus-strand gene lies to its right.
+    # Upstream of a minus-strand gene is to its right.
     lopsided = Bins(upstream=300, downstream=100, size=100, flip_strand=True)
     assert count(path, table, lopsided).tolist() == [[2, 0, 0, 0], [1, 0, 0, 0]]
 

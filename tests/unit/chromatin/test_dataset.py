@@ -104,7 +104,7 @@ def test_windows_that_touch_share_nothing(genes: Callable[..., pd.DataFrame], di
     table = genes(("chr1", 1000, "+"), ("chr1", 1000 + distance, "+"), ("chr2", 1000, "+"))
     pairs = overlaps_across_splits(table, pd.Series(["test", "train", "valid"]), BINS)
     assert pairs["shared_bp"].tolist() == shared
-    # The part that comes first stands first, wherever its gene lies.
+    # The gene of the earlier part is first, wherever the gene is.
     assert pairs["split"].tolist() == ["train"] * len(shared)
 
 
@@ -130,8 +130,8 @@ def test_overlaps_equal_those_of_a_pairwise_search(genes: Callable[..., pd.DataF
                     and shared > 0
                 ):
                     expected.add((table.gene[one], table.gene[two], shared))
-        found = overlaps_across_splits(table, split, bins)
-        assert set(zip(found["gene"], found["other_gene"], found["shared_bp"], strict=True)) == expected
+        overlaps = overlaps_across_splits(table, split, bins)
+        assert set(zip(overlaps["gene"], overlaps["other_gene"], overlaps["shared_bp"], strict=True)) == expected
 
 
 @pytest.fixture
@@ -152,7 +152,7 @@ def parts(table: pd.DataFrame) -> dict:
     }
 
 
-def test_the_dataset_has_all_that_models_need(parts: dict) -> None:
+def test_the_dataset_has_everything_that_models_need(parts: dict) -> None:
     dataset = build_dataset(**parts)
     assert dict(dataset.sizes) == {"gene": 24, "bin": 4, "mark": 2}
     assert dataset["counts"].dims == ("gene", "bin", "mark")
@@ -185,7 +185,7 @@ def test_genes_without_counts_are_left_out_and_counted(parts: dict, caplog: pyte
     assert dataset["gene"].values.tolist() == sorted(shuffled["gene"].values)
 
 
-def test_a_gene_that_stands_twice_takes_its_counts_in_order(parts: dict) -> None:
+def test_a_duplicated_gene_takes_its_counts_in_order(parts: dict) -> None:
     doubled = pd.concat([parts["genes"], parts["genes"].iloc[[0]].assign(symbol="AGAIN")]).sort_values(
         ["gene", "symbol"], ignore_index=True
     )
@@ -231,7 +231,7 @@ def test_a_dataset_is_read_as_it_was_written_in_the_same_bytes(parts: dict, tmp_
     assert (tmp_path / "one.nc").read_bytes() == (tmp_path / "two.nc").read_bytes()
     xr.testing.assert_identical(read_netcdf(tmp_path / "one.nc"), dataset)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["one.nc", "two.nc"]
-    with h5py.File(tmp_path / "one.nc") as file:  # where no time of writing is kept, which would tell them apart
+    with h5py.File(tmp_path / "one.nc") as file:  # without a creation time, which would differ
         assert not any(file[name].id.get_create_plist().get_obj_track_times() for name in dataset.variables)
 
 

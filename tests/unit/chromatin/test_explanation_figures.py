@@ -92,12 +92,12 @@ def test_a_network_without_any_of_the_chosen_methods_has_its_class_optimisation(
     dataset: xr.Dataset, tmp_path: Path
 ) -> None:
     options = ExplainOptions(["alpha"], genes=10, starts=1, optimiser_steps=3)
-    found = explain(untrained("mlp", dataset), dataset, options)
-    assert found.faithfulness.empty
-    write_table(found.faithfulness, tmp_path / "f.tsv")
+    result = explain(untrained("mlp", dataset), dataset, options)
+    assert result.faithfulness.empty
+    write_table(result.faithfulness, tmp_path / "f.tsv")
     table = pd.read_csv(tmp_path / "f.tsv", sep="\t")
-    assert "Random order" in texts(plot_faithfulness(found.curves, table, "E003"), tmp_path / "a.svg")
-    assert any("Class" in text for text in texts(plot_explanation(found.maps), tmp_path / "b.svg"))
+    assert "Random order" in texts(plot_faithfulness(result.curves, table, "E003"), tmp_path / "a.svg")
+    assert any("Class" in text for text in texts(plot_explanation(result.maps), tmp_path / "b.svg"))
 
 
 def validation(epigenomes: int) -> pd.DataFrame:

@@ -59,7 +59,7 @@ def comparisons(epigenomes: int, models: list[str]) -> pd.DataFrame:
 
 
 def validation(dataset: xr.Dataset) -> xr.Dataset:
-    """Build the counts of a validation mark, of all genes of the study in another order, one of them twice."""
+    """Build the counts of a validation mark for all genes of the study in another order, with one gene duplicated."""
     genes = [*dataset["gene"].values[::-1], dataset["gene"].values[0], "ENSG99999999999"]
     counts = np.ones((len(genes), dataset.sizes["bin"]))
     counts[-2:] = 1000

@@ -40,7 +40,7 @@ def test_reproduction_gives_the_authors_table(real_table: Callable, real_data: P
     assert table["gene"].tolist() == authors["name"].str.split("_").str[0].tolist()
     assert table["chrom"].tolist() == authors["chrom"].tolist()
     assert table["tss"].tolist() == (authors["start"] + 10_000).tolist()
-    # The seven genes that stand twice have the authors' two symbols, in their order.
+    # The seven duplicated genes have the authors' two symbols, in their order.
     twice = table["gene"].duplicated(keep=False)
     assert twice.sum() == 14
     assert (table["gene"] + "_" + table["symbol"])[twice].tolist() == authors["name"][twice].tolist()

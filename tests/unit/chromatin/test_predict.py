@@ -1,4 +1,4 @@
-"""Scoring of new data: the study's own scores for the same reads, and one line for every mistake."""
+"""Scoring of new data: the same reads get the study's own scores, and every error is one line."""
 
 import json
 import os
@@ -56,22 +56,22 @@ def gene_table() -> pd.DataFrame:
 def reads_of(mark: str) -> list[Read]:
     """Reads around each TSS, most of them downstream in the gene's direction, more for the later genes."""
     rng = np.random.default_rng(MARKS.index(mark))
-    found = []
+    reads = []
     for tss, strand, rate in zip(*gene_table()[["tss", "strand"]].T.values, np.linspace(5, 60, GENES), strict=True):
         at = tss + (1 if strand == "+" else -1) * rng.normal(300, 500, rng.poisson(rate)).astype(int)
-        found += [("chr1", int(start), int(start) + 36, "N", 1000, rng.choice(["+", "-"])) for start in at]
-    return [found[number] for number in rng.permutation(len(found))]
+        reads += [("chr1", int(start), int(start) + 36, "N", 1000, rng.choice(["+", "-"])) for start in at]
+    return [reads[number] for number in rng.permutation(len(reads))]
 
 
 def predict_files(checkpoints: Sequence[Path], signals: Sequence[str], **given: Any) -> pd.DataFrame:
-    """Score as the command does."""
+    """Score files as the command does."""
     models = load_models(checkpoints)
     return predict(models, signal_files(signals, Recipe.of(models).marks), **given)
 
 
 @dataclass(frozen=True)
 class Trained:
-    """A folder as a study leaves it, with the reads of the epigenome that its models were trained on."""
+    """A study's folder, with the reads of the epigenome that its models were trained on."""
 
     folder: Path
 
@@ -124,7 +124,7 @@ def make_study(
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
-    """A study with counts of reads as they stand."""
+    """A study with counts of unshifted reads."""
     return make_study(tmp_path_factory.mktemp("study"), ["logistic_regression", "deepchrome"], Bins(1000, 1000))
 
 
@@ -162,7 +162,7 @@ def test_marks_can_be_in_other_formats(trained: Trained, write_bam: Callable[...
 
 
 @pytest.mark.parametrize("own", [False, True])
-def test_a_template_stands_for_the_marks_that_are_not_given(trained: Trained, tmp_path: Path, own: bool) -> None:
+def test_a_template_names_the_files_of_marks_that_are_not_given(trained: Trained, tmp_path: Path, own: bool) -> None:
     for mark in MARKS[:2] if own else MARKS:
         (tmp_path / f"{mark}.bed").write_bytes(trained.reads(mark).read_bytes())
     given = [f"{tmp_path}/{{mark}}.bed", *([f"H3K9me3={trained.reads('H3K9me3')}"] if own else [])]
@@ -170,12 +170,12 @@ def test_a_template_stands_for_the_marks_that_are_not_given(trained: Trained, tm
     assert table["E003/deepchrome"].tolist() == trained.own_scores("deepchrome")
 
 
-def test_a_dataset_is_scored_as_it_stands(trained: Trained, tmp_path: Path) -> None:
+def test_a_dataset_is_scored_unchanged(trained: Trained, tmp_path: Path) -> None:
     signals = [str(trained.dataset)]
     table = trained.predict("deepchrome", signals=signals, genes=None, chrom_sizes=None)
     assert table["E003/deepchrome"].tolist() == trained.own_scores("deepchrome")
     pd.testing.assert_frame_equal(table[COLUMNS], gene_table())
-    # It may hold more, and in another order.
+    # It may have more marks, in another order.
     dataset = read_netcdf(trained.dataset)
     more = xr.concat([dataset["counts"], dataset["counts"].isel(mark=[0]).assign_coords(mark=["H3K27ac"])], "mark")
     more = more.isel(mark=[3, 2, 0, 1]).to_dataset().assign_attrs(dataset.attrs)
@@ -204,7 +204,7 @@ def test_binned_csv_is_scored(trained: Trained, tmp_path: Path, parts: bool) -> 
     table[1] = np.resize(np.arange(1, 21), GENES * 20)
     for column, mark in ((2, 0), (5, 1), (6, 2)):
         table[column] = counts[:, :, mark].ravel()
-    # The genes come in another order than in the gene table, with one that it does not have.
+    # The genes are in another order than in the gene table, with one extra gene.
     other = table[:20].copy()
     other[0] = "999999"
     files = {"train": table[200:], "valid": other, "test": table[:200]}
@@ -279,10 +279,10 @@ def test_a_model_of_many_epigenomes_takes_the_samples_name(
     assert scores[None] == scores["E003"]
     assert len({tuple(values) for values in scores.values()}) == 3
     (warning,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
-    assert warning.startswith("pan: 'E005' is none of its epigenomes and is scored as one that it has not seen")
+    assert warning.startswith("pan: 'E005' is not one of its epigenomes and is scored as an unseen epigenome")
 
 
-def test_models_may_take_other_marks(trained: Trained, tmp_path: Path) -> None:
+def test_models_may_use_different_marks(trained: Trained, tmp_path: Path) -> None:
     dataset = read_netcdf(trained.dataset)
     train("logistic_regression", dataset.isel(mark=[1]))[0].save(tmp_path / "promoter.ckpt")
     table = trained.predict("deepchrome", tmp_path / "promoter.ckpt")
@@ -306,12 +306,12 @@ def test_models_may_take_other_marks(trained: Trained, tmp_path: Path) -> None:
         (["gene.ckpt", "x/tss.ckpt"], ["gene.ckpt", "x/tss"]),
     ],
 )
-def test_checkpoints_have_short_and_different_names(paths: list[str], names: list[str]) -> None:
+def test_checkpoints_have_short_and_unique_names(paths: list[str], names: list[str]) -> None:
     assert name_checkpoints(paths) == dict(zip(names, map(Path, paths), strict=True))
 
 
 def command(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> str:
-    """Return the one line that a mistake ends the command with; nothing is printed on standard output."""
+    """Return the one line that ends the command with an error; nothing is printed on standard output."""
     with pytest.raises(SystemExit) as caught:
         main(["predict", *map(str, arguments)])
     message = str(caught.value.code)
@@ -352,9 +352,9 @@ def test_the_command_prints_or_writes_the_table(
 
 
 @pytest.fixture(scope="module")
-def mistakes(trained: Trained, moved: Trained, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of files to make mistakes with."""
-    folder = tmp_path_factory.mktemp("mistakes")
+def faulty(trained: Trained, moved: Trained, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of faulty files."""
+    folder = tmp_path_factory.mktemp("faulty")
     (folder / "header.bed").write_text("chrom\tstart\tend\nchr1\t1\t2\n")
     (folder / "other.bed").write_text("7\t100\t136\n")
     (folder / "beyond.bed").write_text("chr1\t2000000\t2000036\n")
@@ -406,20 +406,20 @@ def mistakes(trained: Trained, moved: Trained, tmp_path_factory: pytest.TempPath
         ({"--signal": ["{mark}.{cell}.bed"]}, ["{cell} is not a field", "{mark}"]),
         ({"--signal": ["+marks.nc"]}, ["marks.nc: is given in addition to files of single marks", "alone"]),
         ({"--signal": ["marks.nc", "bins.nc"]}, ["bins.nc: is given in addition to marks.nc"]),
-        ({"--signal": ["marks.nc"]}, ["needs H3K9me3, and the data have H3K27me3, H3K4me3"]),
+        ({"--signal": ["marks.nc"]}, ["needs H3K9me3, but the data have H3K27me3, H3K4me3"]),
         ({"--signal": ["bins.nc"]}, ["was trained on bins -1000 to 900 (20)", "have -1000 to -100 (10)"]),
         ({"--signal": ["shift.nc"]}, ["was trained on counting", '"shift": 5']),
         ({"--signal": ["nan.nc"]}, ["E003/logistic_regression: ", "quantity reads", "signal"]),
-        ({"--signal": ["label.nc"]}, ["label.nc: lacks bin, counts, mark", "no dataset.nc of a study"]),
+        ({"--signal": ["label.nc"]}, ["label.nc: lacks bin, counts, mark", "not a dataset.nc of a study"]),
         ({"--signal": ["noise.nc"]}, ["noise.nc: is not a readable netCDF file"]),
         ({"--signal": ["gone.nc"]}, ["file 'gone.nc' does not exist"]),
         ({"--signal": ["all.csv"]}, ["all.csv: line 1: bins of gene 000001", "at bin 1", "bins 1 to 20"]),
         ({"--signal": ["{part}.csv"]}, ["file 'train.csv' does not exist"]),
         ({"--checkpoint": ["gone.ckpt"]}, ["checkpoint 'gone.ckpt': does not exist", "model.ckpt"]),
-        ({"--checkpoint": ["cut.ckpt"]}, ["cut.ckpt: is no model of chromattend or is damaged"]),
-        ({"--checkpoint": ["words.tsv"]}, ["words.tsv: is no model of chromattend or is damaged"]),
+        ({"--checkpoint": ["cut.ckpt"]}, ["cut.ckpt: is not a chromattend model or is damaged"]),
+        ({"--checkpoint": ["words.tsv"]}, ["words.tsv: is not a chromattend model or is damaged"]),
         ({"--checkpoint": ["flipped.ckpt", "./flipped.ckpt"]}, ["'flipped.ckpt': is given twice"]),
-        ({"--checkpoint": ["+flipped.ckpt"]}, ["flipped: was trained on other data", "differ in bins"]),
+        ({"--checkpoint": ["+flipped.ckpt"]}, ["flipped: its training data differ from", "in bins;"]),
         ({"--checkpoint": ["deepdiff.ckpt"]}, ["deepdiff: compares two epigenomes", "leave it out"]),
         ({"--checkpoint": ["flipped.ckpt"], "--signal": ["all.csv"]}, ["genome orientation", "strand"]),
         ({"--genes": []}, ["--genes: is needed", "genes.tsv"]),
@@ -427,8 +427,8 @@ def mistakes(trained: Trained, moved: Trained, tmp_path_factory: pytest.TempPath
         ({"--genes": ["words.tsv"]}, ["words.tsv: column 'gene' is missing", "gene, symbol, chrom"]),
         ({"--genes": ["empty.tsv"]}, ["empty.tsv: is not a table"]),
         ({"--genes": ["half.tsv"]}, ["half.tsv: line 2: tss '1.5' is not a position (bp)"]),
-        ({"--genes": ["contig.tsv"]}, ["chrom.sizes: lacks chr9, where the gene table has genes"]),
-        ({"--genes": ["contig.tsv"], "--signal": ["shift.nc"]}, ["shift.nc: ", "has none of the"]),
+        ({"--genes": ["contig.tsv"]}, ["chrom.sizes: lacks chr9, but the gene table has genes there"]),
+        ({"--genes": ["contig.tsv"], "--signal": ["shift.nc"]}, ["shift.nc: ", "none of the study's genes has counts"]),
         ({"--chrom-sizes": []}, ["--chrom-sizes: is needed", "genome build"]),
         ({"--chrom-sizes": ["gone"]}, ["--chrom-sizes: file 'gone' does not exist"]),
         ({"--chrom-sizes": ["sizes"]}, ["sizes: line 1: 'chr1 x' is not a chromosome and its length"]),
@@ -436,27 +436,27 @@ def mistakes(trained: Trained, moved: Trained, tmp_path_factory: pytest.TempPath
         ({"--output": ["."]}, [".: is a folder", "give the name of a file"]),
     ],
 )
-def test_a_mistake_is_one_line(
+def test_an_error_is_one_line(
     trained: Trained,
-    mistakes: Path,
+    faulty: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     changes: dict[str, list[str]],
     words: list[str],
 ) -> None:
-    monkeypatch.chdir(mistakes)
-    before = sorted(mistakes.iterdir())
+    monkeypatch.chdir(faulty)
+    before = sorted(faulty.iterdir())
     given = arguments_of(trained)
     for option, values in changes.items():
-        # +X is added to the correct values, -X= is taken out of them, and anything else stands in their place.
-        kept = given.get(option, []) if any(value[0] in "+-" for value in values) else []
+        # +X is added to the correct values, -X= is removed from them, and any other value replaces them.
+        correct = given.get(option, []) if any(value[0] in "+-" for value in values) else []
         dropped = tuple(f"{value[1:]}=" for value in values if value[0] == "-") or ("none",)
         added = [value.removeprefix("+") for value in values if value[0] != "-"]
         added = [value.replace("{H3K9me3}", str(trained.reads("H3K9me3"))) for value in added]
-        given[option] = [value for value in kept if not value.startswith(dropped)] + added
+        given[option] = [value for value in correct if not value.startswith(dropped)] + added
     message = command(capsys, *flat(given))
     assert all(word in message for word in words), message
-    assert sorted(mistakes.iterdir()) == before
+    assert sorted(faulty.iterdir()) == before
 
 
 def test_a_checkpoint_that_holds_code_is_refused_unrun(
@@ -468,7 +468,7 @@ def test_a_checkpoint_that_holds_code_is_refused_unrun(
 
     torch.save({"state_dict": Malicious()}, tmp_path / "model.ckpt")
     message = command(capsys, *flat(arguments_of(trained) | {"--checkpoint": [str(tmp_path / "model.ckpt")]}))
-    assert "model.ckpt: is no model of chromattend or is damaged" in message
+    assert "model.ckpt: is not a chromattend model or is damaged" in message
     (tmp_path / "model.ckpt").write_bytes(pickle.dumps(Malicious()))
     command(capsys, *flat(arguments_of(trained) | {"--checkpoint": [str(tmp_path / "model.ckpt")]}))
     assert not (tmp_path / "trap").exists()
@@ -486,7 +486,7 @@ def test_a_failed_run_leaves_the_last_table(
     assert len(list(tmp_path.iterdir())) == 2
 
 
-def test_options_of_another_version_are_a_mistake(trained: Trained, tmp_path: Path) -> None:
+def test_options_of_another_version_are_refused(trained: Trained, tmp_path: Path) -> None:
     counting = '{"reads": {"paired": true}}'
     inputs = ChromatinInputs("deepchrome", MARKS, list(range(-1000, 1000, 100)), counting=counting)
     Network(inputs, {}).save(tmp_path / "new.ckpt")
@@ -494,7 +494,7 @@ def test_options_of_another_version_are_a_mistake(trained: Trained, tmp_path: Pa
         trained.predict(tmp_path / "new.ckpt")
 
 
-def test_a_model_that_does_not_know_its_counting_takes_the_defaults(
+def test_a_model_without_recorded_counting_uses_the_defaults(
     trained: Trained, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     dataset = read_netcdf(trained.dataset).assign_attrs(counting="")
@@ -502,15 +502,15 @@ def test_a_model_that_does_not_know_its_counting_takes_the_defaults(
     model.save(tmp_path / "binned.ckpt")
     table = trained.predict(tmp_path / "binned.ckpt")
     assert table["binned"].tolist() == evaluate(model, dataset)["score"].tolist()
-    assert "the default options are taken" in caplog.text
-    # Beside one that knows, its own are taken for both.
+    assert "the default options are used" in caplog.text
+    # With another model that records its counting, both use the recorded options.
     caplog.clear()
     table = trained.predict(tmp_path / "binned.ckpt", "deepchrome")
     assert table["E003/deepchrome"].tolist() == trained.own_scores("deepchrome")
     assert "default" not in caplog.text
 
 
-def test_chromosome_sizes_of_hg19_are_taken_where_they_lie(
+def test_chromosome_sizes_of_hg19_are_the_default(
     trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "resources").mkdir()
@@ -522,7 +522,7 @@ def test_chromosome_sizes_of_hg19_are_taken_where_they_lie(
     assert "chromosome sizes: resources/hg19.chrom.sizes" in printed.err
 
 
-def test_a_reader_that_has_enough_is_no_mistake(trained: Trained) -> None:
+def test_a_closed_pipe_is_not_an_error(trained: Trained) -> None:
     command = [sys.executable, "-m", "chromattend", "predict", *flat(arguments_of(trained))]
     reader, writer = os.pipe()
     os.close(reader)
@@ -575,7 +575,7 @@ def test_help_imports_neither_torch_nor_pandas() -> None:
     assert "--chrom-sizes" in done.stdout
 
 
-def test_a_mistake_ends_the_command_with_status_1(trained: Trained) -> None:
+def test_an_error_ends_the_command_with_status_1(trained: Trained) -> None:
     arguments = flat(arguments_of(trained) | {"--checkpoint": ["gone.ckpt"]})
     line = [sys.executable, "-m", "chromattend", "predict", *arguments]
     done = subprocess.run(line, capture_output=True, text=True, timeout=60, check=False)

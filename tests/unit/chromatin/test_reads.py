@@ -127,7 +127,7 @@ def test_moving_reads_needs_their_strand(write: Callable[..., Path], options: Re
 
 
 def one_line(caught: pytest.ExceptionInfo[UserError], path: Path) -> str:
-    """Return the message, which is a line of file, fault and mend."""
+    """Return the message, which is one line with the file, the error and the fix."""
     message = str(caught.value)
     assert message.startswith(f"{path}: ")
     assert "; " in message

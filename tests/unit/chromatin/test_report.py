@@ -259,9 +259,9 @@ def scored(dataset: xr.Dataset) -> dict[str, pd.DataFrame]:
     return {"deepchrome": pd.DataFrame({"gene": dataset["gene"], "symbol": dataset["symbol"], "score": score})}
 
 
-def packed_counts(found: dict[str, Any], size: tuple[int, int]) -> np.ndarray:
+def packed_counts(data: dict[str, Any], size: tuple[int, int]) -> np.ndarray:
     blocks = []
-    for block in found["counts"]:
+    for block in data["counts"]:
         values = unpack(block["values"], f"<u{block['bytes']}").reshape(-1, *size)
         if "ranges" in block:
             low, step = np.moveaxis(unpack(block["ranges"], "<f4").reshape(*values.shape[:2], 2), -1, 0)
@@ -278,11 +278,11 @@ def test_the_browser_holds_the_counts(kind: str) -> None:
         dataset["counts"][300, 2, 1] = 60000
     if kind == "signal":
         dataset["counts"] = dataset["counts"].astype(np.float32) * 0.37 - 0.2
-    found = packed_counts(browser_data(dataset, scored(dataset), {}), (5, 20))
+    unpacked = packed_counts(browser_data(dataset, scored(dataset), {}), (5, 20))
     expected = dataset["counts"].transpose("gene", "mark", "bin").values
     spread = np.ptp(expected, axis=2, keepdims=True) if kind == "signal" else 0
-    assert found.shape == expected.shape
-    assert (np.abs(found - expected) <= spread / 131068 + 1e-6 * (kind == "signal")).all()
+    assert unpacked.shape == expected.shape
+    assert (np.abs(unpacked - expected) <= spread / 131068 + 1e-6 * (kind == "signal")).all()
 
 
 def test_the_browser_holds_attention_to_the_precision_that_it_states() -> None:
@@ -302,7 +302,7 @@ def test_the_browser_holds_attention_to_the_precision_that_it_states() -> None:
 
 def test_scores_are_those_of_the_gene_and_symbol() -> None:
     dataset = synthetic_dataset()
-    # An id stands twice in reproduction mode, with another symbol.
+    # An id is listed twice in reproduction mode, with another symbol.
     genes = dataset["gene"].values.copy()
     genes[5] = genes[4]
     dataset = dataset.assign_coords(gene=genes)

@@ -36,7 +36,7 @@ def table(genes: Callable[..., pd.DataFrame]) -> pd.DataFrame:
 
 @pytest.fixture
 def reads_file(write: Callable[..., Path], write_bam: Callable[..., Path]) -> Callable[[str], Path]:
-    """Write `READS` under a name whose ending tells the format."""
+    """Write `READS` under a name whose extension determines the format."""
 
     def make(name: str) -> Path:
         if name.endswith(".bam"):
@@ -56,7 +56,7 @@ def reads_file(write: Callable[..., Path], write_bam: Callable[..., Path]) -> Ca
         ("a.bam", "bam"),
     ],
 )
-def test_the_ending_tells_how_reads_are_read(
+def test_the_extension_determines_how_reads_are_read(
     reads_file: Callable[[str], Path], table: pd.DataFrame, name: str, kind: str
 ) -> None:
     path = reads_file(name)
@@ -94,7 +94,7 @@ def test_a_bigwig_gives_averages_and_no_number_of_reads(
     assert "reads" not in signal.attrs
 
 
-def test_an_unknown_ending_is_refused(write: Callable[..., Path], table: pd.DataFrame) -> None:
+def test_an_unknown_extension_is_refused(write: Callable[..., Path], table: pd.DataFrame) -> None:
     with pytest.raises(UserError, match="has an unknown file extension"):
         signal_of(write("reads.txt", READS), table)
 
@@ -131,7 +131,7 @@ def test_marks_counted_around_other_genes_are_not_joined(
         join_marks(signals, ["H3K4me3", "H3K27me3"])
 
 
-def test_marks_of_genes_that_stand_twice_are_joined(reads_file: Callable[[str], Path], table: pd.DataFrame) -> None:
+def test_marks_of_duplicated_genes_are_joined(reads_file: Callable[[str], Path], table: pd.DataFrame) -> None:
     twice = table.iloc[[0, 0, 1]].reset_index(drop=True)
     signals = [signal_of(reads_file(name), twice) for name in ("a.bed", "b.bed")]
     counts, _, _ = join_marks(signals, ["H3K4me3", "H3K27me3"])

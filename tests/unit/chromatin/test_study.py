@@ -1,4 +1,4 @@
-"""The configuration and the sample sheet: every mistake is one line, and what a correct study comes to."""
+"""The configuration and the sample sheet: every error is one line, and a correct study has the expected content."""
 
 import csv
 from collections.abc import Iterator
@@ -42,8 +42,8 @@ def load(workdir: Path, sheet: str | bytes = SHEET, **changes: Any) -> Study:
     return load_study(config, SCHEMAS, workdir, "study.yaml")
 
 
-def mistake(workdir: Path, sheet: str | bytes = SHEET, **changes: Any) -> str:
-    """Return the message of a mistake: one line that says the mend after a semicolon."""
+def error_of(workdir: Path, sheet: str | bytes = SHEET, **changes: Any) -> str:
+    """Return the error message: one line with the fix after a semicolon."""
     with pytest.raises(UserError) as caught:
         load(workdir, sheet, **changes)
     message = str(caught.value)
@@ -162,8 +162,8 @@ def at(config: dict[str, Any], path: tuple[str, ...]) -> Any:
         ({"epigenomes": "."}, ["'epigenomes'", "'.'", "give the path"]),
     ],
 )
-def test_a_mistake_in_the_configuration_is_one_line(workdir: Path, changes: dict, words: list[str]) -> None:
-    message = mistake(workdir, **changes)
+def test_an_error_in_the_configuration_is_one_line(workdir: Path, changes: dict, words: list[str]) -> None:
+    message = error_of(workdir, **changes)
     assert all(word in message for word in words), message
 
 
@@ -200,7 +200,7 @@ def test_a_mistake_in_the_configuration_is_one_line(workdir: Path, changes: dict
         ("epigenome\tsignal\nE003\t{part}.csv\n", ["'E003', signal", "'train.csv' does not exist"]),
         (
             "epigenome\tsignal\tH3K4me3\nE003\thttps://host/a.csv\thttps://host/a.bam\n",
-            ["'E003', H3K4me3", "'https://host/a.bam' would not be read", "empty the cell"],
+            ["'E003', H3K4me3", "'https://host/a.bam' would not be read", "empty the table cell"],
         ),
         (
             "epigenome\tH3K4me3\tH3K9me3\nE003\thttps://host:81/a.bam\thttps://host:82/a.bam\n",
@@ -211,14 +211,14 @@ def test_a_mistake_in_the_configuration_is_one_line(workdir: Path, changes: dict
         ("epigenome\tH3K4me3\nE003\thttps://host/a/%2e%2e/b.bam\n", ["%2e%2e/b.bam", "without '..'"]),
     ],
 )
-def test_a_mistake_in_the_sheet_is_one_line(workdir: Path, sheet: str | bytes, words: list[str]) -> None:
-    message = mistake(workdir, sheet)
+def test_an_error_in_the_sheet_is_one_line(workdir: Path, sheet: str | bytes, words: list[str]) -> None:
+    message = error_of(workdir, sheet)
     assert all(word in message for word in words), message
 
 
 @pytest.mark.parametrize("name", RESERVED_NAMES)
 def test_an_epigenome_cannot_have_the_name_of_another_result(workdir: Path, name: str) -> None:
-    message = mistake(workdir, f"epigenome\n{name}\n")
+    message = error_of(workdir, f"epigenome\n{name}\n")
     assert "sheet.tsv line 2" in message
     assert repr(name) in message
     assert "rename it" in message
@@ -234,7 +234,7 @@ def test_results_of_the_study_are_reserved_names(repository: Path) -> None:
 def test_a_mark_of_a_column_must_be_fit_for_a_file_name(workdir: Path, where: str) -> None:
     touch(workdir, "a.bam")
     value = {"marks": ["my/mark"], "validation_mark": "my/mark"}[where]
-    message = mistake(workdir, "epigenome\tmy/mark\nE003\ta.bam\n", **{where: value})
+    message = error_of(workdir, "epigenome\tmy/mark\nE003\ta.bam\n", **{where: value})
     assert f"key '{where}'" in message
     assert "'my/mark' is not a valid name" in message
 
@@ -251,9 +251,9 @@ def test_a_mark_of_a_column_must_be_fit_for_a_file_name(workdir: Path, where: st
         ("url\tsize\nü\t5\n".encode("latin-1"), ["sums.tsv", "not UTF-8", "save it"]),
     ],
 )
-def test_a_mistake_in_the_checksum_table_is_one_line(workdir: Path, table: str | bytes, words: list[str]) -> None:
+def test_an_error_in_the_checksum_table_is_one_line(workdir: Path, table: str | bytes, words: list[str]) -> None:
     (workdir / "sums.tsv").write_bytes(table.encode() if isinstance(table, str) else table)
-    message = mistake(workdir, sources={"checksums": "sums.tsv"})
+    message = error_of(workdir, sources={"checksums": "sums.tsv"})
     assert all(word in message for word in words), message
 
 
@@ -367,18 +367,18 @@ def test_a_selection_is_of_the_epigenomes_to_train_on(workdir: Path) -> None:
         ("N/deepchrome", ["'N/deepchrome' is not a model of this study"]),
     ],
 )
-def test_a_mistake_in_the_checkpoints_is_one_line(workdir: Path, checkpoint: str, words: list[str]) -> None:
-    message = mistake(**scoring(workdir, checkpoint))
+def test_an_error_in_the_checkpoints_is_one_line(workdir: Path, checkpoint: str, words: list[str]) -> None:
+    message = error_of(**scoring(workdir, checkpoint))
     assert all(word in message for word in ["study.yaml: key 'predict.checkpoints'", *words]), message
 
 
 def test_scored_epigenomes_need_checkpoints(workdir: Path) -> None:
-    assert "'predict.checkpoints': is empty" in mistake(**scoring(workdir))
+    assert "'predict.checkpoints': is empty" in error_of(**scoring(workdir))
 
 
 def test_rows_of_scored_epigenomes_are_checked(workdir: Path) -> None:
     sheet = "epigenome\tH3K4me3\nN\tgone.bam\nA\t\n"
-    message = mistake(**scoring(workdir, "A/deepchrome", sheet=sheet))
+    message = error_of(**scoring(workdir, "A/deepchrome", sheet=sheet))
     assert "'N', H3K4me3: file 'gone.bam' does not exist" in message
 
 
@@ -456,7 +456,7 @@ def test_binned_csv_stands_for_all_marks(workdir: Path, signal: str, files: list
 
 def test_binned_csv_has_only_the_published_marks(workdir: Path) -> None:
     sheet = "epigenome\tsignal\nE003\thttps://host/a.csv\n"
-    message = mistake(workdir, sheet, marks=["H3K4me3", "H3K9ac"])
+    message = error_of(workdir, sheet, marks=["H3K4me3", "H3K9ac"])
     assert "'marks': H3K9ac is not in the binned CSV of epigenome 'E003'" in message
 
 

@@ -29,7 +29,7 @@ def test_facts_are_read(tmp_path: Path) -> None:
         ("partitions: {gpu: }\n", "limits of each partition"),
     ],
 )
-def test_a_mistake_is_one_line(tmp_path: Path, text: str, words: str) -> None:
+def test_an_error_is_one_line(tmp_path: Path, text: str, words: str) -> None:
     path = tmp_path / "cluster.yaml"
     path.write_text(text)
     with pytest.raises(UserError) as error:

@@ -1,4 +1,4 @@
-"""Downloads from a real server that breaks off, stalls, lies and changes its files."""
+"""Downloads from a real server that disconnects, stalls, sends wrong data and changes its files."""
 
 import gzip
 import hashlib

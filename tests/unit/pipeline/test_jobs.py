@@ -39,7 +39,7 @@ def test_a_job_is_recorded_and_ends_without_a_search_for_garbage(tmp_path: Path)
 
 
 def test_a_users_mistake_ends_it_with_one_line(tmp_path: Path) -> None:
-    done = run(tmp_path, "from chromattend.errors import UserError; raise UserError('genes.tsv: is empty; mend it')")
+    done = run(tmp_path, "from chromattend.errors import UserError; raise UserError('genes.tsv: is empty; fix it')")
     assert done.returncode == 1
-    assert done.stderr == "Error: genes.tsv: is empty; mend it\n"
+    assert done.stderr == "Error: genes.tsv: is empty; fix it\n"
     assert not (tmp_path / "results/.records/a.json").exists()

@@ -1,4 +1,4 @@
-"""What the gene browser of an epigenome's page holds, packed small enough for one HTML file."""
+"""Data of the gene browser on an epigenome's page, packed to fit into one HTML file."""
 
 import base64
 import json
@@ -12,26 +12,26 @@ import xarray as xr
 
 from chromattend.chromatin.dataset import match_genes
 
-# More genes than these do not fit into a page that opens at once; the test genes of the published study do.
+# Largest number of genes for a page that opens at once; the test genes of the published study fit.
 MOST_GENES = 7000
-# A search unpacks the block of its gene only.
+# Genes per block; a search unpacks only the block of its gene.
 BLOCK = 256
-# The highest level is no value: gene not scored, or without attention.
+# The highest level means a missing value: the gene was not scored, or has no attention.
 MISSING = 65535
 LEVELS = 65534
 EXAMPLES = 4
 
 
 def shown_genes(dataset: xr.Dataset, attention: Mapping[str, xr.Dataset]) -> np.ndarray:
-    """Return the rows of the dataset whose marks a page holds.
+    """Return the rows of the dataset whose marks are on the page.
 
     Args:
         dataset: see `chromattend.chromatin.dataset.build_dataset`.
         attention: attentive model -> see `chromattend.chromatin.attention.attention_maps`.
 
     Returns:
-        Every row of a small study; else the test genes, which are first, and then the others with attention (named
-        genes), while there is room. In the dataset's order.
+        Every row of a small study. Otherwise the test genes and, if there is room, the other genes with attention
+        (named genes). In the dataset's order.
     """
     total = dataset.sizes["gene"]
     if total <= MOST_GENES:
@@ -49,18 +49,18 @@ def browser_data(
 ) -> dict[str, Any]:
     """Pack marks, attention and scores of the genes of a page.
 
-    Each block is compressed by zlib and written in base64, so that a browser unpacks what it needs when it needs it.
-    Counts are exact; signals of bigWig files are kept to 1/131,068 of the range of a gene and mark, alpha to 1/510 of
-    its greatest value in a gene and mark, beta and P(ON) to 1/131,068.
+    Each block is compressed by zlib and encoded in base64, so that a browser unpacks blocks on demand. Counts are
+    exact; signals of bigWig files are rounded to within 1/131,068 of the range of a gene and mark, alpha to within
+    1/510 of its maximum in a gene and mark, beta and P(ON) to within 1/131,068.
 
     Args:
         dataset: see `chromattend.chromatin.dataset.build_dataset`.
-        predictions: model -> see `chromattend.chromatin.predict`; of the genes of the dataset.
-        attention: attentive model -> see `chromattend.chromatin.attention.attention_maps`; of some of the genes.
+        predictions: model -> see `chromattend.evaluate.predict`, for the genes of the dataset.
+        attention: attentive model -> see `chromattend.chromatin.attention.attention_maps`, for some of the genes.
 
     Returns:
-        What `browser.js` reads: marks, bins (bp), models, attentive models, `index` of all genes, `scores` and `beta`
-        of those shown, and their `blocks` of counts and alpha.
+        The data that `browser.js` reads: marks, bins (bp), models, attentive models and `index` of all genes; for the
+        shown genes, `scores`, blocks of `counts`, and `attention` (blocks of alpha, and beta).
     """
     rows = shown_genes(dataset, attention)
     counts = dataset["counts"].transpose("gene", "mark", "bin").values[rows]
@@ -83,15 +83,15 @@ def browser_data(
 def example_genes(
     dataset: xr.Dataset, predictions: Mapping[str, pd.DataFrame], attention: Mapping[str, xr.Dataset], best: str
 ) -> list[str]:
-    """Return a few symbols that a reader may begin with.
+    """Return a few gene symbols for the reader to start with.
 
     Args:
         dataset, predictions, attention: as in `browser_data`.
-        best: the model whose surest genes are taken where no genes were named.
+        best: model whose most confident predictions are used if no genes were named.
 
     Returns:
-        Named genes, which have attention though they are not of the test part, where there are any; else the test
-        genes that the model is surest to be ON and OFF. Symbols that stand once only.
+        Named genes (genes with attention outside the test part), if there are any; otherwise the test genes that the
+        model most confidently predicts ON and OFF. Duplicated symbols are skipped.
     """
     part, symbols = dataset["split"].values, pd.Series(dataset["symbol"].values.astype(str))
     usable = ~symbols.duplicated(keep=False).to_numpy() & (symbols != "").to_numpy()
@@ -115,7 +115,7 @@ def _scores(dataset: xr.Dataset, table: pd.DataFrame) -> np.ndarray:
 
 
 def _index(dataset: xr.Dataset, rows: np.ndarray) -> bytes:
-    """Return the columns of all genes: those that are not shown can be said to be of another part."""
+    """Return the columns of all genes; for genes that are not shown, the page names their part of the split."""
     place = np.full(dataset.sizes["gene"], -1)
     place[rows] = np.arange(len(rows))
     rpkm = [float(f"{value:.4g}") if np.isfinite(value) else None for value in dataset["rpkm"].values]
@@ -138,14 +138,14 @@ def _pack(content: bytes) -> str:
 
 
 def _shares(values: np.ndarray) -> np.ndarray:
-    """Return shares from 0 to 1 in 65,535 levels; MISSING where there is none."""
-    known = np.isfinite(values)
-    levels = np.rint(np.clip(np.where(known, values, 0), 0, 1) * LEVELS)
-    return np.where(known, levels, MISSING).astype("<u2")
+    """Return shares from 0 to 1 in 65,535 levels; MISSING for NaN."""
+    finite = np.isfinite(values)
+    levels = np.rint(np.clip(np.where(finite, values, 0), 0, 1) * LEVELS)
+    return np.where(finite, levels, MISSING).astype("<u2")
 
 
 def _packed_counts(values: np.ndarray) -> dict[str, Any]:
-    """Pack counts[gene, mark, bin]: whole numbers as they are, others in levels between the extremes of each."""
+    """Pack counts[gene, mark, bin]: integers exactly, other values in levels between minimum and maximum."""
     if values.dtype.kind in "iu" and values.min() >= 0 and values.max() <= MISSING:
         size = 1 if values.max() <= 255 else 2
         return {"bytes": size, "values": _pack(values.astype(f"<u{size}").tobytes())}
@@ -158,23 +158,23 @@ def _packed_counts(values: np.ndarray) -> dict[str, Any]:
 
 
 def _packed_attention(dataset: xr.Dataset, maps: xr.Dataset, rows: np.ndarray) -> dict[str, Any]:
-    """Pack alpha in 256 levels of the greatest of each gene and mark, and beta where the network has it."""
+    """Pack alpha in 256 levels of the maximum of each gene and mark, and beta if the network has it."""
     maps = maps.sel(mark=dataset["mark"].values)
-    found = match_genes(dataset, maps)[rows]
-    has = found >= 0
+    map_rows = match_genes(dataset, maps)[rows]
+    mapped = map_rows >= 0
     alpha = np.zeros((len(rows), dataset.sizes["mark"], dataset.sizes["bin"]), dtype=np.float32)
-    alpha[has] = maps["alpha"].transpose("gene", "mark", "bin").values[found[has]]
+    alpha[mapped] = maps["alpha"].transpose("gene", "mark", "bin").values[map_rows[mapped]]
     greatest = alpha.max(axis=2)
     levels = np.rint(alpha * (255 / np.where(greatest > 0, greatest, 1))[..., None]).astype(np.uint8)
-    # Attention changes little from bin to bin: its differences (modulo 256) take a sixth less than itself.
+    # Attention changes little from bin to bin, so its differences (modulo 256) take a sixth less space.
     steps = np.diff(levels, axis=2, prepend=np.uint8(0))
     packed: dict[str, Any] = {
         "alpha": [_pack(steps[start : start + BLOCK].tobytes()) for start in range(0, len(rows), BLOCK)],
-        # Zero says that the attention to a gene was not written.
+        # Zero means that the gene has no attention.
         "greatest": _pack(greatest.astype("<f4").tobytes()),
     }
     if "beta" in maps:
         beta = np.full(greatest.shape, np.nan)
-        beta[has] = maps["beta"].transpose("gene", "mark").values[found[has]]
+        beta[mapped] = maps["beta"].transpose("gene", "mark").values[map_rows[mapped]]
         packed["beta"] = _pack(_shares(beta).tobytes())
     return packed

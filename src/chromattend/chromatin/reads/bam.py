@@ -62,17 +62,17 @@ def read_alignments(path: str | Path, references: int) -> Iterator[Alignments]:
         blocks = _blocks(file)
         while batch := list(itertools.islice(blocks, BLOCKS_AT_ONCE)):
             stops = size + np.cumsum([len(block) for block in batch])
-            marks = np.append(size, stops[:-1])
+            block_starts = np.append(size, stops[:-1])
             if stops[-1] + len(_MARGIN) > len(buffer):
                 buffer = buffer[:size] + bytes(int(stops[-1]) - size + (1 << 20))
-            for mark, stop, block in zip(marks.tolist(), stops.tolist(), batch, strict=True):
-                buffer[mark:stop] = block
+            for start, stop, block in zip(block_starts.tolist(), stops.tolist(), batch, strict=True):
+                buffer[start:stop] = block
             size = int(stops[-1])
             first = _header_length(buffer, size) if in_header else 0
             if first is None:
                 continue
             in_header = False
-            places, end = _record_places(buffer, size, first, marks)
+            places, end = _record_places(buffer, size, first, block_starts)
             for row in range(0, len(places), RECORDS_AT_ONCE):
                 yield _alignments(buffer, places[row : row + RECORDS_AT_ONCE], references)
             buffer[: size - end] = buffer[end:size]
@@ -104,23 +104,23 @@ def _header_length(data: bytearray, size: int) -> int | None:
     return place if place <= size else None
 
 
-def _record_places(data: bytearray, size: int, first: int, marks: np.ndarray) -> tuple[np.ndarray, int]:
+def _record_places(data: bytearray, size: int, first: int, block_starts: np.ndarray) -> tuple[np.ndarray, int]:
     """Find the records in decompressed data.
 
     Args:
         data: records and a margin.
         size: bytes without the margin; the last record may be cut.
         first: position of the first record.
-        marks: positions of the first bytes of compressed blocks.
+        block_starts: positions of the first bytes of compressed blocks.
 
     Returns:
         Position of each complete record, at its length field, in bytes, shape (record,); and the end of the last.
     """
     lengths = _anywhere(data, "<i4")
-    marks = np.unique(marks[(marks > first) & (marks < size)])
-    at = np.append(first, marks)
+    block_starts = np.unique(block_starts[(block_starts > first) & (block_starts < size)])
+    at = np.append(first, block_starts)
     # Each walk ends where the next one starts, and the last one where no complete length field follows.
-    limits = np.append(marks, size - 3)
+    limits = np.append(block_starts, size - 3)
     steps = []
     while (active := at < limits).any():
         # Damaged lengths are reported later; here every walk must advance.
@@ -129,7 +129,7 @@ def _record_places(data: bytearray, size: int, first: int, marks: np.ndarray) ->
         at = np.where(active, at + 4 + length, at)
     if not steps:
         return np.zeros(0, dtype=np.int64), first
-    if not (at[:-1] == marks).all():  # a record spans two blocks
+    if not (at[:-1] == block_starts).all():  # a record spans two blocks
         return _one_by_one(data, size, first)
     places = np.array(steps).T.ravel()
     places = places[places >= 0]
