@@ -91,6 +91,15 @@ def epigenomes(model: str) -> list[xr.Dataset]:
     return datasets
 
 
+def deepening_epigenomes(number: int = 2, **options: object) -> dict[str, xr.Dataset]:
+    """Build datasets of the same genes; each is twice as deep as the previous one."""
+    datasets = {}
+    for k in range(number):
+        dataset = synthetic_dataset(seed=k + 1, epigenome=f"E{k}", **options)  # type: ignore[arg-type]
+        datasets[f"E{k}"] = dataset.assign(counts=dataset["counts"] * 2**k, depth=dataset["depth"] * 2**k)
+    return datasets
+
+
 def synthetic_predictions(models: Sequence[str], seed: int = 1, separation: float = 1.5) -> dict[str, pd.DataFrame]:
     """Build predictions of models as `predict` does, with scores that predict the label better from model to model."""
     rng = np.random.default_rng(seed)

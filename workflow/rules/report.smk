@@ -11,6 +11,9 @@ rule report:
     localrule: True
     conda:
         ENVIRONMENT
+    # It calls the Snakemake of this run, which is not in the image.
+    container:
+        None
     params:
         config=CONFIG,
         snakefile=workflow.main_snakefile,
