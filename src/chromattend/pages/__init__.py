@@ -103,7 +103,7 @@ def render(path: str | Path, package: str, template: str, **values: Any) -> None
         temporary.write_text(page, encoding="utf-8")
 
 
-def rows_of(table: pd.DataFrame) -> list[dict[str, Any]]:
+def table_rows(table: pd.DataFrame) -> list[dict[str, Any]]:
     """Return the rows of a table for a template, with missing values as None."""
     return [
         {str(name): None if pd.isna(value) else value for name, value in row.items()}

@@ -9,7 +9,7 @@ import pandas as pd
 from chromattend.chromatin.figures import plot_dots
 from chromattend.figures import inline_svg
 from chromattend.models.registry import REGISTRY
-from chromattend.pages import render, rows_of
+from chromattend.pages import render, table_rows
 
 # Number of epigenomes that the comparison shows at first.
 CHOSEN = 3
@@ -112,7 +112,7 @@ def write_index(
         data=values,
         dots=dots,
         limits=limits,
-        summary=rows_of(summary),
+        summary=table_rows(summary),
         validated=validation is not None,
         chosen=CHOSEN,
         split_rule=split_rule,

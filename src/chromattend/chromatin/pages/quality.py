@@ -8,7 +8,7 @@ import pandas as pd
 from chromattend.chromatin.figures import plot_depth
 from chromattend.chromatin.quality import CHECKS, EPIGENOME_COLUMNS, MARK_COLUMNS
 from chromattend.figures import inline_svg
-from chromattend.pages import render, rows_of
+from chromattend.pages import render, table_rows
 
 
 def write_quality_page(
@@ -49,8 +49,8 @@ def write_quality_page(
             )
             for check in CHECKS
         ],
-        marks=rows_of(quality[MARK_COLUMNS]),
-        epigenomes=rows_of(quality.drop_duplicates("epigenome")[["epigenome", *EPIGENOME_COLUMNS]]),
+        marks=table_rows(quality[MARK_COLUMNS]),
+        epigenomes=table_rows(quality.drop_duplicates("epigenome")[["epigenome", *EPIGENOME_COLUMNS]]),
         sources=sources.fillna("").to_dict("records"),
         depth=inline_svg(plot_depth(quality), "depth", "Mean depth per bin by epigenome and mark"),
         names=names,
