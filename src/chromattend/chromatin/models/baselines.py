@@ -68,29 +68,22 @@ def random_forest(setting: Setting, *, n_estimators: int = 500, min_samples_leaf
 
     The DeepChrome paper's forest sees one bin per mark: see `random_forest_best_bins`.
     """
-    return setting.pipeline(
-        RandomForestClassifier(
-            n_estimators=n_estimators,
-            min_samples_leaf=min_samples_leaf,
-            class_weight=setting.class_weight,
-            n_jobs=setting.threads,
-            random_state=setting.seed,
-        )
-    )
+    return setting.pipeline(_forest(setting, n_estimators, min_samples_leaf))
 
 
 def random_forest_best_bins(setting: Setting, *, n_estimators: int = 500, min_samples_leaf: int = 3) -> Pipeline:
-    """Build a random forest on the bin of each mark that correlates most with the label (DeepChrome, section 4.2).
+    """Build a random forest on one bin per mark, the bin that correlates most with the label.
 
-    The paper adopts this choice of bins from Dong et al. (Genome Biology 13:R53, 2012).
+    DeepChrome, section 4.2, which follows Dong et al. (Genome Biology 13:R53, 2012) in this choice of bins.
     """
-    return setting.pipeline(
-        BestBins(setting.channels),
-        RandomForestClassifier(
-            n_estimators=n_estimators,
-            min_samples_leaf=min_samples_leaf,
-            class_weight=setting.class_weight,
-            n_jobs=setting.threads,
-            random_state=setting.seed,
-        ),
+    return setting.pipeline(BestBins(setting.channels), _forest(setting, n_estimators, min_samples_leaf))
+
+
+def _forest(setting: Setting, n_estimators: int, min_samples_leaf: int) -> RandomForestClassifier:
+    return RandomForestClassifier(
+        n_estimators=n_estimators,
+        min_samples_leaf=min_samples_leaf,
+        class_weight=setting.class_weight,
+        n_jobs=setting.threads,
+        random_state=setting.seed,
     )
