@@ -185,7 +185,7 @@ def test_a_download_whose_checksum_changed(
     server.faults = [is_another_file]
     run = workspace.snakemake("--", DOWNLOADED)
     assert run.code != 0
-    assert "where the checksum table says" in run.output
+    assert "but the checksum table says" in run.output
     assert not (workspace / DOWNLOADED).exists()
     workspace.succeed("--", DOWNLOADED)
     assert (workspace / DOWNLOADED).read_bytes() == (small_mirror / SIGNAL).read_bytes()
