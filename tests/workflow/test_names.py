@@ -24,7 +24,8 @@ def mirror(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Path:
 def test_a_study_of_odd_names_runs_to_its_report(workspace: Workspace, repository: Path, mirror: Path) -> None:
     (workspace / "data").symlink_to(mirror)
     everything = {
-        "marks": ["H3K36me3", "H3K4me3"],
+        "marks": ["H3K4me3"],
+        "validation_mark": None,
         "models": ["logistic_regression", "mlp"],
         "training": {"max_epochs": 1, "accelerator": "cpu", "epigenomes_per_job": 3},
         "transfer": ["logistic_regression"],
