@@ -52,6 +52,8 @@ def _explain(error: jsonschema.ValidationError) -> str:
         kinds = expected if isinstance(expected, list) else [expected]
         # YAML reads 1e-3 as a string, and Snakemake's --config reads values within braces as strings.
         hint = " (write 1e-3 as 0.001, and nested keys in a --configfile)" if isinstance(error.instance, str) else ""
+        if "string" in kinds and isinstance(error.instance, int | float):
+            hint = " (put a name in quotes: YAML reads 001 as a number, and on as true)"
         return f"{value} has the wrong type; give {' or '.join(_KINDS[kind] for kind in kinds)}{hint}"
     if error.validator == "uniqueItems":
         doubled = next(item for item in error.instance if error.instance.count(item) > 1)

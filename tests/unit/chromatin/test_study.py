@@ -95,6 +95,7 @@ def at(config: dict[str, Any], path: tuple[str, ...]) -> Any:
         ),
         ({"training": {"learning_rate": "1e-3"}}, ["'training.learning_rate': '1e-3'", "a number", "0.001"]),
         ({"marks": "H3K4me3"}, ["'marks': 'H3K4me3'", "wrong type", "give a list"]),
+        ({"select": [1]}, ["'select.0': 1", "wrong type", "in quotes"]),
         ({"marks": [4]}, ["'marks.0': 4", "give a string"]),
         ({"bins": None}, ["'bins': None", "give a mapping of keys"]),
         ({"bins": {"size": "100"}}, ["'bins.size': '100'", "give an integer"]),
