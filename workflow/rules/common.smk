@@ -51,10 +51,16 @@ config["records"] = {
     "configuration": configuration_sha256(CONFIG),
 }
 ENVIRONMENT = str(CHECKOUT / "envs" / ("gpu.yaml" if CONFIG["training"]["gpus"] else "cpu.yaml"))
-# The image in which `--sdm apptainer` runs jobs; it is not published, each site builds its own.
-IMAGE = CHECKOUT / "envs" / "chromattend.sif"
-if DeploymentMethod.APPTAINER in workflow.deployment_settings.deployment_method and not IMAGE.is_file():
-    sys.exit(f"Error: {IMAGE}: does not exist; build it in {CHECKOUT}: apptainer build {IMAGE} envs/chromattend.def")
+# The image in which `--sdm apptainer` runs jobs. It is not published: each site builds its own.
+IMAGE = None
+if DeploymentMethod.APPTAINER in workflow.deployment_settings.deployment_method:
+    IMAGE = f"{CHECKOUT}/envs/chromattend.sif"
+    if not os.path.isfile(IMAGE):
+        sys.exit(
+            f"Error: {IMAGE}: does not exist; build it in {CHECKOUT}: apptainer build {IMAGE} envs/chromattend.def"
+        )
+    if len(IMAGE.split()) > 1:
+        sys.exit(f"Error: {IMAGE}: Snakemake uses no image whose path has a space; rename the folder of the checkout")
 # Priorities: long jobs start early, and their inputs before them; otherwise a run would end with one busy core.
 INPUTS_FIRST, LONG_FIRST = 2, 1
 # Contents of Snakemake's report of the study; every track adds its own.
