@@ -18,7 +18,9 @@ from chromattend.recurrence import BidirectionalLSTM, compiled, operators, use_t
 @pytest.fixture(autouse=True, params=["C", "operators", "kernels"])
 def implementation(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     if request.param == "C":
-        assert compiled.library() is not None, "the tests need a C compiler"
+        if compiled.find_compiler() is None:
+            pytest.skip("no C compiler: the recurrence in C is not tested")
+        assert compiled.library() is not None, "the C compiler does not compile lstm.c"
     elif request.param == "operators":
         monkeypatch.setattr(compiled, "library", lambda: None)
     elif torch.cuda.is_available():

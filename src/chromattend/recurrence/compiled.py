@@ -24,13 +24,18 @@ SOURCE = Path(__file__).with_name("lstm.c")
 FLAGS = ("-O3", "-shared", "-fPIC", "-mcpu=native" if platform.machine() == "arm64" else "-march=native")
 
 
+def find_compiler() -> str | None:
+    """Return the C compiler of the environment variable CC or on the path, or None."""
+    return os.environ.get("CC") or shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
+
+
 @functools.cache
 def library() -> ctypes.CDLL | None:
     """Return the compiled functions; if they cannot be compiled, log a warning and return None.
 
     Compilation takes a second and is done once per kind of CPU: the result is stored in the user's cache folder.
     """
-    compiler = os.environ.get("CC") or shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
+    compiler = find_compiler()
     if compiler is None:
         logger.warning("no C compiler was found, so LSTMs on a CPU take twice as long; install gcc")
         return None
