@@ -60,7 +60,9 @@ if DeploymentMethod.APPTAINER in workflow.deployment_settings.deployment_method:
             f"Error: {IMAGE}: does not exist; build it in {CHECKOUT}: apptainer build {IMAGE} envs/chromattend.def"
         )
     if len(IMAGE.split()) > 1:
-        sys.exit(f"Error: {IMAGE}: Snakemake cannot use an image whose path has a space; rename the folder of the checkout")
+        sys.exit(
+            f"Error: {IMAGE}: Snakemake cannot use an image whose path has a space; rename the folder of the checkout"
+        )
 # Priorities: long jobs start early, and their inputs before them; otherwise a run would end with one busy core.
 INPUTS_FIRST, LONG_FIRST = 2, 1
 # Contents of Snakemake's report of the study; every track adds its own.
