@@ -125,7 +125,8 @@ def signal_files(given: Sequence[str], marks: Sequence[str]) -> dict[str, str] |
     Raises:
         UserError: a mark has no file, several or an unknown one; a file does not exist.
     """
-    from chromattend.chromatin.formats import PARTS, format_of
+    from chromattend.chromatin.formats import format_of, part_files
+    from chromattend.chromatin.predict import is_dataset
     from chromattend.chromatin.study import MARK_NAME
     from chromattend.pipeline.locations import fill
 
@@ -152,10 +153,10 @@ def signal_files(given: Sequence[str], marks: Sequence[str]) -> dict[str, str] |
         path = whole[0]
         if named:
             raise UserError(f"--signal {path}: is given in addition to files of single marks; give it alone, or not")
-        if not path.lower().endswith(".nc") and format_of(path) != "binned":
+        if not is_dataset(path) and format_of(path) != "binned":
             raise UserError(f"--signal {path}: holds one mark, but which one is not given; write MARK={path}")
-        for part in PARTS if "{part}" in path else [""]:
-            _check_file(fill(path, part=part), "--signal")
+        for file in part_files(path):
+            _check_file(file, "--signal")
         return path
     if whole:
         named = {mark: fill(whole[0], mark=mark) for mark in marks} | named

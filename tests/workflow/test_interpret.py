@@ -87,7 +87,7 @@ def test_figures_and_tables_are_there(explained: Workspace, covered_genes: list[
 
 @pytest.fixture(scope="module")
 def synthetic(tmp_path_factory: pytest.TempPathFactory, repository: Path, small_study: Workspace) -> Workspace:
-    """The validation of two epigenomes, of which one has no H3K27ac."""
+    """The validation of two epigenomes, one of them without H3K27ac."""
     workspace = small_study.copy(tmp_path_factory.mktemp("synthetic"))
     for mark in workspace.folder.glob("results/SYN*/signal/H3K27ac.nc"):
         mark.unlink()

@@ -3,7 +3,7 @@
 from urllib.parse import urlsplit
 
 from chromattend.errors import UserError
-from chromattend.pipeline.locations import is_url
+from chromattend.pipeline.locations import fill, is_url
 
 FORMATS = {
     "reads": (".tagalign", ".tagalign.gz", ".bed", ".bed.gz"),
@@ -14,6 +14,11 @@ FORMATS = {
 PARTS = ("train", "valid", "test")
 # Marks of the authors' binned CSV files, in the order of their columns.
 PUBLISHED_MARKS = ("H3K27me3", "H3K36me3", "H3K4me1", "H3K4me3", "H3K9me3")
+
+
+def part_files(template: str) -> list[str]:
+    """Return the files of a binned CSV: train, valid and test if its path has {part}, else the path itself."""
+    return [fill(template, part=part) for part in PARTS] if "{part}" in template else [template]
 
 
 def format_of(location: str) -> str:

@@ -12,7 +12,7 @@ import xarray as xr
 
 from chromattend.chromatin.bins import Bins
 from chromattend.chromatin.dataset import build_unlabelled
-from chromattend.chromatin.formats import PARTS, PUBLISHED_MARKS, format_of
+from chromattend.chromatin.formats import PUBLISHED_MARKS, format_of, part_files
 from chromattend.chromatin.genes import COLUMNS, read_annotation, read_chrom_sizes, read_gene_table
 from chromattend.chromatin.inputs import ChromatinInputs
 from chromattend.chromatin.reads import ReadOptions
@@ -22,7 +22,6 @@ from chromattend.files import read_netcdf
 from chromattend.models import load_model
 from chromattend.models.base import TrainedModel
 from chromattend.models.registry import REGISTRY
-from chromattend.pipeline.locations import fill
 
 logger = logging.getLogger(__name__)
 
@@ -310,7 +309,6 @@ def _read_dataset(path: str, genes: pd.DataFrame | None, epigenome: str | None) 
 
 def _import_binned(template: str, recipe: Recipe) -> xr.DataArray:
     """Read the counts of binned CSV files."""
-    paths = [fill(template, part=part) for part in PARTS] if "{part}" in template else [template]
     missing = [mark for mark in recipe.marks if mark not in PUBLISHED_MARKS]
     if missing:
         raise UserError(
@@ -323,4 +321,4 @@ def _import_binned(template: str, recipe: Recipe) -> xr.DataArray:
             f"{template}: binned CSV files have counts in genome orientation, but the checkpoints take {what}; "
             "give MARK=FILE for each mark"
         )
-    return import_binned(paths, recipe.bins, recipe.marks, attributes={})["counts"]
+    return import_binned(part_files(template), recipe.bins, recipe.marks, attributes={})["counts"]

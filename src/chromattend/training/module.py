@@ -118,7 +118,7 @@ class NetworkTraining(L.LightningModule):
             optimizer,
             options.learning_rate,
             total_steps=steps,
-            # A warm-up of a single step is no warm-up; torch would divide by its length minus one, which is 0.
+            # A warm-up of a single step would not warm up, and torch would divide by its length minus one, which is 0.
             pct_start=options.warmup if options.warmup * steps > 1 else 0.0,
             cycle_momentum=False,
         )

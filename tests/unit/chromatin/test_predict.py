@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -215,6 +216,14 @@ def test_binned_csv_is_scored(trained: Trained, tmp_path: Path, parts: bool) -> 
     signal = f"{tmp_path}/{'{part}' if parts else 'all'}.csv.gz"
     scores = trained.predict("deepchrome", signals=[signal], chrom_sizes=None)["E003/deepchrome"]
     assert scores.tolist() == trained.own_scores("deepchrome")
+
+
+def test_braces_in_the_name_of_a_folder_are_no_fields(trained: Trained, tmp_path: Path) -> None:
+    folder = tmp_path / "a{b}"
+    folder.mkdir()
+    shutil.copyfile(trained.dataset, folder / "dataset.nc")
+    table = trained.predict("deepchrome", signals=[str(folder / "dataset.nc")], genes=None)
+    assert table["E003/deepchrome"].tolist() == trained.own_scores("deepchrome")
 
 
 def test_a_bigwig_is_summarised_as_for_the_checkpoint(trained: Trained, tmp_path: Path) -> None:
