@@ -11,7 +11,9 @@ import argparse
 import itertools
 import time
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -54,6 +56,12 @@ def real_splits(path: Path, number: int) -> Iterator[tuple[str, xr.Dataset]]:
         )
 
 
+def training_defaults(config: dict[str, Any]) -> dict[str, Any]:
+    """Return the options of a configuration's section `training` that the result depends on."""
+    wanted = {"protocol", *(field.name for field in fields(TrainingOptions))} - {"threads", "accelerator"}
+    return {key: value for key, value in config["training"].items() if key in wanted}
+
+
 def main() -> None:
     """Measure all combinations that are not in the output yet, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -72,9 +80,6 @@ def main() -> None:
     options = parser.parse_args()
 
     config = with_defaults({}, yaml.safe_load(SCHEMA.read_text()))
-    training = {
-        key: value for key, value in config["training"].items() if key not in ("gpus", "threads", "accelerator")
-    }
     if options.data == "demo":
         datasets = [(path.parent.name, read_netcdf(path)) for path in options.epigenomes]
     else:
@@ -88,7 +93,9 @@ def main() -> None:
             continue
         keys.add(key)
         settled, model_options = resolve(
-            model, training | {"protocol": protocol, "seed": seed}, config["model_options"].get(model, {})
+            model,
+            training_defaults(config) | {"protocol": protocol, "seed": seed},
+            config["model_options"].get(model, {}),
         )
         started = time.monotonic()
         trained, history = train(model, dataset, model_options, TrainingOptions(**settled, accelerator="cpu"))

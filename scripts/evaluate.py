@@ -8,4 +8,4 @@ with job(snakemake):
     model = load_model(snakemake.input.model)
     predictions = predict(model, read_netcdf(snakemake.input.dataset))
     write_table(predictions, snakemake.output.predictions)
-    write_json(metrics(predictions), snakemake.output.metrics)
+    write_json(metrics(predictions, model.kept_epochs), snakemake.output.metrics)

@@ -1,6 +1,7 @@
 """Evaluation: scores of every gene, AUC with a confidence interval, and the study's tables."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -9,6 +10,9 @@ from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_s
 
 from chromattend.models.base import TrainedModel
 from chromattend.statistics import auc_interval, reliability
+
+# A model whose Brier score is at least this share of the Brier score of a constant has learned next to nothing.
+NEARLY_CONSTANT = 0.9
 
 
 def predict(model: TrainedModel, dataset: xr.Dataset) -> pd.DataFrame:
@@ -29,18 +33,20 @@ def predict(model: TrainedModel, dataset: xr.Dataset) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def metrics(predictions: pd.DataFrame) -> dict[str, dict[str, float | None]]:
+def metrics(predictions: pd.DataFrame, kept_epochs: Sequence[int] = ()) -> dict[str, dict[str, Any]]:
     """Return the metrics of the scores in every part of the split.
 
     Args:
         predictions: see `predict`.
+        kept_epochs: see `chromattend.models.base.TrainedModel`.
 
     Returns:
         Split -> auc, auc_low, auc_high (95 %, DeLong), aupr, base_rate (share of ON genes, which is the AUPR of
         guessing), accuracy (at a score of 0.5), brier, n, n_on, seeds (number of replicates), auc_seed_mean and
-        auc_seed_sd (over single replicates; auc_seed_sd is None for one replicate).
+        auc_seed_sd (over single replicates; auc_seed_sd is None for one replicate), kept_epoch (the earliest of
+        `kept_epochs`, counted from 0; None if there are none) and note (see `doubts`).
     """
-    by_split = {}
+    by_split: dict[str, dict[str, Any]] = {}
     for split, rows in predictions.groupby("split"):
         labels, scores = rows["label"].to_numpy(), rows["score"].to_numpy()
         auc, low, high = auc_interval(labels, scores)
@@ -59,8 +65,26 @@ def metrics(predictions: pd.DataFrame) -> dict[str, dict[str, float | None]]:
             "seeds": len(aucs),
             "auc_seed_mean": float(np.mean(aucs)),
             "auc_seed_sd": float(np.std(aucs, ddof=1)) if len(aucs) > 1 else None,
+            "kept_epoch": min(kept_epochs, default=None),
         }
+        by_split[str(split)]["note"] = doubts(by_split[str(split)])
     return by_split
+
+
+def doubts(metrics: Mapping[str, Any]) -> str:
+    """Return why a model has learned next to nothing, as a note for tables and pages; empty if it has learned.
+
+    Args:
+        metrics: kept_epoch, brier and base_rate of a part of the split, see `metrics`.
+    """
+    reasons = []
+    if metrics["kept_epoch"] == 0:
+        reasons.append("its first epoch was the best on the validation genes, so it has hardly learned")
+    constant = metrics["base_rate"] * (1 - metrics["base_rate"])
+    if metrics["brier"] >= NEARLY_CONSTANT * constant:
+        brier = f"{metrics['brier']:.3f}"
+        reasons.append(f"its Brier score of {brier} is close to {constant:.3f}, that of the base rate for every gene")
+    return "; ".join(reasons)
 
 
 def scores_of_test(predictions: Mapping[str, pd.DataFrame]) -> tuple[np.ndarray, pd.DataFrame]:

@@ -12,7 +12,7 @@ from sklearn.metrics import average_precision_score
 
 from chromattend.chromatin.inputs import ChromatinInputs
 from chromattend.chromatin.tables import auc_table, published_table, summary_table
-from chromattend.evaluate import calibration_table, metrics, predict, scores_of_test
+from chromattend.evaluate import calibration_table, doubts, metrics, predict, scores_of_test
 from chromattend.models.base import Scores
 
 PUBLISHED = pd.DataFrame(
@@ -68,6 +68,28 @@ def test_brier_and_base_rate_by_hand() -> None:
     test = metrics(predictions())["test"]
     assert test["base_rate"] == pytest.approx(2 / 5)
     assert test["brier"] == pytest.approx((0.2**2 + 0.7**2 + 0.5**2 + 0.4**2 + 0.1**2) / 5)
+
+
+@pytest.mark.parametrize(
+    ("kept_epoch", "brier", "expected"),
+    [
+        (3, 0.2, ""),
+        (None, 0.2, ""),
+        (0, 0.2, "its first epoch was the best on the validation genes"),
+        (3, 0.226, "its Brier score of 0.226 is close to 0.250, that of the base rate for every gene"),
+    ],
+)
+def test_a_model_that_has_hardly_learned_is_noted(kept_epoch: int | None, brier: float, expected: str) -> None:
+    note = doubts({"kept_epoch": kept_epoch, "brier": brier, "base_rate": 0.5})
+    assert note.startswith(expected)
+    assert bool(note) == bool(expected)
+
+
+def test_the_note_is_about_the_replicate_that_was_kept_first() -> None:
+    test = metrics(predictions(), [4, 0])["test"]
+    assert test["kept_epoch"] == 0
+    assert "first epoch" in test["note"]
+    assert metrics(predictions())["test"]["kept_epoch"] is None
 
 
 def test_replicates_are_measured_one_by_one() -> None:
@@ -140,7 +162,10 @@ def test_models_are_compared_on_the_test_genes() -> None:
 def results(aucs: dict[str, list[float]]) -> pd.DataFrame:
     """Build the AUC table of models with one AUC per epigenome."""
     by_model = {
-        (f"E{number}", model): {"test": {"auc": value, "n": 10}, "train": {"auc": 0.99, "n": 20}}
+        (f"E{number}", model): {
+            part: {"auc": auc, "n": n, "kept_epoch": None}
+            for part, auc, n in (("test", value, 10), ("train", 0.99, 20))
+        }
         for model, values in aucs.items()
         for number, value in enumerate(values)
     }
@@ -149,11 +174,12 @@ def results(aucs: dict[str, list[float]]) -> pd.DataFrame:
 
 def test_the_auc_table_has_the_test_part_of_every_model() -> None:
     table = results({"deepchrome": [0.7, 0.8], "linear_svc": [0.6, 0.9]})
-    assert table.to_dict("list") == {
+    assert table.astype(object).where(table.notna(), None).to_dict("list") == {
         "epigenome": ["E0", "E1", "E0", "E1"],
         "model": ["deepchrome", "deepchrome", "linear_svc", "linear_svc"],
         "auc": [0.7, 0.8, 0.6, 0.9],
         "n": [10] * 4,
+        "kept_epoch": [None] * 4,
         "split_rule": ["chromosome"] * 4,
     }
 

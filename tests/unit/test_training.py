@@ -31,7 +31,7 @@ from builders import (
     scores_of,
     synthetic_dataset,
 )
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import log_loss, roc_auc_score
 from sklearn.preprocessing import FunctionTransformer
 
 from chromattend.chromatin.inputs import ChromatinInputs
@@ -319,12 +319,53 @@ def contrary() -> xr.Dataset:
     return dataset
 
 
-def test_the_best_epoch_is_returned_and_not_the_last() -> None:
+@pytest.mark.parametrize(("monitor", "column", "sign"), [("loss", "valid_loss", -1), ("metric", "valid_auc", 1)])
+def test_the_best_epoch_is_returned_and_not_the_last(monitor: str, column: str, sign: int) -> None:
     dataset = contrary()
-    model, history = quick("deepchrome", dataset, max_epochs=6, learning_rate=0.003)
-    best, last = history["valid_auc"].max(), history["valid_auc"].iloc[-1]
-    assert best > last + 0.01, history["valid_auc"].tolist()  # worst of 5 seeds: 0.05
-    assert auc(model, dataset, "valid") == pytest.approx(best, abs=1e-6)
+    model, history = quick("deepchrome", dataset, max_epochs=6, learning_rate=0.003, monitor=monitor)
+    best = int((sign * history[column]).idxmax())
+    assert best < len(history) - 1, history[column].tolist()
+    assert history["valid_auc"][best] > history["valid_auc"].iloc[-1] + 0.01  # worst of 5 seeds: 0.05
+    assert auc(model, dataset, "valid") == pytest.approx(history["valid_auc"][best], abs=1e-6)
+    assert isinstance(model, Network)
+    assert model.kept_epochs == [best]
+
+
+def test_probabilities_of_networks_are_calibrated_on_the_valid_genes(tmp_path: Path) -> None:
+    # Few genes to learn from: the network learns them by heart, and is too sure of the others.
+    dataset = synthetic_dataset(sizes={"train": 60, "valid": 400, "test": 400}, effect=0.25, seed=2)
+    trainings = {
+        calibrate: quick(
+            "deepchrome", dataset, max_epochs=20, monitor="metric", learning_rate=3e-3, calibrate=calibrate, seeds=2
+        )[0]
+        for calibrate in (False, True)
+    }
+    raw, calibrated = trainings[False].scores(dataset), trainings[True].scores(dataset)
+    label, split = dataset["label"].values, dataset["split"].values
+    for one in (raw.joint, calibrated.joint, *calibrated.replicates):
+        assert ((one > 0) & (one < 1)).all()
+    # The ranking is the same: the curve only stretches and shifts the logits.
+    slope, intercept = trainings[True].calibration.tolist()  # type: ignore[attr-defined]
+    assert slope > 0
+    logit = np.log(raw.joint / (1 - raw.joint))
+    assert calibrated.joint == pytest.approx(1 / (1 + np.exp(-(slope * logit + intercept))), rel=1e-4)
+    for part, better in (("valid", 0.01), ("test", 0.01)):
+        chosen = split == part
+        loss = [log_loss(label[chosen], scores.joint[chosen]) for scores in (raw, calibrated)]
+        assert loss[1] < loss[0] - better, (part, loss)
+    # A checkpoint keeps the curve, and one of an older version has none.
+    trainings[True].save(tmp_path / "model.ckpt")
+    assert load_model(tmp_path / "model.ckpt").score(dataset) == pytest.approx(calibrated.joint, abs=0)
+    content = torch.load(tmp_path / "model.ckpt", weights_only=True)
+    del content["state_dict"]["calibration"], content["kept_epochs"]
+    torch.save(content, tmp_path / "older.ckpt")
+    assert load_model(tmp_path / "older.ckpt").score(dataset) == pytest.approx(raw.joint, abs=0)
+
+
+def test_a_network_that_ranks_no_better_than_chance_is_not_calibrated(caplog: pytest.LogCaptureFixture) -> None:
+    model, _ = quick("mlp", contrary(), max_epochs=3, learning_rate=0.003, monitor="loss", patience=None)
+    assert model.calibration.tolist() == [1, 0]  # type: ignore[attr-defined]
+    assert "ranks the valid genes no better than chance" in caplog.text
 
 
 def test_valid_auc_is_over_all_genes_together() -> None:
@@ -350,7 +391,7 @@ def test_valid_metrics_compare_logits_across_batches() -> None:
 
 def test_training_ends_when_it_no_longer_improves() -> None:
     history = quick("deepchrome", contrary(), max_epochs=30, learning_rate=0.003, patience=2)[1]
-    best = int(history["valid_auc"].idxmax())
+    best = int(history["valid_loss"].idxmin())
     assert len(history) == best + 3 < 30
     assert len(quick("deepchrome", contrary(), max_epochs=best + 6, patience=None)[1]) == best + 6
 
@@ -545,9 +586,10 @@ def test_a_missing_gpu_is_named(dataset: xr.Dataset) -> None:
 
 def test_replicates_are_the_models_of_their_seeds(tmp_path: Path) -> None:
     dataset = synthetic_dataset(effect=0.3)
+    # Calibrated replicates would share the curve of their mean, and differ from the calibrated models of their seeds.
     for name in ("deepchrome", "random_forest"):
-        together, history = quick(name, dataset, seed=3, seeds=2, max_epochs=2)
-        alone = [quick(name, dataset, seed=seed, max_epochs=2)[0] for seed in (3, 4)]
+        together, history = quick(name, dataset, seed=3, seeds=2, max_epochs=2, calibrate=False)
+        alone = [quick(name, dataset, seed=seed, max_epochs=2, calibrate=False)[0] for seed in (3, 4)]
         scores = together.scores(dataset)
         assert history["seed"].unique().tolist() == [3, 4]
         np.testing.assert_array_equal(scores.replicates, [model.score(dataset) for model in alone])
@@ -570,7 +612,9 @@ def test_class_weights_make_both_classes_count_equally() -> None:
     rare = rare.drop_isel(gene=on[30:])
     for name in ("logistic_regression", "random_forest", "deepchrome"):
         plain, balanced = (
-            scores_of(quick(name, rare, class_weights=weights, learning_rate=1e-3)[0], of_part(rare, "test")).mean()
+            scores_of(
+                quick(name, rare, class_weights=weights, learning_rate=1e-3, calibrate=False)[0], of_part(rare, "test")
+            ).mean()
             for weights in ("none", "balanced")
         )
         assert plain < 0.35  # worst of 5 seeds: 0.12, and the difference 0.14
@@ -664,7 +708,9 @@ def test_the_paper_protocol_agrees_with_the_authors_code(repository: Path) -> No
         weight_decay=0,
         batch_size=16,
         max_epochs=30,
+        monitor="metric",
         patience=None,
+        calibrate=False,
         gradient_clip=1.0,
         initial_range=0.1,
     )
@@ -678,9 +724,11 @@ def test_the_paper_protocol_agrees_with_the_authors_code(repository: Path) -> No
 
 def test_the_configuration_overrides_the_protocol(repository: Path) -> None:
     for protocol in ("default", "paper"):
-        training = configured(repository) | {"protocol": protocol, "batch_size": 7, "patience": 5}
+        given = {"batch_size": 7, "patience": 5, "monitor": "metric", "calibrate": True}
+        training = configured(repository) | {"protocol": protocol} | given
         options, model_options = resolve("attentivechrome", training, {"dropout": 0.2})
-        assert (options["batch_size"], options["patience"], model_options["dropout"]) == (7, 5, 0.2)
+        assert {key: options[key] for key in given} == given
+        assert model_options["dropout"] == 0.2
 
 
 def test_initial_weights_of_the_paper_protocol() -> None:
@@ -765,8 +813,9 @@ def test_each_network_trained_together_stops_by_itself() -> None:
     assert lengths[-1] == 2 < lengths[0], lengths
     for dataset, (model, history) in zip(datasets, results, strict=True):
         # The weights of the best epoch are kept; unless the limit of epochs was reached, it is the last but one.
-        assert auc(model, dataset, "valid") == pytest.approx(history["valid_auc"].max(), abs=1e-6)
-        assert len(history) in (SIDE_BY_SIDE["max_epochs"], history["valid_auc"].argmax() + 2)
+        best = int(history["valid_loss"].argmin())
+        assert auc(model, dataset, "valid") == pytest.approx(history["valid_auc"][best], abs=1e-6)
+        assert len(history) in (SIDE_BY_SIDE["max_epochs"], best + 2)
 
 
 def test_joint_trainings_resume_after_a_kill(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -39,7 +39,7 @@ def attention_maps(model: TrainedModel, dataset: xr.Dataset) -> xr.Dataset:
             for replicate in network.replicates
         ]
         alphas.append(torch.stack([part.alpha.expand_as(inputs) for part in attention]).mean(dim=0))
-        logits.append(torch.stack([part.logit for part in attention]).mean(dim=0))
+        logits.append(network.calibrated(torch.stack([part.logit for part in attention]).mean(dim=0)))
         if attention[0].beta is not None:
             betas.append(torch.stack([part.beta for part in attention if part.beta is not None]).mean(dim=0))
     variables = {

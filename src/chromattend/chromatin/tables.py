@@ -25,7 +25,7 @@ def auc_table(results: Mapping[tuple[str, str], Mapping[str, Any]], split_rule: 
         {"epigenome": epigenome, "model": model, **metrics["test"], "split_rule": split_rule}
         for (epigenome, model), metrics in results.items()
     ]
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows).astype({"kept_epoch": "Int64"})
 
 
 def summary_table(auc: pd.DataFrame, published: pd.DataFrame, retrained: pd.DataFrame) -> pd.DataFrame:

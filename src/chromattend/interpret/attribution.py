@@ -30,12 +30,12 @@ class Explained(nn.Module):
     def __init__(self, network: Network) -> None:
         """Share the network's weights."""
         super().__init__()
-        self.replicates = network.replicates
+        self.replicates, self.calibrated = network.replicates, network.calibrated
         self.eval()
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Return logits, shape (gene,), for inputs of shape (gene, bin, mark)."""
-        return torch.stack([replicate(inputs) for replicate in self.replicates]).mean(dim=0)
+        return self.calibrated(torch.stack([replicate(inputs) for replicate in self.replicates]).mean(dim=0))
 
     def attend(self, inputs: Tensor) -> tuple[Tensor, Tensor | None]:
         """Return attention over the bins, shape (gene, bin, mark), and over the marks, shape (gene, mark) or None."""

@@ -1,5 +1,6 @@
 """Common interface of all trained models, whatever their track."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol
 
@@ -79,6 +80,10 @@ class TrainedModel(Protocol):
     """A trained model of any kind, with one replicate per seed."""
 
     input_spec: Any  # an instance of the track's class, see `InputSpec`
+
+    @property
+    def kept_epochs(self) -> Sequence[int]:
+        """For each replicate of a network, the epoch that was kept, counted from 0; empty if a model has no epochs."""
 
     def scores(self, dataset: xr.Dataset) -> Scores:
         """Score every example of a dataset once per replicate.

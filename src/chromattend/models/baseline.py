@@ -141,6 +141,7 @@ class Baseline:
     input_spec: InputSpec
     estimators: list[Any]
     calibrators: list[Pipeline]
+    kept_epochs = ()
 
     def outputs(self, signal: np.ndarray) -> np.ndarray:
         """Return probabilities, or predicted values of a regression, per seed and example, shape (seed, example).
@@ -226,14 +227,18 @@ def raw_scores(estimator: Any, features: np.ndarray) -> np.ndarray:
     return estimator.predict(features)
 
 
-def calibrate(scores: np.ndarray, labels: np.ndarray) -> Pipeline:
+def calibrate(scores: np.ndarray, labels: np.ndarray, class_weight: str | None = None) -> Pipeline:
     """Fit a logistic curve from scores to P(ON) (Platt, Advances in Large Margin Classifiers, 1999).
 
     Args:
-        scores: scores of genes that the estimator was not trained on, shape (gene,).
+        scores: scores of genes that the model was not trained on, shape (gene,).
         labels: 0 or 1, shape (gene,).
+        class_weight: `balanced` or None, as in the training of the model.
+
+    Returns:
+        A scaler and the logistic regression.
     """
-    return make_pipeline(StandardScaler(), LogisticRegression()).fit(scores[:, None], labels)
+    return make_pipeline(StandardScaler(), LogisticRegression(class_weight=class_weight)).fit(scores[:, None], labels)
 
 
 def gives_probability(estimators: Sequence[Any]) -> bool:

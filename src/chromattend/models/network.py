@@ -60,9 +60,17 @@ class Standardise(nn.Module):
 
 
 class Network(nn.Module):
-    """A network of the registry, with one replicate per seed; `input_spec` reads its input from a dataset."""
+    """A network of the registry, with one replicate per seed; `input_spec` reads its input from a dataset.
 
-    input_spec: Any  # an instance of the track's class, see `InputSpec`
+    Attributes:
+        input_spec: an instance of the track's class, see `InputSpec`.
+        calibration: slope and intercept of the logistic curve from the network's outputs to P(ON), shape (2,).
+        kept_epochs: for each replicate, the epoch of the training that it was kept from, counted from 0; empty if the
+            network was not trained, or by a version that did not record it.
+    """
+
+    input_spec: Any
+    calibration: Tensor
 
     def __init__(self, input_spec: InputSpec, options: dict[str, Any], replicates: int = 1) -> None:
         """Build the network with new random weights.
@@ -78,6 +86,8 @@ class Network(nn.Module):
         super().__init__()
         self.input_spec, self.options = input_spec, options
         self.transform = Standardise(input_spec.shape[1], raw=not input_spec.logarithmic)
+        self.register_buffer("calibration", torch.tensor([1.0, 0.0]))
+        self.kept_epochs: list[int] = []
         build = REGISTRY[input_spec.model].load()
         try:
             self.replicates = nn.ModuleList(build(**input_spec.sizes, **options) for _ in range(replicates))
@@ -91,7 +101,13 @@ class Network(nn.Module):
         joined = cls(first.input_spec, first.options, 0)
         joined.transform = first.transform
         joined.replicates = nn.ModuleList(replicate for network in networks for replicate in network.replicates)
+        joined.kept_epochs = [epoch for network in networks for epoch in network.kept_epochs]
         return joined.eval()
+
+    def calibrated(self, outputs: Tensor) -> Tensor:
+        """Return the logits whose sigmoid is the calibrated P(ON); see `calibrate`."""
+        slope, intercept = self.calibration.unbind()
+        return slope * outputs + intercept
 
     def outputs(self, signal: Tensor, *context: Tensor) -> Tensor:
         """Return logits of the positive class, or predicted values, shape (replicate, example).
@@ -101,7 +117,7 @@ class Network(nn.Module):
             context: see `InputSpec.context`, int64, shape (example,), for a model that takes a context.
         """
         inputs = self.transform(signal)
-        return torch.stack([replicate(inputs, *context) for replicate in self.replicates])
+        return self.calibrated(torch.stack([replicate(inputs, *context) for replicate in self.replicates]))
 
     def forward(self, signal: Tensor, *context: Tensor) -> Tensor:
         """Return the mean of `outputs` over the replicates, shape (example,)."""
@@ -136,6 +152,7 @@ class Network(nn.Module):
             "contract": vars(self.input_spec),  # the key of older versions, whose checkpoints are also read
             "options": self.options,
             "replicates": len(self.replicates),
+            "kept_epochs": self.kept_epochs,
             "state_dict": {name: tensor.cpu() for name, tensor in self.state_dict().items()},
         }
         # If given a path, torch would write the name of the temporary file into the file.
@@ -147,7 +164,9 @@ class Network(nn.Module):
         """Read a checkpoint from `save`; no code is run."""
         content = torch.load(path, map_location="cpu", weights_only=True)
         network = cls(read_spec(content["contract"]), content["options"], content["replicates"])
-        network.load_state_dict(content["state_dict"])
+        # Files of older versions have neither a calibration nor the epochs.
+        network.load_state_dict({"calibration": network.calibration} | content["state_dict"])
+        network.kept_epochs = content.get("kept_epochs", [])
         # Explanations need gradients of the inputs; gradients of the weights would double the cost.
         return network.eval().requires_grad_(False)
 

@@ -26,16 +26,16 @@ class Progress(Callback):
     epoch is repeated exactly.
     """
 
-    def __init__(self, monitor: str, options: TrainingOptions, names: Sequence[str], seed: int) -> None:
+    def __init__(self, metric: str, options: TrainingOptions, names: Sequence[str], seed: int) -> None:
         """Start with an empty history.
 
         Args:
-            monitor: metric on the valid part that chooses the best epoch.
-            options: number of epochs and patience.
+            metric: name of the metric on the valid part, `valid_auc` or `valid_r`.
+            options: number of epochs, patience, and what chooses the best epoch.
             names: names of the networks in messages.
             seed: seed of the replicate.
         """
-        self.monitor, self.options, self.names, self.seed = monitor, options, names, seed
+        self.metric, self.options, self.names, self.seed = metric, options, names, seed
         self.rows: list[list[dict[str, float]]] = [[] for _ in names]
         self.best: list[dict[str, Tensor]] = [{} for _ in names]
 
@@ -45,9 +45,12 @@ class Progress(Callback):
         return max(map(len, self.rows))
 
     def best_epoch(self, network: int) -> int:
-        """Return the first epoch of a network with the highest metric."""
-        rows = self.rows[network]
-        return max(range(len(rows)), key=lambda epoch: (rows[epoch][self.monitor], -epoch))
+        """Return the first epoch of a network with the lowest loss or the highest metric on the valid part."""
+        if self.options.monitor == "loss":
+            values = [row["valid_loss"] for row in self.rows[network]]
+        else:
+            values = [-row[self.metric] for row in self.rows[network]]
+        return int(np.argmin(values))
 
     def is_finished(self, network: int) -> bool:
         """Return whether a network has no epoch left to train."""
@@ -92,15 +95,15 @@ class Progress(Callback):
             if best == len(rows) - 1:
                 self.best[network] = states[network]
             logger.info(
-                "%sepoch %d of %d: train loss %.4f, valid loss %.4f, %s %.4f, best %.4f",
+                "%sepoch %d of %d: train loss %.4f, valid loss %.4f, %s %.4f, best epoch %d",
                 f"{name}: " if len(self.names) > 1 else "",
                 len(rows),
                 self.options.max_epochs,
                 row["train_loss"],
                 row["valid_loss"],
-                self.monitor.replace("_", " "),
-                row[self.monitor],
-                rows[best][self.monitor],
+                self.metric.replace("_", " "),
+                row[self.metric],
+                best + 1,
             )
         trainer.should_stop = self.finished
 

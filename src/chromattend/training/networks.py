@@ -19,7 +19,8 @@ from pytorch_lightning.plugins.environments import LightningEnvironment
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from chromattend.errors import UserError
-from chromattend.models.network import Network
+from chromattend.models.baseline import calibrate
+from chromattend.models.network import Network, in_batches
 from chromattend.recurrence import use_threads
 from chromattend.training.callbacks import Progress, StopAtSignal
 from chromattend.training.data import NetworkDataModule
@@ -51,7 +52,7 @@ def train_networks(
     options: TrainingOptions,
     work_folder: str | Path | None,
 ) -> list[tuple[Network, pd.DataFrame]]:
-    """Train networks of one architecture side by side from every seed; return each at its best validation AUC (or r).
+    """Train networks of one architecture side by side from every seed; return each at its best epoch, calibrated.
 
     Every epoch ends with a checkpoint in the work folder. A training that was killed resumes from there, if data and
     options are the same, and ends with the same weights as one that was not. A network learns the same with others as
@@ -85,7 +86,26 @@ def train_networks(
             if other_folder != folder:
                 shutil.rmtree(other_folder, ignore_errors=True)  # checkpoints of other data or options
         replicates = [_train_replicates(data, model_options, options, seed, folder / f"seed-{seed}") for seed in seeds]
-    return [_with_history(of_seeds, seeds) for of_seeds in zip(*replicates, strict=True)]
+    results = [_with_history(of_seeds, seeds) for of_seeds in zip(*replicates, strict=True)]
+    if options.calibrate and data[0].input_spec.task == "classification":
+        for one, (network, _) in zip(data, results, strict=True):
+            _calibrate(network, one, options)
+    return results
+
+
+@torch.inference_mode()
+def _calibrate(network: Network, data: TrainingData, options: TrainingOptions) -> None:
+    """Fit the curve from the mean output of the replicates to P(ON), on the valid part."""
+    arrays = [data.valid.signal, *([] if data.valid.context is None else [data.valid.context])]
+    outputs = in_batches(network, *(torch.from_numpy(np.ascontiguousarray(array)) for array in arrays))
+    scaler, curve = calibrate(outputs.double().numpy(), data.valid.target, options.class_weight)
+    slope = float(curve.coef_[0, 0] / scaler.scale_[0])
+    if slope <= 0:
+        logger.warning("%s: ranks the valid genes no better than chance, so P(ON) is not calibrated", data.name)
+        return
+    intercept = float(curve.intercept_[0] - slope * scaler.mean_[0])
+    network.calibration.copy_(torch.tensor([slope, intercept]))
+    logger.info("%s: calibrated logit = %.3f x output %+.3f", data.name, slope, intercept)
 
 
 def _with_history(
@@ -129,8 +149,9 @@ def _train_replicates(
         raise UserError(
             f"{data[0].input_spec.model}: training was interrupted after {progress.epochs} epochs; run again to resume"
         )
-    for network, best in zip(networks, progress.best, strict=True):
+    for number, (network, best) in enumerate(zip(networks, progress.best, strict=True)):
         network.load_state_dict(best)
+        network.kept_epochs = [progress.best_epoch(number)]
     return [(network, pd.DataFrame(rows)) for network, rows in zip(networks, progress.rows, strict=True)]
 
 

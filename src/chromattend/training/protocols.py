@@ -32,7 +32,10 @@ class TrainingOptions:
         weight_decay: weight decay of AdamW.
         batch_size: genes per step.
         max_epochs: maximum number of passes over the training genes.
-        patience: epochs without a better validation AUC after which the training stops; None to train to the end.
+        monitor: what the valid part chooses the epoch by: the lowest `loss`, or the highest `metric`, which is the AUC,
+            or r in a regression.
+        patience: epochs without a better value after which the training stops; None to train to the end.
+        calibrate: whether P(ON) comes from a logistic curve fitted to the valid part (classification).
         gradient_clip: largest norm of the gradient; 0 for no clipping.
         initial_range: initial weights are uniform within plus and minus this; None for the layers' own rule, which is
             also Torch7's.
@@ -50,11 +53,18 @@ class TrainingOptions:
     weight_decay: float = 0.01
     batch_size: int = 32
     max_epochs: int = 30
+    monitor: Literal["loss", "metric"] = "loss"
     patience: int | None = 8
+    calibrate: bool = True
     gradient_clip: float = 1.0
     initial_range: float | None = None
     accelerator: str = "auto"
     precision: str = "32-true"
+
+    @property
+    def class_weight(self) -> str | None:
+        """The class weights as an option of scikit-learn."""
+        return "balanced" if self.class_weights == "balanced" else None
 
 
 # Where the default protocol differs from the defaults above: large linear layers need smaller steps, and an LSTM whose
@@ -74,7 +84,9 @@ _TORCH7 = {
     "weight_decay": 0.0,
     "batch_size": 1,
     "max_epochs": 100,
+    "monitor": "metric",
     "patience": None,
+    "calibrate": False,
     "gradient_clip": 0.0,
 }
 # Settings of AttentiveChrome's PyTorch code.

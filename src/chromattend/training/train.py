@@ -125,7 +125,7 @@ def _train_baseline(
             channels=channels,
             positions=positions,
             log=input_spec.logarithmic,
-            class_weight="balanced" if options.class_weights == "balanced" else None,
+            class_weight=options.class_weight,
             seed=seed,
             threads=options.threads,
         )
@@ -135,7 +135,9 @@ def _train_baseline(
     calibrators = []
     if classifies and not gives_probability(estimators):
         features = flatten(valid.signal)
-        calibrators = [calibrate(raw_scores(estimator, features), valid.target) for estimator in estimators]
+        calibrators = [
+            calibrate(raw_scores(estimator, features), valid.target, options.class_weight) for estimator in estimators
+        ]
     trained = Baseline(input_spec, estimators, calibrators)
     rows = []
     for number, scores in enumerate(trained.outputs(valid.signal)):

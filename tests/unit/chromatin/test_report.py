@@ -57,6 +57,7 @@ def page(
     models: Sequence[str] = tuple(MODELS),
     signals: list[dict[str, Any]] | None = None,
     attributes: Mapping[str, object] | None = None,
+    notes: Mapping[str, str] | None = None,
 ) -> BeautifulSoup:
     """Write a page with its figures and parse it."""
     dataset = synthetic_dataset(epigenome=epigenome).assign_attrs(attributes or {})
@@ -65,6 +66,8 @@ def page(
         for model, table in synthetic_predictions(models).items()
     }
     found = {model: metrics(table) for model, table in predictions.items()}
+    for model, parts in found.items():
+        parts["test"]["note"] = (notes or {}).get(model, "")
     save(plot_calibration(calibration_table(predictions), found, epigenome), folder / "calibration.svg")
     save(plot_profile(dataset), folder / "profile.svg")
     write_page(
@@ -140,6 +143,12 @@ def test_data_that_want_care_are_pointed_out(tmp_path: Path) -> None:
     assert "H3K4me3" in doubled
     assert "1,234 genes" in left_out
     assert rows(soup, "Sources")[0][0] == "all marks"
+
+
+def test_a_model_that_has_hardly_learned_is_pointed_out(tmp_path: Path) -> None:
+    soup = page(tmp_path, models=["deepchrome", "mlp"], notes={"mlp": "it kept its first epoch"})
+    (warning,) = soup.find_all("p", class_="warning")
+    assert warning.text.startswith("Do not interpret MLP: it kept its first epoch.")
 
 
 def test_what_the_user_wrote_is_text(tmp_path: Path) -> None:
