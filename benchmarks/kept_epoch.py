@@ -21,6 +21,7 @@ from models import SCHEMA, real_splits, training_defaults
 from sklearn.metrics import brier_score_loss, roc_auc_score
 
 from chromattend.files import read_netcdf
+from chromattend.models.baseline import calibrate
 from chromattend.models.network import Network
 from chromattend.models.registry import REGISTRY
 from chromattend.pipeline.config import with_defaults
@@ -72,17 +73,6 @@ def kept(values: np.ndarray, patience: int | None) -> int:
     return best
 
 
-def platt(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Return slope and intercept of the logistic curve of least log loss, by Newton's method."""
-    design = np.stack([logits, np.ones_like(logits)], axis=1)
-    weights = np.array([1.0, 0.0])
-    for _ in range(50):
-        p = 1 / (1 + np.exp(-design @ weights))
-        hessian = design.T @ (design * (p * (1 - p))[:, None]) + 1e-9 * np.eye(2)
-        weights = weights - np.linalg.solve(hessian, design.T @ (p - labels))
-    return weights
-
-
 def rows_of(
     model: str, name: str, dataset: xr.Dataset, patience: int | None, history: pd.DataFrame, logits: np.ndarray
 ) -> Iterator[dict]:
@@ -92,9 +82,10 @@ def rows_of(
     base = labels[test].mean()
     for rule, values in (("auc", history["valid_auc"]), ("loss", -history["valid_loss"])):
         epoch = kept(values.to_numpy(), patience)
-        slope, intercept = platt(logits[epoch, valid], labels[valid])
-        for calibration, scaled in (("none", logits[epoch]), ("platt", slope * logits[epoch] + intercept)):
-            p = 1 / (1 + np.exp(-scaled[test]))
+        curve = calibrate(logits[epoch, valid], labels[valid])
+        own = 1 / (1 + np.exp(-logits[epoch]))
+        for calibration, scores in (("none", own), ("platt", curve.predict_proba(logits[epoch, :, None])[:, 1])):
+            p = scores[test]
             yield {
                 "dataset": name,
                 "model": model,
@@ -105,7 +96,7 @@ def rows_of(
                 "brier": brier_score_loss(labels[test], p),
                 "constant_brier": base * (1 - base),
                 "accuracy": ((p > 0.5) == labels[test]).mean(),
-                "slope": slope,
+                "slope": curve[-1].coef_[0, 0] / curve[0].scale_[0],
             }
 
 

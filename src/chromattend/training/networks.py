@@ -55,8 +55,8 @@ def train_networks(
     """Train networks of one architecture side by side from every seed; return each at its best epoch, calibrated.
 
     Every epoch ends with a checkpoint in the work folder. A training that was killed resumes from there, if data and
-    options are the same, and ends with the same weights as one that was not. A network learns the same with others as
-    alone, except for rounding: sums are computed in another order.
+    options are the same, and ends with the same weights as one that was not. With others, a network takes the same
+    steps as alone, but its sums are added in another order: after some epochs, an LSTM has become another draw.
 
     Args:
         data: training data of each network, with equal numbers of examples.
