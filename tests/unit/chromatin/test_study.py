@@ -303,6 +303,11 @@ def test_every_key_is_described(name: str) -> None:
     assert [".".join(path) for path, part in keys(schema(name)) if not part.get("description")] == []
 
 
+@pytest.mark.parametrize("name", ["config", "epigenomes"])
+def test_no_user_has_to_read_a_pattern(name: str) -> None:
+    assert [path for path, part in keys(schema(name)) if "pattern" in part and not part.get("expected")] == []
+
+
 def test_every_value_of_the_schema_has_a_default() -> None:
     assert [path for path, part in keys(schema("config")) if "properties" not in part and "default" not in part] == []
 
