@@ -40,7 +40,7 @@ ENCODINGS = {
 }
 # Errors that reading damaged compressed data can raise.
 DAMAGED: tuple[type[Exception], ...] = (*GZIP_ERRORS, lzma.LZMAError)
-WEB_PAGE = ("<!doctype", "<html", "<?xml")
+WEB_PAGE = (b"<!doctype", b"<html", b"<?xml")
 _QUOTED = re.compile(r'"((?:[^"]|"")*)"')
 
 
@@ -53,7 +53,7 @@ def open_bytes(path: str | Path, name: str | Path = "") -> Iterator[Any]:
         name: its name in messages; by default the path.
 
     Raises:
-        UserError: the file is truncated, damaged, or of a format that is no text.
+        UserError: the file is truncated, damaged, a web page, or of a format that is no text.
     """
     name = name or path
     with ExitStack() as stack:
@@ -64,6 +64,8 @@ def open_bytes(path: str | Path, name: str | Path = "") -> Iterator[Any]:
                 stream = stack.enter_context(opener(stream, "rb"))
             if other := _by_start(stream, OTHER_FORMATS):
                 raise UserError(f"{name}: is {other[0]}, not text; {other[1]}")
+            if stream.peek(64).lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith(WEB_PAGE):
+                raise UserError(f"{name}: is a web page (HTML or XML), not data; download the file itself")
             yield stream
         except DAMAGED as error:
             if isinstance(error, OSError) and error.errno:  # of the disk, not of the content
@@ -82,7 +84,7 @@ def read_lines(path: str | Path, name: str | Path = "") -> Generator[tuple[int, 
     The encoding is UTF-8, or what a byte order mark says.
 
     Raises:
-        UserError: see `open_bytes`; the text has another encoding, or the file is binary data or a web page.
+        UserError: see `open_bytes`; the text has another encoding, or the file is binary data.
     """
     name = name or path
     with open_bytes(path, name) as stream:
@@ -94,8 +96,6 @@ def read_lines(path: str | Path, name: str | Path = "") -> Generator[tuple[int, 
                         f"{name}: line {number}: has a NUL byte, so it is binary data, or UTF-16 without a byte order "
                         "mark; save it as UTF-8 text"
                     )
-                if number == 1 and line.lstrip().lower().startswith(WEB_PAGE):
-                    raise UserError(f"{name}: is a web page (HTML or XML), not data; download the file itself")
                 yield number, line.rstrip("\n")
         except UnicodeDecodeError as error:
             raise _undecodable(path, name, encoding, error) from None

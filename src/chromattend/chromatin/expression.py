@@ -16,11 +16,6 @@ from chromattend.text import read_cells, text_of
 NUMERALS = frozenset("0123456789.eE+- ")
 
 
-def read_gene_ids(path: str | Path) -> pd.Index:
-    """Return the gene ids of an expression matrix, see `read_matrix`."""
-    return read_matrix(path, []).index
-
-
 def read_rpkm(path: str | Path, epigenome: str) -> pd.Series:
     """Read one epigenome's column of an expression matrix, see `read_matrix`.
 

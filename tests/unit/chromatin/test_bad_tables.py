@@ -124,6 +124,8 @@ CASES: dict[str, tuple[Callable[[Path], Any], str | bytes, Any]] = {
     "xlsx": (study, b"PK\x03\x04" + b"\0" * 99, r"\(\.xlsx\), not text; save the table as tab-separated text"),
     "xlsx, a matrix": (matrix, b"PK\x03\x04" + b"\0" * 99, r"an Excel workbook \(\.xlsx\), not text; save"),
     "web page": (matrix, HTML, r"is a web page \(HTML or XML\), not data; download the file itself"),
+    "web page in Latin-1": (table, b"\xef\xbb\xbf\r\n<html><p>Zugang f\xfcr Mitglieder", "is a web page"),
+    "web page, binned": (binned, HTML, "is a web page"),
     "web page, gzip": (tss, gzip.compress(HTML.encode()), "is a web page"),
     "truncated gzip": (matrix, gzip.compress(MATRIX.encode())[:-9], "is truncated or damaged .*; copy, download"),
     "truncated bzip2": (tss, bz2.compress(gene("gene_id A").encode())[:-9], "is truncated or damaged"),

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from chromattend.chromatin.expression import label_by_median, read_gene_ids, read_rpkm
+from chromattend.chromatin.expression import label_by_median, read_matrix, read_rpkm
 from chromattend.errors import UserError
 
 HEADER = "gene_id\tE000\tE003\n"
@@ -41,7 +41,7 @@ def test_rows_may_end_in_a_tab(write: Callable[..., Path], end: str, name: str) 
     path = write(name, f"gene_id\tE000\tE003\nENSG00000000003.9\t1.0\t2.5{end}\nB\t3.0\t0.0{end}\n")
     assert read_rpkm(path, "E003").to_dict() == {"ENSG00000000003": 2.5, "B": 0.0}
     assert read_rpkm(path, "E000").to_dict() == {"ENSG00000000003": 1.0, "B": 3.0}
-    assert read_gene_ids(path).tolist() == ["ENSG00000000003", "B"]
+    assert read_matrix(path, []).index.tolist() == ["ENSG00000000003", "B"]
 
 
 @pytest.mark.parametrize("text", ["NA", "nan", "", "x", "-1", "inf", "1,5"])

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from chromattend.chromatin.dataset import assign_split
-from chromattend.chromatin.expression import read_gene_ids
+from chromattend.chromatin.expression import read_matrix
 from chromattend.chromatin.genes import (
     build_gene_table,
     read_annotation,
@@ -27,7 +27,7 @@ def gtf(chrom: str, start: int, end: int, strand: str, gene: str, symbol: str = 
 @pytest.fixture(scope="module")
 def real_table(real_data: Path) -> Callable[[str], pd.DataFrame]:
     annotation = read_annotation(real_data / "roadmap" / "gencode_10_genes.gtf.gz")
-    expressed = read_gene_ids(real_data / "roadmap" / "57epigenomes.RPKM.pc.gz")
+    expressed = read_matrix(real_data / "roadmap" / "57epigenomes.RPKM.pc.gz", []).index
     return lambda mode: build_gene_table(annotation, expressed, mode=mode)
 
 
