@@ -60,8 +60,8 @@ def table(path: Path) -> list[list[Any]]:
     return read_gene_table(path).to_numpy().tolist()
 
 
-def scored(path: Path) -> list[str]:
-    return read_genes(path)["gene"].tolist()
+def scored(path: Path) -> list[list[str]]:
+    return read_genes(path, ["chr1"])[["gene", "chrom"]].to_numpy().tolist()
 
 
 def binned(path: Path) -> list[str]:
@@ -187,7 +187,11 @@ CASES: dict[str, tuple[Callable[[Path], Any], str | bytes, Any]] = {
     ),
     "another contig first": (tss, gene("gene_id A", "chr1_alt") + gene("gene_id A", "chr1", 30), {"A": "chr1:30"}),
     "two loci": (tss, gene("gene_id A", "chr1", 30) + gene("gene_id A", "chr1", 10), {"A": "chr1:30"}),
-    "a GTF to score": (scored, gene("gene_id B.2") + gene("gene_id B.1"), ["B.1", "B.2"]),
+    "a GTF to score": (
+        scored,
+        bz2.compress((gene("gene_id B.2") + gene("gene_id B.1", "chr9") + gene("gene_id B.1")).encode()),
+        [["B.1", "chr1"], ["B.2", "chr1"]],
+    ),
     "two columns": (matrix, "gene_id\tE1\tE1\nA\t5\t100\n", "line 1: column 'E1' is given twice, as columns 2 and 3;"),
     "two columns but for blanks": (matrix, 'gene_id\tE1\t" E1 "\nA\t5\t1\n', "'E1' is given twice, as columns 2 and 3"),
     "two other columns": (matrix, f"gene_id\tx\tE1\tx\n{A}\t\t5\t\n{B}\ta\t0.5\tb\n", READ),
