@@ -10,7 +10,7 @@ __version__ = "0.1.0"
 # The version includes the stage's name, so that an output's record shows whether it is up to date with this program.
 STAGE_VERSIONS = {
     "sources": "sources 1",
-    "genes": "genes 1",
+    "genes": "genes 2",
     "signal": "signal 2",
     "dataset": "dataset 2",
     "train": "train 5",

@@ -63,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
         "all marks; or one file with all marks: a dataset.nc, or the authors' binned CSV, with {part} if it is split",
     )
     predict.add_argument(
-        "--genes", metavar="FILE", help="genes.tsv of the study, or a GTF (.gz); not needed with a dataset.nc"
+        "--genes", metavar="FILE", help="genes.tsv of the study, or a GTF or GFF3 file; not needed with a dataset.nc"
     )
     predict.add_argument(
         "--chrom-sizes", metavar="FILE", help=f"chromosome names and lengths (bp); default: {CHROM_SIZES} if it exists"

@@ -25,7 +25,7 @@ def correct(repository: Path, small_mirror: Path) -> dict:
     [
         ({"bin": {"size": 50}}, SHEET, ["unknown key 'bin'", "did you mean 'bins'"]),
         ({"marks": ["H3K4me33"]}, SHEET, ["'marks'", "'H3K4me33'", "did you mean 'H3K4me3'"]),
-        ({}, SHEET + "SYN1\tagain\n", ["sheet.tsv line 3", "'SYN1' is given twice", "remove"]),
+        ({}, SHEET + "SYN1\tagain\n", ["sheet.tsv: line 3", "'SYN1' is given twice", "remove"]),
         ({}, "epigenome\tH3K4me3\nSYN1\tmissing.bam\n", ["sheet.tsv", "H3K4me3", "'missing.bam' does not exist"]),
         ({"bins": {"size": -5}}, SHEET, ["'bins.size'", "-5", "at least 1"]),
         ({"models": ["deepcrome"]}, SHEET, ["'deepcrome'", "did you mean 'deepchrome'"]),

@@ -25,15 +25,19 @@ from chromattend.chromatin.pages.about import about
 from chromattend.chromatin.configuration import load_study
 from chromattend.errors import UserError
 from chromattend.models.registry import REGISTRY
+from chromattend.pipeline.config import read_parts
 from chromattend.pipeline.records import configuration_sha256
 
+# The user's files are the first of these, and the last of them wins; then come those that a Snakefile names.
+FILES = [os.path.relpath(path) for path in workflow.configfiles]
+GIVEN = len(workflow.overwrite_configfiles)
 try:
     STUDY = load_study(
         config,
         CHECKOUT / "workflow" / "schemas",
         Path.cwd(),
-        # Files from the command line come before the Snakefile's own: the first is the user's.
-        os.path.relpath(workflow.configfiles[0]) if workflow.configfiles else "config",
+        FILES[0] if FILES else "config",
+        read_parts([*reversed(FILES[:GIVEN]), *FILES[GIVEN:]], workflow.config_settings.config),
     )
     DOWNLOADS = STUDY.downloads
 except UserError as error:
@@ -42,6 +46,8 @@ except UserError as error:
 CONFIG = STUDY.config
 # The configuration with all defaults, for scripts that read keys that are not params of their rule.
 config["settings"] = CONFIG
+# The epigenomes whose expression is checked before anything is counted. As a param, a new one would count all again.
+config["expressed"] = list(STUDY.epigenomes)
 # The start page of the report can only read the configuration.
 config["about"] = about(STUDY)
 # Settings with which scripts record their outputs.
@@ -89,8 +95,7 @@ def url_of(wildcards):
 
 def command_for(target):
     """Return the command that makes a target again with the configuration of this run."""
-    given = [os.path.relpath(path) for path in workflow.configfiles]
-    files = [shlex.quote(path) for path in given if path != "config/config.yaml"]
+    files = [shlex.quote(path) for path in FILES if path != "config/config.yaml"]
     return " ".join(
         ["snakemake", "--cores all", *(["--configfile", *files, "--"] if files else []), shlex.quote(target)]
     )

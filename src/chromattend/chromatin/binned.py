@@ -10,7 +10,9 @@ import pyarrow.csv
 
 from chromattend.chromatin.bins import Bins
 from chromattend.chromatin.formats import PUBLISHED_MARKS
+from chromattend.chromatin.genes import without_version
 from chromattend.errors import UserError
+from chromattend.text import open_bytes
 
 # The gene field holds the last six of an Ensembl id's eleven digits.
 GENE_PREFIX = "ENSG00000"
@@ -43,14 +45,16 @@ def _read_one(path: Path, bins: int) -> tuple[np.ndarray, np.ndarray, np.ndarray
     # The files have no header; bins count from 1.
     columns = ["gene", "bin", *PUBLISHED_MARKS, "label"]
     try:
-        table = pa.csv.read_csv(
-            path,
-            read_options=pa.csv.ReadOptions(column_names=columns, use_threads=False),
-            convert_options=pa.csv.ConvertOptions(
-                column_types={name: pa.string() if name == "gene" else pa.int32() for name in columns}, null_values=[]
-            ),
-        )
-    except (pa.ArrowInvalid, OSError) as error:
+        with open_bytes(path) as stream:
+            table = pa.csv.read_csv(
+                stream,
+                read_options=pa.csv.ReadOptions(column_names=columns, use_threads=False),
+                convert_options=pa.csv.ConvertOptions(
+                    column_types={name: pa.string() if name == "gene" else pa.int32() for name in columns},
+                    null_values=[],
+                ),
+            )
+    except pa.ArrowInvalid as error:
         problem = str(error).splitlines()[0].replace("Row #", "line ")
         raise UserError(
             f"{path}: is not a binned CSV ({problem}); give gene, bin, "
@@ -84,11 +88,12 @@ def _read_one(path: Path, bins: int) -> tuple[np.ndarray, np.ndarray, np.ndarray
     if (per_gene[:, :, 1:-1] < 0).any():
         first = int(np.argmax((numbers[:, 1:-1] < 0).any(axis=1)))
         raise UserError(f"{path}: line {first + 1}: a count is negative; repair it")
-    # A full id may have a version, as in ENSG00000000003.9.
-    genes = np.array(
-        [name.split(".")[0] if name.startswith("ENS") else GENE_PREFIX + name.zfill(6) for name in gene_names[:, 0]]
-    )
+    genes = np.array([_gene_id(name.strip()) for name in gene_names[:, 0]])
     return genes, per_gene[:, :, 1:-1].astype(np.int32), labels.astype(np.int8)
+
+
+def _gene_id(name: str) -> str:
+    return GENE_PREFIX + name.zfill(6) if name.isdecimal() else without_version(name)
 
 
 def doubled_marks(counts: np.ndarray, marks: Sequence[str]) -> list[str]:

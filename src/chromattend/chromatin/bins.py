@@ -64,3 +64,15 @@ def check_chromosomes(genes: pd.DataFrame, chrom_sizes: dict[str, int]) -> None:
             f"{CHROM_SIZES} lack {', '.join(missing[:3])}, where the annotation has genes; "
             "give those of the annotation's genome build"
         )
+
+
+def check_tss(genes: pd.DataFrame, chrom_sizes: dict[str, int]) -> None:
+    """Raise a `UserError` if a gene is on a chromosome of unknown length, or its TSS is beyond the chromosome's end."""
+    check_chromosomes(genes, chrom_sizes)
+    beyond = np.flatnonzero(genes["tss"].to_numpy() > genes["chrom"].map(chrom_sizes).to_numpy())
+    if len(beyond):
+        gene = genes.iloc[beyond[0]]
+        raise UserError(
+            f"{CHROM_SIZES}: {gene['chrom']} has {chrom_sizes[gene['chrom']]} bp, but the TSS of {gene['gene']} is at "
+            f"{gene['tss']}; give those of the annotation's genome build"
+        )

@@ -1,6 +1,6 @@
 """Checks of a study's configuration and sample sheet, which report every error before the first job."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -8,12 +8,23 @@ from typing import Any
 import yaml
 
 from chromattend.chromatin.formats import PUBLISHED_MARKS, format_of
-from chromattend.chromatin.sheet import ROADMAP_MARKS, Epigenome, parse_epigenome, read_checksums, read_sheet
+from chromattend.chromatin.sheet import (
+    ROADMAP_MARKS,
+    Epigenome,
+    find_matrix_columns,
+    parse_epigenome,
+    read_checksums,
+    read_sheet,
+)
 from chromattend.chromatin.study import MARK_NAME, Study, wanted_marks
 from chromattend.errors import UserError, did_you_mean
 from chromattend.interpret import METHODS
 from chromattend.models.registry import REGISTRY
-from chromattend.pipeline.config import check, with_defaults
+from chromattend.pipeline.config import Parts, check, part_of, with_defaults
+from chromattend.text import read_cells
+
+# Names a key and the file, or other part of the configuration, that gives it.
+Place = Callable[[str], str]
 
 
 def read_schema(schemas: Path) -> dict[str, Any]:
@@ -26,7 +37,9 @@ def read_schema(schemas: Path) -> dict[str, Any]:
     return schema
 
 
-def load_study(config: dict[str, Any], schemas: Path, workdir: Path, config_name: str = "config") -> Study:
+def load_study(
+    config: dict[str, Any], schemas: Path, workdir: Path, config_name: str = "config", parts: Parts = ()
+) -> Study:
     """Check a configuration and its sample sheet; every error is one line that names the key, the value and the fix.
 
     Args:
@@ -34,22 +47,26 @@ def load_study(config: dict[str, Any], schemas: Path, workdir: Path, config_name
         schemas: folder with `config.schema.yaml` and `epigenomes.schema.yaml`.
         workdir: folder that relative paths are resolved against.
         config_name: name of the configuration in messages, usually its file name.
+        parts: what the configuration was merged from; messages name the part that gives a key.
 
     Raises:
         UserError: a key or table cell would make a job fail later.
     """
     config_schema = read_schema(schemas)
     config = with_defaults(config, config_schema)
-    check(config, config_schema, config_name)
 
-    _check_window(config, config_name)
+    def at(key: str) -> str:
+        return f"{part_of(key, parts, config_name)}: key {key!r}"
+
+    check(config, config_schema, lambda key: part_of(key, parts, config_name))
+    _check_window(config, at)
     sheet = workdir / config["epigenomes"]
     row_schema = yaml.safe_load((schemas / "epigenomes.schema.yaml").read_text())
     rows, columns = read_sheet(sheet, config["epigenomes"], row_schema, set(wanted_marks(config)))
     for mark in wanted_marks(config):
         if mark not in ROADMAP_MARKS and mark not in columns:
             raise UserError(
-                f"{config_name}: key 'marks': unknown mark {mark!r}{did_you_mean(mark, ROADMAP_MARKS)}; "
+                f"{at('marks')}: unknown mark {mark!r}{did_you_mean(mark, ROADMAP_MARKS)}; "
                 f"correct it, or, for a mark outside Roadmap, add a column of this name to {config['epigenomes']}"
             )
 
@@ -58,18 +75,18 @@ def load_study(config: dict[str, Any], schemas: Path, workdir: Path, config_name
         unknown = [name for name in names if name not in rows]
         if unknown:
             raise UserError(
-                f"{config_name}: key {key!r}: epigenome {unknown[0]!r} is not in {config['epigenomes']}"
+                f"{at(key)}: epigenome {unknown[0]!r} is not in {config['epigenomes']}"
                 f"{did_you_mean(unknown[0], rows)}; add its row or remove it"
             )
     for name in only_scored:
         if name in select:
             raise UserError(
-                f"{config_name}: key 'predict.epigenomes': {name!r} is also in 'select'; an epigenome is either "
+                f"{at('predict.epigenomes')}: {name!r} is also in 'select'; an epigenome is either "
                 "trained on or only scored, so remove it from one of the two"
             )
     parsed = {name: parse_epigenome(row, columns, config) for name, row in rows.items()}
     trained = {name: row for name, row in parsed.items() if name not in only_scored and (not select or name in select)}
-    _check_several(config, trained, config_name)
+    _check_several(config, trained, at)
     study = Study(
         config,
         trained,
@@ -77,83 +94,81 @@ def load_study(config: dict[str, Any], schemas: Path, workdir: Path, config_name
         workdir,
         read_checksums(config, workdir),
     )
-    _check_predict(study, config_name)
-    _check_sources(study, config_name)
-    _check_interpret(config, config_name)
+    _check_predict(study, at)
+    _check_sources(study, at)
+    _check_interpret(config, at)
     return study
 
 
-def _check_window(config: dict[str, Any], config_name: str) -> None:
+def _check_window(config: dict[str, Any], at: Place) -> None:
     """Check keys that depend on each other: window and bin size, marks, chromosomes of the split."""
     bins = config["bins"]
     width = bins["upstream"] + bins["downstream"]
     if width == 0 or width % bins["size"]:
         raise UserError(
-            f"{config_name}: key 'bins.size': {bins['size']} does not divide the window of {width} bp; "
+            f"{at('bins.size')}: {bins['size']} does not divide the window of {width} bp; "
             "change upstream, downstream or size"
         )
     if config["validation_mark"] in config["marks"]:
         raise UserError(
-            f"{config_name}: key 'validation_mark': {config['validation_mark']!r} is also in 'marks'; "
+            f"{at('validation_mark')}: {config['validation_mark']!r} is also in 'marks'; "
             "models must not see the validation mark, so remove it from one of the two"
         )
 
     both = set(config["split"]["valid_chromosomes"]) & set(config["split"]["test_chromosomes"])
     if both:
         raise UserError(
-            f"{config_name}: key 'split.test_chromosomes': {min(both)!r} is also in 'split.valid_chromosomes'; "
+            f"{at('split.test_chromosomes')}: {min(both)!r} is also in 'split.valid_chromosomes'; "
             "remove it from one of them"
         )
 
 
-def _check_several(config: dict[str, Any], chosen: Mapping[str, Epigenome], config_name: str) -> None:
+def _check_several(config: dict[str, Any], chosen: Mapping[str, Epigenome], at: Place) -> None:
     """Check that analyses of several epigenomes have the epigenomes that they need."""
     for key in ("pan_epigenome", "transfer"):
         if config[key] and len(chosen) < 2:
             raise UserError(
-                f"{config_name}: key {key!r}: needs at least two epigenomes, but the study has {len(chosen)}; "
+                f"{at(key)}: needs at least two epigenomes, but the study has {len(chosen)}; "
                 "select more or switch it off"
             )
     for pair in config["differential"]["pairs"]:
         for name in pair:
             if name not in chosen:
                 raise UserError(
-                    f"{config_name}: key 'differential.pairs': epigenome {name!r} is not in the study"
+                    f"{at('differential.pairs')}: epigenome {name!r} is not in the study"
                     f"{did_you_mean(name, chosen)}; add it to the sheet or to 'select', or remove the pair"
                 )
         if pair[0] == pair[1]:
-            raise UserError(
-                f"{config_name}: key 'differential.pairs': {pair[0]!r} is paired with itself; give two epigenomes"
-            )
+            raise UserError(f"{at('differential.pairs')}: {pair[0]!r} is paired with itself; give two epigenomes")
 
 
-def _check_interpret(config: dict[str, Any], config_name: str) -> None:
+def _check_interpret(config: dict[str, Any], at: Place) -> None:
     """Check the options for explaining models."""
     interpret, mark, bins = config["interpret"], config["interpret"]["validation"]["mark"], config["bins"]
     explained = [model for model in interpret["models"] if model in config["models"]]
     if explained and config["validation_mark"] and mark not in config["marks"]:
         raise UserError(
-            f"{config_name}: key 'interpret.validation.mark': {mark!r} is not in 'marks'"
+            f"{at('interpret.validation.mark')}: {mark!r} is not in 'marks'"
             f"{did_you_mean(mark, config['marks'])}; name the mark whose weights are compared with "
             f"{config['validation_mark']}"
         )
     number = (bins["upstream"] + bins["downstream"]) // bins["size"]
     if explained and "occlusion" in interpret["methods"] and interpret["occlusion_window"] > number:
         raise UserError(
-            f"{config_name}: key 'interpret.occlusion_window': {interpret['occlusion_window']} bins are more than the "
+            f"{at('interpret.occlusion_window')}: {interpret['occlusion_window']} bins are more than the "
             f"{number} bins of a gene; give fewer"
         )
 
 
-def _check_predict(study: Study, config_name: str) -> None:
+def _check_predict(study: Study, at: Place) -> None:
     """Check that epigenomes to score and checkpoints are given together, and that the checkpoints exist."""
     key, given = "predict.checkpoints", study.config["predict"]["checkpoints"]
     if bool(given) != bool(study.scored):
         empty, other = (key, "predict.epigenomes") if study.scored else ("predict.epigenomes", key)
-        raise UserError(f"{config_name}: key {empty!r}: is empty, but {other!r} is not; fill both or neither")
+        raise UserError(f"{at(empty)}: is empty, but {other!r} is not; fill both or neither")
     if not study.epigenomes:
         raise UserError(
-            f"{config_name}: key 'predict.epigenomes': leaves no epigenome to train on; keep one, or score with the "
+            f"{at('predict.epigenomes')}: leaves no epigenome to train on; keep one, or score with the "
             "command 'chromattend predict'"
         )
     for checkpoint in given:
@@ -161,12 +176,12 @@ def _check_predict(study: Study, config_name: str) -> None:
         if checkpoint.endswith(".ckpt"):
             if not (study.workdir / checkpoint).is_file():
                 raise UserError(
-                    f"{config_name}: key {key!r}: file {checkpoint!r} does not exist; correct the path, or give a "
+                    f"{at(key)}: file {checkpoint!r} does not exist; correct the path, or give a "
                     f"model of this study, such as {own[0]}"
                 )
         elif checkpoint not in own:
             raise UserError(
-                f"{config_name}: key {key!r}: {checkpoint!r} is not a model of this study"
+                f"{at(key)}: {checkpoint!r} is not a model of this study"
                 f"{did_you_mean(checkpoint, own)}; give the {{epigenome}}/{{model}} of a model that it trains, such as "
                 f"{own[0]}, or the path of a .ckpt file"
             )
@@ -181,52 +196,55 @@ def _located(where: str) -> Iterator[None]:
         raise UserError(f"{where}: {error}") from None
 
 
-def _check_sources(study: Study, config_name: str) -> None:
+def _check_sources(study: Study, at: Place) -> None:
     """Check that every source has a known format and that every local file exists."""
-    _check_shared_files(study, config_name)
+    _check_shared_files(study, at)
     for mark in study.counted_marks:
         if not MARK_NAME.fullmatch(mark):
             key = "marks" if mark in study.marks else "validation_mark"
-            raise UserError(
-                f"{config_name}: key {key!r}: {mark!r} is not a valid name; use letters, digits and . + - _"
-            )
+            raise UserError(f"{at(key)}: {mark!r} is not a valid name; use letters, digits and . + - _")
     for name, row in study.samples.items():
         template = f"{study.config['epigenomes']}: epigenome {name!r}, signal"
         if row.signal == study.config["sources"]["signal"]:
-            template = f"{config_name}: key 'sources.signal', epigenome {name!r}"
+            template = f"{at('sources.signal')}, epigenome {name!r}"
         with _located(template):
             binned = study.is_binned(name)
         if binned:
-            _check_binned(study, name, config_name)
+            _check_binned(study, name, at)
         else:
-            _check_single_marks(study, name, template, config_name)
+            _check_single_marks(study, name, template, at)
         _check_locations(study, name, template)
     _ = study.downloads  # raises if two URLs collide
 
 
-def _check_shared_files(study: Study, config_name: str) -> None:
+def _check_shared_files(study: Study, at: Place) -> None:
     """Check the sources that all epigenomes share."""
     config = study.config
-    with _located(f"{config_name}: key 'mirror'"):
+    with _located(at("mirror")):
         _ = study.mirror
     local = {"genome.chrom_sizes": config["genome"]["chrom_sizes"], "genes.include": config["genes"]["include"]}
     for key in ("expression", "annotation"):
-        with _located(f"{config_name}: key 'sources.{key}'"):
+        with _located(at(f"sources.{key}")):
             location = study.source(key)
             if study.local_path(location, "") == location:
                 local[f"sources.{key}"] = location
     for key, path in local.items():
         if path and not (study.workdir / path).is_file():
-            raise UserError(f"{config_name}: key {key!r}: file {path!r} does not exist; correct the path")
+            raise UserError(f"{at(key)}: file {path!r} does not exist; correct the path")
+    if matrix := local.get("sources.expression"):
+        rows = read_cells(study.workdir / matrix, matrix)
+        number, header = next(rows, (1, []))
+        rows.close()
+        find_matrix_columns(f"{matrix}: line {number}", header, list(study.epigenomes))
 
 
-def _check_binned(study: Study, name: str, config_name: str) -> None:
+def _check_binned(study: Study, name: str, at: Place) -> None:
     """Check that the binned CSV of an epigenome has the marks of the models, and that no other file has them."""
     row = study.samples[name]
     for mark in study.marks:
         if mark not in PUBLISHED_MARKS:
             raise UserError(
-                f"{config_name}: key 'marks': {mark} is not in the binned CSV of epigenome {name!r}, which has "
+                f"{at('marks')}: {mark} is not in the binned CSV of epigenome {name!r}, which has "
                 f"{', '.join(PUBLISHED_MARKS)}; remove it, or give the epigenome one file per mark"
             )
         if mark in row.sources:
@@ -236,7 +254,7 @@ def _check_binned(study: Study, name: str, config_name: str) -> None:
             )
 
 
-def _check_single_marks(study: Study, name: str, template: str, config_name: str) -> None:
+def _check_single_marks(study: Study, name: str, template: str, at: Place) -> None:
     """Check that an epigenome with one file per mark has one for each mark of the models."""
     row = study.samples[name]
     for mark in study.marks:
@@ -252,7 +270,7 @@ def _check_single_marks(study: Study, name: str, template: str, config_name: str
             )
     if study.config["labels"] == "published" and name in study.epigenomes:
         raise UserError(
-            f"{config_name}: key 'labels': 'published' needs the authors' binned CSV, but epigenome {name!r} "
+            f"{at('labels')}: 'published' needs the authors' binned CSV, but epigenome {name!r} "
             "has other files; choose rpkm_median"
         )
 

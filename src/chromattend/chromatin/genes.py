@@ -1,23 +1,31 @@
 """The gene table: the protein-coding genes of the study and their TSSs."""
 
-import gzip
 import logging
 import re
-import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
-from typing import IO
+from urllib.parse import unquote
 
+import numpy as np
 import pandas as pd
 
 from chromattend.errors import UserError, did_you_mean
-from chromattend.files import GZIP_ERRORS
+from chromattend.text import find_columns, read_cells, read_lines, text_of
 
 logger = logging.getLogger(__name__)
 
 COLUMNS = ["gene", "symbol", "chrom", "tss", "strand"]
-# GTF attributes: gene_id "ENSG00000000003.9"; gene_name "TSPAN6"; ...
-ATTRIBUTE = re.compile(r'(gene_id|gene_name) "([^"]*)"')
+# ENSG00000000003.9 of Ensembl, ENSGR0000226179.1 and ENSG00000182378.15_PAR_Y of GENCODE for the pseudoautosomal genes
+# of Y, and ENSG00000223972.5_2 of GENCODE's annotations that were lifted to another build. A dot in any other id, such
+# as Y74C9A.3, is part of the name.
+ENSEMBL_VERSION = re.compile(r"(ENS[A-Z]*[0-9]{10,11})\.[0-9]+(?:_PAR_Y|_[0-9]+)*")
+# GTF attributes, gene_id "ENSG00000000003.9"; gene_name "TSPAN6"; and so on. A value may lack quotes, and within quotes
+# it may contain a semicolon, or what looks like an attribute.
+ATTRIBUTE = r'(?:[^";]*(?:"[^"]*"[^";]*)*+;)*?\s*{}\s+("[^"]*"|[^";]*)\s*(?:;|$)'
+GENE_ID, GENE_NAME = re.compile(ATTRIBUTE.format("gene_id")), re.compile(ATTRIBUTE.format("gene_name"))
+# GFF3 attributes, ID=gene:ENSG00000000003;Name=TSPAN6 and so on, and the features that are genes there.
+GFF3 = re.compile(r"\s*[\w.:-]+=")
+GFF3_GENES = ("gene", "ncRNA_gene", "pseudogene")
 # The gene table behind the papers lists these Ensembl ids twice, under two symbols: 19,795 + 7 = 19,802 rows.
 TWICE_LISTED = {
     "ENSG00000062370": ("ZFP112", "ZNF285"),
@@ -30,51 +38,119 @@ TWICE_LISTED = {
 }
 
 
-def read_annotation(path: str | Path) -> pd.DataFrame:
-    """Read the gene rows of a GENCODE GTF (.gz or plain).
+def without_version(gene: str) -> str:
+    """Return a gene id without the version of an Ensembl id, as in ENSG00000000003.9; any other id is left whole."""
+    if gene.startswith("ENS") and (versioned := ENSEMBL_VERSION.fullmatch(gene)):
+        return versioned[1]
+    return gene
+
+
+def read_annotation(path: str | Path, chroms: Collection[str] = ()) -> pd.DataFrame:
+    """Read the gene rows of a GTF or GFF3 file, as those of GENCODE and Ensembl.
+
+    A gene at several loci, as a pseudoautosomal gene of X and Y, is taken from a chromosome of `chroms` before others,
+    from X before Y, and from the first line; a warning is logged.
+
+    Args:
+        path: the annotation.
+        chroms: chromosomes of the genome.
 
     Returns:
-        One row per gene with columns gene (Ensembl id without version), symbol, chrom, tss, strand. The TSS is
-        the gene's start on the plus strand and its end on the minus strand, 1-based as in the GTF.
+        One row per gene with columns gene (id, see `without_version`), symbol (the id if it has no name), chrom, tss,
+        strand. The TSS is the gene's start on the plus strand and its end on the minus strand, 1-based as in the GTF.
 
     Raises:
         UserError: the file is damaged, a line is not GTF, or no line is a gene.
     """
     rows = []
-    for number, line in _lines(path):
-        if line.startswith("#") or not line.strip():
+    features: dict[str, int] = {}
+    for number, line in read_lines(path):
+        if line.startswith("#"):
+            if line.startswith("##FASTA"):
+                break
             continue
-        fields = line.rstrip("\r\n").split("\t")
+        fields = line.split("\t")
         if len(fields) != 9:
+            if not line.strip():
+                continue
             raise UserError(
                 f"{path}: line {number}: has {len(fields)} tab-separated columns, but GTF has 9; repair the line"
             )
-        if fields[2] != "gene":
+        feature = fields[2].strip()
+        if feature not in GFF3_GENES:
+            features.setdefault(feature, number)
             continue
-        names = dict(ATTRIBUTE.findall(fields[8]))
-        numbers = fields[3].isdecimal() and fields[4].isdecimal()
-        if "gene_id" not in names or fields[6] not in ("+", "-") or not numbers:
-            raise UserError(f"{path}: line {number}: a gene needs start, end, strand + or - and a gene_id; repair it")
-        gene = names["gene_id"].split(".")[0]
-        tss = int(fields[3] if fields[6] == "+" else fields[4])
-        rows.append((gene, names.get("gene_name", gene), fields[0], tss, fields[6]))
+        chrom, _, _, start, end, _, strand, _, attributes = map(str.strip, fields)
+        if attributes.startswith('"'):  # a spreadsheet or R has quoted the cell
+            attributes = text_of(attributes)
+        if "=" in attributes and GFF3.match(attributes):
+            gene, symbol = _gff3_names(attributes)
+        elif feature == "gene":
+            gene, symbol = _value(GENE_ID, attributes), _value(GENE_NAME, attributes)
+        else:
+            continue
+        if not gene:
+            raise UserError(f"{path}: line {number}: the gene has no gene_id, or an empty one; give it")
+        if strand not in ("+", "-"):
+            raise UserError(f"{path}: line {number}: {gene} has strand {strand!r}, but needs strand + or -; repair it")
+        first, last = int(start) if start.isdecimal() else 0, int(end) if end.isdecimal() else 0
+        if not 0 < first <= last:
+            raise UserError(
+                f"{path}: line {number}: {gene} has start, end {start!r}, {end!r}, but needs positions from 1 (bp), "
+                "the start not after the end; repair it"
+            )
+        gene = without_version(gene)
+        rows.append((gene, symbol or gene, chrom, first if strand == "+" else last, strand))
     if not rows:
-        raise UserError(f"{path}: has no line with the feature 'gene'; give a GENCODE GTF that has gene rows")
-    table = pd.DataFrame(rows, columns=COLUMNS)
-    # Pseudoautosomal genes are listed on both X and Y under one id; X comes first and is kept.
-    return table.drop_duplicates("gene", ignore_index=True)
+        raise UserError(f"{path}: has no line with the feature 'gene'{_instead(features)}")
+    return _one_locus(pd.DataFrame(rows, columns=COLUMNS), chroms, path)
 
 
-def _lines(path: str | Path) -> Iterator[tuple[int, str]]:
-    file: IO[str]
-    opener = gzip.open if str(path).endswith(".gz") else open
-    try:
-        with opener(path, "rt", encoding="utf-8-sig") as file:
-            yield from enumerate(file, start=1)
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path}: is not UTF-8 text ({error}); save it as UTF-8 or download it again") from None
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise UserError(f"{path}: is truncated or damaged ({error}); download it again") from None
+def _value(attribute: re.Pattern[str], attributes: str) -> str:
+    found = attribute.match(attributes)
+    return found[1].strip('" ') if found else ""
+
+
+def _gff3_names(attributes: str) -> tuple[str, str]:
+    pairs = (part.partition("=") for part in attributes.split(";"))
+    names = {key.strip(): unquote(value).strip() for key, _, value in pairs}
+    gene = names.get("gene_id") or re.sub("^gene[:-]", "", names.get("ID", ""))
+    return gene, names.get("gene_name") or names.get("Name", "")
+
+
+def _instead(features: dict[str, int]) -> str:
+    """Say what an annotation has instead of genes, and what to do."""
+    for feature in ("transcript", "mRNA", "exon", "CDS"):
+        if feature in features:
+            return (
+                f", only such as {feature!r} in line {features[feature]}; add one line per gene, from its first to its "
+                "last base, or give the GTF of GENCODE or Ensembl"
+            )
+    return "; give a GENCODE GTF that has gene rows"
+
+
+def _one_locus(loci: pd.DataFrame, chroms: Collection[str], path: str | Path) -> pd.DataFrame:
+    """Keep one locus of each gene, see `read_annotation`."""
+    several = loci["gene"].duplicated(keep=False)
+    if not several.any():
+        return loci
+    elsewhere = ~loci["chrom"].isin(list(chroms))
+    on_y = loci["chrom"].str.fullmatch("(chr)?Y", case=False)
+    order = np.lexsort((on_y, elsewhere))
+    kept = loci.iloc[order].drop_duplicates("gene").sort_index()
+    gene = loci["gene"][several].iloc[0]
+    places = [f"{row.chrom}:{row.tss}" for row in loci[loci["gene"] == gene].itertuples()]
+    chosen = kept[kept["gene"] == gene].iloc[0]
+    logger.warning(
+        "%s: %d genes have several loci, of which one is taken: %s is at %s, and %s:%d is taken",
+        path,
+        loci["gene"][several].nunique(),
+        gene,
+        ", ".join(places),
+        chosen["chrom"],
+        chosen["tss"],
+    )
+    return kept.reset_index(drop=True)
 
 
 def build_gene_table(
@@ -109,6 +185,14 @@ def build_gene_table(
         len(expressed) - len(table),
         len(annotation) - len(table),
     )
+    apart = ""
+    if 2 * len(table) < min(len(annotation), len(expressed)):
+        annotated = pd.Index(annotation["gene"])
+        apart = (
+            f"such as {_examples(expressed.difference(annotated))} of the matrix and "
+            f"{_examples(annotated.difference(expressed))} of the annotation"
+        )
+        logger.warning("fewer than half of the genes are in both annotation and matrix; left out are genes %s", apart)
     if include is not None:
         unknown = include - set(table["gene"])
         if unknown:
@@ -123,46 +207,62 @@ def build_gene_table(
         second = twice.assign(symbol=[TWICE_LISTED[gene][1] for gene in twice["gene"]])
         table = pd.concat([first, second])
     if table.empty:
-        raise UserError("annotation and expression matrix: have no gene in common; give both with Ensembl gene ids")
+        raise UserError(
+            f"annotation and expression matrix: have no gene in common, {apart}; give both with Ensembl gene ids"
+        )
     return table.sort_values(["gene", "symbol"], ignore_index=True)[COLUMNS]
+
+
+def _examples(genes: Iterable[str]) -> str:
+    return ", ".join(list(genes)[:3])
 
 
 def read_gene_table(path: str | Path) -> pd.DataFrame:
     """Read `genes.tsv`, or a table with the same columns.
 
+    Returns:
+        Columns gene, symbol (the id if it is empty), chrom, tss, strand; one row per gene, or per symbol of a gene.
+
     Raises:
-        UserError: a column is missing, or a TSS or strand is not valid.
+        UserError: a column is missing, a name is empty, a TSS or strand is not valid, or a row is given twice.
     """
-    try:
-        table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise
-    except GZIP_ERRORS as error:
-        raise UserError(f"{path}: is truncated or damaged ({error}); create it again") from None
-    # Parser errors of pandas and decoding errors are ValueErrors.
-    except ValueError as error:
-        raise UserError(f"{path}: is not a table ({str(error).strip()}); give the study's genes.tsv") from None
-    for column in COLUMNS:
-        if column not in table:
-            raise UserError(
-                f"{path}: column {column!r} is missing; give a tab-separated table with {', '.join(COLUMNS)}"
-            )
-    for column, valid, expected in (
-        ("tss", table["tss"].str.fullmatch("[0-9]+"), "a position (bp)"),
-        ("strand", table["strand"].isin(["+", "-"]), "+ or -"),
-    ):
-        if not valid.all():
-            row = int((~valid).to_numpy().argmax())
-            raise UserError(f"{path}: line {row + 2}: {column} {table[column][row]!r} is not {expected}; repair it")
-    if table.empty:
+    table = read_cells(path)
+    number, header = next(table, (1, []))
+    if not header:
+        raise UserError(f"{path}: is empty; give the study's genes.tsv")
+    positions = find_columns(
+        f"{path}: line {number}", header, COLUMNS, f"a tab-separated table with {', '.join(COLUMNS)}"
+    )
+    rows: dict[tuple[str, str], tuple[int, tuple[str, str, str, int, str]]] = {}
+    for number, cells in table:
+        gene, symbol, chrom, tss, strand = (text_of(cells[position]) for position in positions)
+        gene = without_version(gene)
+        for column, value, valid, expected in (
+            ("gene", gene, gene, "a gene id"),
+            ("chrom", chrom, chrom, "a chromosome"),
+            ("tss", tss, tss.isascii() and tss.isdecimal(), "a position (bp)"),
+            ("strand", strand, strand in ("+", "-"), "+ or -"),
+        ):
+            if not valid:
+                raise UserError(f"{path}: line {number}: {column} {value!r} is not {expected}; repair it")
+        row = gene, symbol or gene, chrom, int(tss), strand
+        first = rows.setdefault(row[:2], (number, row))[0]
+        if first != number:
+            raise UserError(f"{path}: line {number}: gene {gene} ({row[1]}) is also on line {first}; keep one row")
+    if not rows:
         raise UserError(f"{path}: has a header line but no gene; add one row per gene")
-    return table.astype({"tss": "int64"})
+    return pd.DataFrame([row for _, row in rows.values()], columns=COLUMNS)
 
 
 def read_gene_list(path: str | Path) -> set[str]:
-    """Read gene ids, one per line; versions such as `.9` are dropped."""
-    lines = (line.strip() for _, line in _lines(path))
-    genes = {line.split(".")[0] for line in lines if line and not line.startswith("#")}
+    """Read gene ids, one per line, without the versions of Ensembl ids; lines that begin with `#` are left out."""
+    genes = set()
+    for number, line in read_lines(path):
+        gene = text_of(line)
+        if re.search(r"[\s,;]", gene) and not gene.startswith("#"):
+            raise UserError(f"{path}: line {number}: {gene[:60]!r} is not one gene id; give one per line")
+        if gene and not gene.startswith("#"):
+            genes.add(without_version(gene))
     if not genes:
         raise UserError(f"{path}: lists no gene; give one Ensembl gene id per line")
     return genes
@@ -185,7 +285,7 @@ def find_genes(table: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     rows = []
     for name in names:
         wanted = name.strip().upper()
-        matches = table[(ids == re.sub(r"\.\d+$", "", wanted)) | (symbols == wanted)].drop_duplicates("gene")
+        matches = table[(ids == without_version(wanted)) | (symbols == wanted)].drop_duplicates("gene")
         if len(matches) > 1:
             raise UserError(f"gene {name!r}: is the symbol of {', '.join(matches['gene'])}; give one of these ids")
         if matches.empty:
@@ -202,16 +302,23 @@ def read_chrom_sizes(path: str | Path) -> dict[str, int]:
     """Read chromosome lengths (bp) from a tab-separated file of name and length.
 
     Raises:
-        UserError: a line does not have a name and a positive integer.
+        UserError: a line does not have a name and a positive integer, or a chromosome has two lengths.
     """
-    sizes = {}
-    for number, line in _lines(path):
+    sizes: dict[str, int] = {}
+    lines: dict[str, int] = {}
+    for number, line in read_lines(path):
         fields = line.split()
         if not fields or line.startswith("#"):
             continue
         if len(fields) < 2 or not fields[1].isdecimal() or int(fields[1]) == 0:
             raise UserError(f"{path}: line {number}: {line.strip()!r} is not a chromosome and its length; repair it")
-        sizes[fields[0]] = int(fields[1])
+        chrom, size = fields[0], int(fields[1])
+        if sizes.setdefault(chrom, size) != size:
+            raise UserError(
+                f"{path}: line {number}: {chrom} has {size} bp, but {sizes[chrom]} bp in line {lines[chrom]}; "
+                "keep the line of your genome build"
+            )
+        lines.setdefault(chrom, number)
     if not sizes:
         raise UserError(f"{path}: is empty; give one chromosome and its length per line")
     return sizes

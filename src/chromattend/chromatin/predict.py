@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import xarray as xr
 
-from chromattend.chromatin.bins import Bins
+from chromattend.chromatin.bins import Bins, check_tss
 from chromattend.chromatin.dataset import build_unlabelled
 from chromattend.chromatin.formats import PUBLISHED_MARKS, format_of, part_files
 from chromattend.chromatin.genes import COLUMNS, read_annotation, read_chrom_sizes, read_gene_table
@@ -169,7 +169,8 @@ def predict(
         ValueError: genes or chrom_sizes are required but not given.
     """
     recipe = Recipe.of(models)
-    table = None if genes is None else read_genes(genes)
+    sizes = {} if chrom_sizes is None else read_chrom_sizes(chrom_sizes)
+    table = None if genes is None else read_genes(genes, sizes)
     if is_dataset(signals):
         return score(models, _read_dataset(str(signals), table, epigenome))
     if table is None:
@@ -189,10 +190,10 @@ def is_dataset(signals: Mapping[str, str] | str) -> bool:
     return isinstance(signals, str) and signals.lower().endswith(".nc")
 
 
-def read_genes(path: str | Path) -> pd.DataFrame:
-    """Read a gene table, or every gene of a GTF, sorted by Ensembl id."""
-    if str(path).lower().endswith((".gtf", ".gtf.gz")):
-        return read_annotation(path).sort_values(["gene", "symbol"], ignore_index=True)
+def read_genes(path: str | Path, chroms: Collection[str] = ()) -> pd.DataFrame:
+    """Read a gene table, or every gene of a GTF or GFF3 file, sorted by gene id, see `read_annotation`."""
+    if {".gtf", ".gff", ".gff3"} & {suffix.lower() for suffix in Path(path).suffixes}:
+        return read_annotation(path, chroms).sort_values(["gene", "symbol"], ignore_index=True)
     return read_gene_table(path)
 
 
@@ -221,6 +222,7 @@ def count_files(
             f"{chrom_sizes}: lacks {', '.join(missing[:3])}, but the gene table has genes there; give the chromosome "
             "sizes of the genes' genome build"
         )
+    check_tss(genes, sizes)
     if not recipe.counting:
         logger.warning("the checkpoints do not record how their reads were counted; the default options are used")
     logger.info("chromosome sizes: %s", chrom_sizes)

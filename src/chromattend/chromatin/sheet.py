@@ -1,14 +1,14 @@
 """The sample sheet, with one row per epigenome, and the table of known checksums."""
 
-import csv
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from chromattend.errors import UserError, did_you_mean
 from chromattend.pipeline.config import check
+from chromattend.text import find_columns, read_cells, text_of
 
 # Histone marks and histone variants of Roadmap's consolidated epigenomes. Any other mark needs a column in the sheet.
 ROADMAP_MARKS = frozenset(
@@ -55,59 +55,42 @@ class Epigenome:
     missing: frozenset[str]
 
 
-def read_text(path: Path, name: str) -> str:
-    """Read a user's table, with or without a byte order mark."""
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UserError(f"{name}: is not UTF-8 text ({error.reason}); save it as UTF-8") from None
-
-
 def read_sheet(
     path: Path, name: str, schema: dict[str, Any], wanted: set[str]
 ) -> tuple[dict[str, dict[str, str]], list[str]]:
     """Read the sample sheet into rows by epigenome, and the names of its mark columns."""
     if not path.is_file():
         raise UserError(f"key 'epigenomes': file {name!r} does not exist; give the path of the sample sheet")
-    text = read_text(path, name)
-    lines = [
-        (number, line)
-        for number, line in enumerate(text.splitlines(), start=1)
-        if line.strip() and not line.startswith("#")
-    ]
-    if not lines:
+    table = read_cells(path, name, comments=True)
+    number, header = next(table, (1, []))
+    if not header:
         raise UserError(f"{name}: is empty; give a header line and one row per epigenome")
-    table = [next(csv.reader([line], delimiter="\t")) for _, line in lines]
-    header = [cell.strip() for cell in table[0]]
+    where = f"{name}: line {number}"
+    find_columns(where, header, ["epigenome", *header], "a tab-separated sheet with one row per epigenome")
     fixed = list(schema["properties"])
     columns = [column for column in header if column not in fixed]
-    for column in header:
-        if header.count(column) > 1:
-            raise UserError(f"{name}: column {column!r} is given twice; remove one")
     for column in columns:
         if column not in ROADMAP_MARKS and column not in wanted:
             raise UserError(
-                f"{name}: unknown column {column!r}{did_you_mean(column, [*fixed, *sorted(wanted)])}; "
+                f"{where}: unknown column {column!r}{did_you_mean(column, [*fixed, *sorted(wanted)])}; "
                 f"use {', '.join(fixed)} or the name of a mark that the configuration lists"
             )
-    if "epigenome" not in header:
-        raise UserError(f"{name}: column 'epigenome' is missing; add it to the tab-separated header line")
 
     rows: dict[str, dict[str, str]] = {}
-    for (number, _), cells in zip(lines[1:], table[1:], strict=True):
-        where = f"{name} line {number}"
-        if len(cells) != len(header):
-            raise UserError(
-                f"{where}: number of columns is {len(cells)}, but the header has {len(header)}; separate them by tabs"
-            )
-        row = {column: cell.strip() for column, cell in zip(header, cells, strict=True)}
-        check(row, schema, where)
+    lines: dict[str, int] = {}
+    for number, cells in table:
+        where = f"{name}: line {number}"
+        row = dict(zip(header, map(text_of, cells), strict=True))
+        check(row, schema, lambda _, where=where: where)  # type: ignore[misc]
         epigenome = row["epigenome"]
         if epigenome in rows:
-            raise UserError(f"{where}: epigenome {epigenome!r} is given twice; remove or rename one row")
+            raise UserError(
+                f"{where}: epigenome {epigenome!r} is given twice, also in line {lines[epigenome]}; "
+                "remove or rename one row"
+            )
         if epigenome in RESERVED_NAMES:
             raise UserError(f"{where}: epigenome name {epigenome!r} is reserved for another result; rename it")
-        rows[epigenome] = row
+        rows[epigenome], lines[epigenome] = row, number
     if not rows:
         raise UserError(f"{name}: has a header line but no epigenome; add a row for each")
     return rows, columns
@@ -127,6 +110,17 @@ def parse_epigenome(row: dict[str, str], mark_columns: list[str], config: dict[s
     )
 
 
+def find_matrix_columns(where: str, header: Sequence[str], epigenomes: Sequence[str]) -> list[int]:
+    """Return the positions of `gene_id` and of epigenomes in the header line of an expression matrix.
+
+    Raises:
+        UserError: a column is missing or given twice.
+    """
+    return find_columns(
+        where, header, ["gene_id", *epigenomes], "a tab-separated matrix with gene_id and one column per epigenome"
+    )
+
+
 def read_checksums(config: dict[str, Any], workdir: Path) -> dict[str, tuple[str | None, int | None]]:
     """Read the table of known checksums: URL -> (algorithm:digest, size in bytes)."""
     name = config["sources"]["checksums"]
@@ -135,20 +129,23 @@ def read_checksums(config: dict[str, Any], workdir: Path) -> dict[str, tuple[str
     path = workdir / name
     if not path.is_file():
         raise UserError(f"key 'sources.checksums': file {name!r} does not exist; correct the path or give null")
+    table = read_cells(path, name, comments=True)
+    number, header = next(table, (1, []))
+    find_columns(f"{name}: line {number}", header, ["url"], "the columns url, checksum and size, separated by tabs")
     checksums: dict[str, tuple[str | None, int | None]] = {}
-    reader = csv.DictReader(read_text(path, name).splitlines(), delimiter="\t")
-    if "url" not in (reader.fieldnames or []):
-        raise UserError(f"{name}: column 'url' is missing; give the columns url, checksum and size")
-    for row in reader:
-        checksum, size = (row.get("checksum") or "").strip(), (row.get("size") or "").strip()
+    lines: dict[str, int] = {}
+    for number, cells in table:
+        where = f"{name}: line {number}"
+        row = dict(zip(header, map(text_of, cells), strict=True))
+        url, checksum, size = row["url"], row.get("checksum", ""), row.get("size", "")
         if checksum and not re.fullmatch(r"sha256:[0-9a-fA-F]{64}|md5:[0-9a-fA-F]{32}", checksum):
             raise UserError(
-                f"{name} line {reader.line_num}: checksum {checksum!r} is not valid; "
-                "give sha256: or md5: followed by the hexadecimal digits"
+                f"{where}: checksum {checksum!r} is not valid; give sha256: or md5: followed by the hexadecimal digits"
             )
         if size and not size.isdecimal():
-            raise UserError(
-                f"{name} line {reader.line_num}: size {size!r} is not a number of bytes; correct it or leave it empty"
-            )
-        checksums[row["url"]] = (checksum.lower() or None, int(size) if size else None)
+            raise UserError(f"{where}: size {size!r} is not a number of bytes; correct it or leave it empty")
+        known = checksum.lower() or None, int(size) if size else None
+        if checksums.setdefault(url, known) != known:
+            raise UserError(f"{where}: {url} has another checksum or size in line {lines[url]}; keep one row")
+        lines.setdefault(url, number)
     return checksums

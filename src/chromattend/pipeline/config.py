@@ -1,10 +1,74 @@
 """Checking a configuration against its schema, with messages for users."""
 
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import jsonschema
+import yaml
 
 from chromattend.errors import UserError, did_you_mean
+
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+# The parts that a configuration was merged from, the one that wins first: the name of each, and what it gives.
+Parts = Sequence[tuple[str, Mapping[str, Any]]]
+
+
+def read_parts(files: Sequence[str | Path], command_line: Mapping[str, Any]) -> Parts:
+    """Read the parts of a configuration.
+
+    Args:
+        files: YAML or JSON files, from the one that wins.
+        command_line: the keys of Snakemake's `--config`, which win over all files.
+
+    Raises:
+        UserError: a file has a key twice. YAML keeps the last one.
+    """
+    parts: list[tuple[str, Mapping[str, Any]]] = [("the command line (--config)", command_line)]
+    for path in files:
+        text = Path(path).read_text(encoding="utf-8-sig")
+        loader = _Loader(text)
+        try:
+            node = loader.get_single_node()
+            content = loader.construct_document(node) if node else None
+        except yaml.YAMLError:  # Snakemake has read it, so it is a template of YAML or JSON with tabs
+            continue
+        for key, first, second in _given_twice(node):
+            raise UserError(f"{path}: key {key!r} is given twice, in lines {first} and {second}; remove one")
+        if isinstance(content, dict):
+            parts.append((str(path), content))
+    return parts
+
+
+def _given_twice(node: yaml.Node | None, path: str = "") -> Iterator[tuple[str, int, int]]:
+    """Yield each key that a mapping has twice, and both lines."""
+    if isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            yield from _given_twice(item, path)
+    if isinstance(node, yaml.MappingNode):
+        lines: dict[tuple[str, str], int] = {}
+        for key, value in node.value:
+            full, line = f"{path}{key.value}", key.start_mark.line + 1
+            first = lines.setdefault((key.tag, str(key.value)), line)
+            if first != line:
+                yield full, first, line
+            yield from _given_twice(value, f"{full}.")
+
+
+def part_of(key: str, parts: Parts, default: str) -> str:
+    """Return the name of the part that gives a key, such as `bins.size` or `marks.0`; the default if none does."""
+    return next((name for name, content in parts if _gives(content, key)), default)
+
+
+def _gives(content: Any, key: str) -> bool:
+    for name in key.split("."):
+        if not isinstance(content, Mapping):
+            return True  # a list or value, which one part gives as a whole
+        named = {str(known): value for known, value in content.items()}
+        if name not in named:
+            return False
+        content = named[name]
+    return True
 
 
 def with_defaults(value: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
@@ -25,23 +89,30 @@ _Validator = jsonschema.validators.extend(
 )
 
 
-def check(instance: dict[str, Any], schema: dict[str, Any], where: str) -> None:
-    """Raise a one-line `UserError` for the first violation of a schema; `where` names the file or line."""
+def check(instance: dict[str, Any], schema: dict[str, Any], where: Callable[[str], str]) -> None:
+    """Raise a one-line `UserError` for the first violation of a schema.
+
+    Args:
+        instance: the configuration, or another mapping.
+        schema: its JSON schema. A key with a `pattern` says in `expected` what it may be.
+        where: names the file or line that has a key.
+    """
     error = jsonschema.exceptions.best_match(_Validator(schema).iter_errors(instance))
     if error is not None:
-        raise UserError(f"{where}: {_explain(error)}")
+        key = ".".join(str(part) for part in error.absolute_path)
+        if error.validator == "additionalProperties":
+            unknown = next(str(name) for name in error.instance if name not in error.schema["properties"])
+            key = f"{key}.{unknown}" if key else unknown
+        raise UserError(f"{where(key)}: {_explain(error, key)}")
 
 
-def _explain(error: jsonschema.ValidationError) -> str:
+def _explain(error: jsonschema.ValidationError, key: str) -> str:
     """Turn a schema violation into one line that names the key, the value and the fix."""
-    key = ".".join(str(part) for part in error.absolute_path)
     value = f"key {key!r}: {error.instance!r}"
     expected: Any = error.validator_value
     keys = sorted(error.schema.get("properties", {}))
     if error.validator == "additionalProperties":
-        name = next(name for name in error.instance if name not in keys)
-        full = f"{key}.{name}" if key else str(name)
-        return f"unknown key {full!r}{did_you_mean(str(name), keys)}; the keys here are {', '.join(keys)}"
+        return f"unknown key {key!r}{did_you_mean(key.split('.')[-1], keys)}; the keys here are {', '.join(keys)}"
     if error.validator == "required":
         name = next(name for name in expected if name not in error.instance)
         return f"key {name!r} is missing; add it"
@@ -61,8 +132,7 @@ def _explain(error: jsonschema.ValidationError) -> str:
     if error.validator in _BOUNDS:
         return f"{value} is out of range; give {_BOUNDS[error.validator]} {expected}"
     if error.validator == "pattern":
-        hint = error.schema.get("description", "")
-        return f"{value} is not valid; it must match {expected} ({hint})"
+        return f"{value} is not valid; give {error.schema['expected']}"
     return f"{value}: {error.message}; see config/README.md for valid values"
 
 

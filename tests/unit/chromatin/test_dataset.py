@@ -11,7 +11,7 @@ import xarray as xr
 
 from chromattend.chromatin.bins import Bins
 from chromattend.chromatin.dataset import SPLITS, assign_split, build_dataset, overlaps_across_splits, part_sizes
-from chromattend.chromatin.expression import read_gene_ids
+from chromattend.chromatin.expression import read_matrix
 from chromattend.chromatin.genes import build_gene_table, read_annotation
 from chromattend.errors import UserError
 from chromattend.files import read_netcdf, write_netcdf
@@ -76,7 +76,7 @@ def reproduced(real_data: Path) -> pd.DataFrame:
     """The papers' 19,802 genes."""
     return build_gene_table(
         read_annotation(real_data / "roadmap" / "gencode_10_genes.gtf.gz"),
-        read_gene_ids(real_data / "roadmap" / "57epigenomes.RPKM.pc.gz"),
+        read_matrix(real_data / "roadmap" / "57epigenomes.RPKM.pc.gz", []).index,
         mode="reproduction",
     )
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from chromattend.chromatin.expression import label_by_median, read_gene_ids, read_rpkm
+from chromattend.chromatin.expression import label_by_median, read_matrix, read_rpkm
 from chromattend.errors import UserError
 
 HEADER = "gene_id\tE000\tE003\n"
@@ -38,10 +38,10 @@ def test_labels_of_all_56_epigenomes_follow_the_median(real_data: Path, reposito
 @pytest.mark.parametrize("end", ["\t", "", "\t\r", "\r"])
 @pytest.mark.parametrize("name", ["m.tsv", "m.pc.gz"])
 def test_rows_may_end_in_a_tab(write: Callable[..., Path], end: str, name: str) -> None:
-    path = write(name, f"gene_id\tE000\tE003\nA.2\t1.0\t2.5{end}\nB\t3.0\t0.0{end}\n")
-    assert read_rpkm(path, "E003").to_dict() == {"A": 2.5, "B": 0.0}
-    assert read_rpkm(path, "E000").to_dict() == {"A": 1.0, "B": 3.0}
-    assert read_gene_ids(path).tolist() == ["A", "B"]
+    path = write(name, f"gene_id\tE000\tE003\nENSG00000000003.9\t1.0\t2.5{end}\nB\t3.0\t0.0{end}\n")
+    assert read_rpkm(path, "E003").to_dict() == {"ENSG00000000003": 2.5, "B": 0.0}
+    assert read_rpkm(path, "E000").to_dict() == {"ENSG00000000003": 1.0, "B": 3.0}
+    assert read_matrix(path, []).index.tolist() == ["ENSG00000000003", "B"]
 
 
 @pytest.mark.parametrize("text", ["NA", "nan", "", "x", "-1", "inf", "1,5"])
@@ -61,11 +61,11 @@ def test_a_bad_value_is_named(write: Callable[..., Path], text: str) -> None:
         (HEADER, ["no gene"]),
         ("gene\tE003\nA\t1\n", ["line 1", "no column 'gene_id'"]),
         ("gene_id\tE03\nA\t1\n", ["line 1", "no column 'E003', did you mean 'E03'?"]),
-        (HEADER + "A\t1\t2\nB\t1\t2\nA.1\t1\t2\n", ["line 4", "gene A is duplicated"]),
-        (HEADER + "A\t1\t2\nB\t1\n", ["line 3", "E003 of B"]),
+        (HEADER + "A\t1\t2\nB\t1\t2\nA\t1\t2\n", ["line 4: gene A is also on line 2"]),
+        (HEADER + "A\t1\t2\nB\t1\n", ["line 3: has 2 columns, but line 1 has 3"]),
         # Two lines that were joined, and a cell too many, which would move all cells after it.
-        (HEADER + "A\t1\t2\t\nB\t1\t2\tC\t1\t2\t\n", ["line 3", "more columns than line 1"]),
-        (HEADER + "A\t1\t2\nB\t9\t1\t2\n", ["line 3", "more columns than line 1"]),
+        (HEADER + "A\t1\t2\t\nB\t1\t2\tC\t1\t2\t\n", ["line 3: has 6 columns, but line 1 has 3"]),
+        (HEADER + "A\t1\t2\nB\t9\t1\t2\n", ["line 3: has 4 columns, but line 1 has 3"]),
         (HEADER + "A\t1\t2\n\nB\t1\t2\n", ["line 3"]),
     ],
 )

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from chromattend.chromatin.dataset import assign_split
-from chromattend.chromatin.expression import read_gene_ids
+from chromattend.chromatin.expression import read_matrix
 from chromattend.chromatin.genes import (
     build_gene_table,
     read_annotation,
@@ -27,7 +27,7 @@ def gtf(chrom: str, start: int, end: int, strand: str, gene: str, symbol: str = 
 @pytest.fixture(scope="module")
 def real_table(real_data: Path) -> Callable[[str], pd.DataFrame]:
     annotation = read_annotation(real_data / "roadmap" / "gencode_10_genes.gtf.gz")
-    expressed = read_gene_ids(real_data / "roadmap" / "57epigenomes.RPKM.pc.gz")
+    expressed = read_matrix(real_data / "roadmap" / "57epigenomes.RPKM.pc.gz", []).index
     return lambda mode: build_gene_table(annotation, expressed, mode=mode)
 
 
@@ -84,7 +84,7 @@ def test_a_gene_without_expression_is_left_out(write: Callable[..., Path], caplo
 
 def test_include_restricts_the_table(write: Callable[..., Path], caplog: pytest.LogCaptureFixture) -> None:
     annotation = read_annotation(write("a.gtf", gtf("chr1", 1, 9, "+", "A") + gtf("chr1", 1, 9, "+", "B")))
-    wanted = read_gene_list(write("genes.txt", "# mine\r\nA.5\r\nZ\r\n"))
+    wanted = read_gene_list(write("genes.txt", "# mine\r\nA\r\nZ\r\n"))
     assert build_gene_table(annotation, pd.Index(["A", "B"]), include=wanted)["gene"].tolist() == ["A"]
     assert "1 ids are not in the study, such as Z" in caplog.text
 
@@ -102,7 +102,7 @@ def test_text_that_is_not_utf8_is_refused(write: Callable[..., Path], reader: Ca
     path = write("a.txt", "# Gène\n".encode("latin-1"))
     with pytest.raises(UserError) as caught:
         reader(path)
-    assert str(caught.value).startswith(f"{path}: is not UTF-8 text")
+    assert str(caught.value).startswith(f"{path}: line 1: is not UTF-8 text but has the byte 0xE8")
     assert "; save it as UTF-8" in str(caught.value)
 
 

@@ -171,20 +171,29 @@ def test_an_error_in_the_configuration_is_one_line(workdir: Path, changes: dict,
 @pytest.mark.parametrize(
     ("sheet", "words"),
     [
-        (SHEET + "E003\tagain\n", ["sheet.tsv line 3", "'E003' is given twice", "remove or rename"]),
-        ("# a comment\n\n" + SHEET + "E004\n", ["sheet.tsv line 5", "columns is 1", "header has 2", "tabs"]),
-        (SHEET + "E004\ta\tb\n", ["sheet.tsv line 3", "columns is 3", "header has 2"]),
-        ("epigenome\tcolour\nE003\tred\n", ["sheet.tsv line 2", "'colour': 'red'", "#[0-9A-Fa-f]{6}"]),
-        ("epigenome\tcolour\nE003\t#12345\n", ["sheet.tsv line 2", "'#12345'"]),
-        ("epigenome\nE003/1\n", ["sheet.tsv line 2", "'E003/1' is not valid"]),
-        ("epigenome\n..\n", ["sheet.tsv line 2", "'..' is not valid"]),
-        ("epigenome\nH1 cells\n", ["sheet.tsv line 2", "'H1 cells' is not valid"]),
-        ("epigenome\tname\n\tH1\n", ["sheet.tsv line 2", "'epigenome': ''"]),
-        ("name\tgroup\nH1\tESC\n", ["sheet.tsv", "column 'epigenome' is missing", "tab-separated"]),
-        ("epigenome,name\nE003,H1\n", ["sheet.tsv", "'epigenome,name'", "did you mean 'epigenome'"]),
+        (SHEET + "E003\tagain\n", ["sheet.tsv: line 3", "'E003' is given twice", "remove or rename"]),
+        ("# a comment\n\n" + SHEET + "E004\n", ["sheet.tsv: line 5", "has 1 column, but line 3 has 2", "tabs"]),
+        (SHEET + "E004\ta\tb\n", ["sheet.tsv: line 3", "has 3 columns, but line 1 has 2"]),
+        (
+            "epigenome\tcolour\nE003\tred\n",
+            ["sheet.tsv: line 2", "'colour': 'red'", "six hexadecimal digits, such as #0072B2"],
+        ),
+        ("epigenome\tcolour\nE003\t#12345\n", ["sheet.tsv: line 2", "'#12345'"]),
+        ("epigenome\nE003/1\n", ["sheet.tsv: line 2", "'E003/1' is not valid"]),
+        ("epigenome\n..\n", ["sheet.tsv: line 2", "'..' is not valid"]),
+        (
+            "epigenome\nH1 cells\n",
+            ["sheet.tsv: line 2", "'H1 cells' is not valid; give a name of letters, digits and . + - _"],
+        ),
+        ("epigenome\tname\n\tH1\n", ["sheet.tsv: line 2", "'epigenome': ''"]),
+        ("name\tgroup\nH1\tESC\n", ["sheet.tsv: line 1", "no column 'epigenome'", "tab-separated"]),
+        ("epigenome,name\nE003,H1\n", ["sheet.tsv", "'epigenome,name'", "not separated by tabs"]),
         ("epigenome\tgruop\nE003\tx\n", ["sheet.tsv", "unknown column 'gruop'", "did you mean 'group'"]),
         ("epigenome\tH3K4me33\nE003\tx.bam\n", ["unknown column 'H3K4me33'", "did you mean 'H3K4me3'"]),
-        ("epigenome\tname\tname\nE003\ta\tb\n", ["sheet.tsv", "column 'name' is given twice", "remove one"]),
+        (
+            "epigenome\tname\tname\nE003\ta\tb\n",
+            ["sheet.tsv", "column 'name' is given twice", "columns 2 and 3", "remove"],
+        ),
         ("", ["sheet.tsv: is empty", "header line"]),
         ("# nothing here\n\n", ["sheet.tsv: is empty"]),
         ("epigenome\tname\n", ["sheet.tsv", "no epigenome", "add a row"]),
@@ -220,7 +229,7 @@ def test_an_error_in_the_sheet_is_one_line(workdir: Path, sheet: str | bytes, wo
 @pytest.mark.parametrize("name", RESERVED_NAMES)
 def test_an_epigenome_cannot_have_the_name_of_another_result(workdir: Path, name: str) -> None:
     message = error_of(workdir, f"epigenome\n{name}\n")
-    assert "sheet.tsv line 2" in message
+    assert "sheet.tsv: line 2" in message
     assert repr(name) in message
     assert "rename it" in message
 
@@ -243,12 +252,12 @@ def test_a_mark_of_a_column_must_be_fit_for_a_file_name(workdir: Path, where: st
 @pytest.mark.parametrize(
     ("table", "words"),
     [
-        ("address\tsize\nx\t1\n", ["sums.tsv", "column 'url' is missing", "url, checksum and size"]),
-        ("url\tchecksum\nx\tsha256:12\n", ["sums.tsv line 2", "'sha256:12' is not valid", "hexadecimal"]),
-        ("url\tchecksum\nx\t" + "a" * 64 + "\n", ["sums.tsv line 2", "is not valid", "give sha256: or md5:"]),
-        ("url\tchecksum\nx\tmd5:" + "g" * 32 + "\n", ["sums.tsv line 2", "is not valid"]),
-        ("url\tsize\nx\t5\ny\t12 MB\n", ["sums.tsv line 3", "'12 MB' is not a number of bytes", "correct it"]),
-        ("url\tsize\nx\t\N{SUPERSCRIPT TWO}\n", ["sums.tsv line 2", "is not a number of bytes"]),
+        ("address\tsize\nx\t1\n", ["sums.tsv", "no column 'url'", "url, checksum and size"]),
+        ("url\tchecksum\nx\tsha256:12\n", ["sums.tsv: line 2", "'sha256:12' is not valid", "hexadecimal"]),
+        ("url\tchecksum\nx\t" + "a" * 64 + "\n", ["sums.tsv: line 2", "is not valid", "give sha256: or md5:"]),
+        ("url\tchecksum\nx\tmd5:" + "g" * 32 + "\n", ["sums.tsv: line 2", "is not valid"]),
+        ("url\tsize\nx\t5\ny\t12 MB\n", ["sums.tsv: line 3", "'12 MB' is not a number of bytes", "correct it"]),
+        ("url\tsize\nx\t\N{SUPERSCRIPT TWO}\n", ["sums.tsv: line 2", "is not a number of bytes"]),
         ("url\tsize\nü\t5\n".encode("latin-1"), ["sums.tsv", "not UTF-8", "save it"]),
     ],
 )
@@ -292,6 +301,11 @@ def test_loading_leaves_the_configuration_as_it_was(workdir: Path) -> None:
 @pytest.mark.parametrize("name", ["config", "epigenomes"])
 def test_every_key_is_described(name: str) -> None:
     assert [".".join(path) for path, part in keys(schema(name)) if not part.get("description")] == []
+
+
+@pytest.mark.parametrize("name", ["config", "epigenomes"])
+def test_no_user_has_to_read_a_pattern(name: str) -> None:
+    assert [path for path, part in keys(schema(name)) if "pattern" in part and not part.get("expected")] == []
 
 
 def test_every_value_of_the_schema_has_a_default() -> None:

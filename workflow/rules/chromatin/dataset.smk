@@ -3,6 +3,7 @@ rule genes:
         annotation=local(STUDY.source("annotation")),
         expression=local(STUDY.source("expression")),
         include=CONFIG["genes"]["include"] or [],
+        chrom_sizes=CONFIG["genome"]["chrom_sizes"],
     output:
         "<results>/genes.tsv",
     log:
