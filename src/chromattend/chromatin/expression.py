@@ -29,7 +29,7 @@ def read_matrix(path: str | Path, epigenomes: Sequence[str]) -> pd.DataFrame:
     """Read the columns of epigenomes of an expression matrix.
 
     The matrix is tab-separated text with a header line, a column `gene_id` and a column per epigenome. Rows may end in
-    an extra tab, as in Roadmap's matrices.
+    an extra tab, as in Roadmap's matrices. A row of a gene's copy on Y (`_PAR_Y`) after the row of the gene is left out.
 
     Returns:
         RPKM by gene id (see `without_version`), float64, one column per epigenome.
@@ -46,7 +46,11 @@ def read_matrix(path: str | Path, epigenomes: Sequence[str]) -> pd.DataFrame:
     lines: dict[str, int] = {}
     values: list[list[float]] = []
     for number, cells in rows:
-        gene = without_version(text_of(cells[names]))
+        name = text_of(cells[names])
+        gene = without_version(name)
+        # The copy on Y of a pseudoautosomal gene has its own row in GTEx's matrices; the study takes the gene on X.
+        if name.endswith("_PAR_Y") and gene in lines:
+            continue
         if not gene:
             raise UserError(f"{path}: line {number}: gene_id is empty; give it or remove the line")
         first = lines.setdefault(gene, number)

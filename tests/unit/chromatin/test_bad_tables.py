@@ -196,6 +196,7 @@ CASES: dict[str, tuple[Callable[[Path], Any], str | bytes, Any]] = {
     "two columns but for blanks": (matrix, 'gene_id\tE1\t" E1 "\nA\t5\t1\n', "'E1' is given twice, as columns 2 and 3"),
     "two other columns": (matrix, f"gene_id\tx\tE1\tx\n{A}\t\t5\t\n{B}\ta\t0.5\tb\n", READ),
     "a column that pandas would name": (lambda path: read_rpkm(path, "E1.1"), MATRIX, "no column 'E1.1', did you mean"),
+    "a pseudoautosomal gene's copy on Y": (matrix, MATRIX + f"{A}.3_PAR_Y\t0\n", READ),
     "two rows": (
         matrix,
         f"gene_id\tE1\n{A}.1\t5\nX\t1\n{A}.2\t5\n",
