@@ -103,13 +103,22 @@ def test_the_comparison_begins_with_three(usual: BeautifulSoup) -> None:
 
 def test_the_best_validation_is_that_of_a_trained_model() -> None:
     validation = pd.DataFrame(
-        [("E003", "random", 0.9), ("E003", "trained", 0.5), ("E003", "trained", 0.6), ("E116", "trained", None)],
-        columns=["epigenome", "weights", "pearson"],
+        [
+            ("E003", "random", 20, 0.9),
+            ("E003", "trained", 20, 0.5),
+            ("E003", "trained", 30, 0.6),
+            ("E116", "trained", 2, None),
+        ],
+        columns=["epigenome", "weights", "genes", "pearson"],
     )
     warnings = pd.DataFrame(columns=WARNING_COLUMNS)
     auc = auc_of(list(GROUPS))
     found = index_values(auc, published_table(auc, KNOWN), warnings, validation, GROUPS)["epigenomes"]
-    assert {row["id"]: row["validated"] for row in found} == {"E003": 0.6, "E116": None, "E123": None}
+    assert {row["id"]: row["validated"] for row in found} == {
+        "E003": {"r": 0.6, "genes": 30},
+        "E116": None,
+        "E123": None,
+    }
 
 
 def test_what_the_user_wrote_is_text(tmp_path: Path) -> None:
