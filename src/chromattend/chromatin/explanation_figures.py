@@ -150,7 +150,7 @@ def plot_validation(validation: pd.DataFrame, mark: str, validation_mark: str | 
         dict.fromkeys(shown[shown["method"] != "signal"][["model", "method"]].itertuples(index=False, name=None))
     )
     epigenomes = list(dict.fromkeys(shown["epigenome"]))
-    figure = Figure(figsize=(8.2, 0.36 * len(lines) + 1.8), layout="constrained")
+    figure = Figure(figsize=(8.2, 0.42 * len(lines) + 1.8), layout="constrained")
     axes = figure.subplots()
     offsets = dict(zip(epigenomes, np.linspace(-0.28, 0.28, len(epigenomes) + 2)[1:-1], strict=True))
     colours = {"trained": sns.color_palette("colorblind")[0], "random": "0.65", "none": "black"}
@@ -169,7 +169,7 @@ def plot_validation(validation: pd.DataFrame, mark: str, validation_mark: str | 
         genes, of_untrained = _number_range(rows.loc[~untrained, "genes"]), _number_range(rows.loc[untrained, "genes"])
         name = f"{mark} reads themselves" if method == "signal" else f"{title(model)}: {TITLES[method]}"
         apart = f"; {of_untrained} untrained" if of_untrained and of_untrained != genes else ""
-        names.append(f"{name} ({genes} genes{apart})")
+        names.append(f"{name}\n{genes} genes{apart}")
     axes.set_yticks(range(len(lines)), names, fontsize=8)
     axes.set_ylim(len(lines) - 0.4, -0.6)
     axes.set_xlim(-1.02, 1.02)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import xarray as xr
-from scipy import stats
+from scipy import linalg, stats
 
 from chromattend.chromatin.dataset import rows_of
 from chromattend.interpret import CLASS_OPTIMIZATION, METHODS
@@ -59,7 +59,7 @@ def correlate_maps(weights: np.ndarray, coverage: np.ndarray) -> dict[str, Any]:
         return correlation
     over_genes = correlate_mean_maps(weights, coverage)
     mean, target = weights.mean(axis=0, dtype=float), coverage.mean(axis=0, dtype=float)
-    shifted = pearson_by_row(np.stack([np.roll(mean, shift) for shift in range(len(mean))]), target)
+    shifted = pearson_by_row(linalg.circulant(mean).T, target)
     correlation |= {
         "pearson": over_genes.pearson,
         "pearson_low": over_genes.low,
