@@ -483,9 +483,9 @@ def test_attention_is_averaged_over_all_test_genes_if_it_is_there(dataset: xr.Da
     assert maps["label"].sum() < on.sum() < attention["label"].sum()
     trained = (table["method"] == "alpha") & (table["weights"] == "trained")
     assert (table.loc[trained, "genes"] == on.sum()).all()
-    alpha = attention["alpha"].sel(mark="H3K4me1").transpose("gene", "bin").values[on]
+    alpha = attention["alpha"].sel(mark="H3K9me3").transpose("gene", "bin").values[on]
     expected = np.corrcoef(alpha.mean(axis=0), coverage[on].mean(axis=0))[0, 1]
-    assert table.loc[trained & (table["mark"] == "H3K4me1"), "pearson"].item() == pytest.approx(expected)
+    assert table.loc[trained & (table["mark"] == "H3K9me3"), "pearson"].item() == pytest.approx(expected)
     pd.testing.assert_frame_equal(table[~trained], of_explained[~trained])
     # No correlation lies outside its own interval.
     for name in ("pearson", "gene_pearson"):
