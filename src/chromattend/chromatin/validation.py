@@ -122,20 +122,22 @@ def validate(
         of `correlate_maps`. The method `signal` uses the counts of the mark as weights: the correlation that any map
         that follows the reads would reach.
     """
-    explained = _on(maps, genes)
+    on = _on(maps, genes)
+    explained = maps[["gene", "symbol"]].isel(gene=on)
     coverage = signal["counts"].values[rows_of(signal, explained)]
     counts = dataset["counts"].transpose("gene", "bin", "mark").values[rows_of(dataset, explained)]
     by_method: dict[tuple[str, str], tuple[np.ndarray, np.ndarray]] = {("signal", "none"): (counts, coverage)}
     for weights in maps["weights"].values:
         for method in METHODS:
             if method in maps:
-                values = explained[method].sel(weights=weights).transpose("gene", "bin", "mark").values
-                by_method[method, weights] = np.abs(values) if absolute and METHODS[method].signed else values, coverage
+                values = maps[method].sel(weights=weights).transpose("gene", "bin", "mark").values[on]
+                values = np.abs(values) if absolute and METHODS[method].signed else values
+                by_method[method, weights] = values, coverage
         # Class optimisation gives one map for all genes.
         optimum = maps["optimum"].sel(weights=weights, state="ON").transpose("bin", "mark").values
         by_method[CLASS_OPTIMIZATION, weights] = np.broadcast_to(optimum, counts.shape), coverage
     if attention is not None and ("alpha", "trained") in by_method:
-        attended = _on(attention.isel(gene=attention["split"].values == "test"), genes)
+        attended = attention.isel(gene=(attention["split"].values == "test") & _on(attention, genes))
         alpha = attended["alpha"].transpose("gene", "bin", "mark").sel(mark=maps["mark"].values).values
         by_method["alpha", "trained"] = alpha, signal["counts"].values[rows_of(signal, attended)]
     return pd.DataFrame(
@@ -147,10 +149,9 @@ def validate(
     )
 
 
-def _on(maps: xr.Dataset, genes: str) -> xr.Dataset:
-    """Return the genes that are predicted ON, or are ON."""
-    on = maps["score"].values > 0.5 if genes == "predicted_on" else maps["label"].values == 1
-    return maps.isel(gene=np.flatnonzero(on))
+def _on(maps: xr.Dataset, genes: str) -> np.ndarray:
+    """Return which genes are predicted ON, or are ON."""
+    return maps["score"].values > 0.5 if genes == "predicted_on" else maps["label"].values == 1
 
 
 def validation_table(
