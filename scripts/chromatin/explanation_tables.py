@@ -16,4 +16,4 @@ with job(snakemake):
         joined = pd.concat(dict(zip(keys, tables, strict=True)), names=["epigenome", "model"])
         write_table(joined.reset_index(["epigenome", "model"]), snakemake.output[name], decimals=4)
     validation = pd.concat([read_table(path) for path in snakemake.input.validation], ignore_index=True)
-    write_table(validation, snakemake.output.validation, decimals=4)
+    write_table(validation.astype({"genes": "Int64"}), snakemake.output.validation, decimals=4)

@@ -15,7 +15,7 @@ STAGE_VERSIONS = {
     "dataset": "dataset 2",
     "train": "train 5",
     "evaluate": "evaluate 3",
-    "interpret": "interpret 2",
-    "report": "report 3",
+    "interpret": "interpret 3",
+    "report": "report 4",
     "predict": "predict 1",
 }

@@ -395,6 +395,11 @@ def test_correlations_are_between_the_means() -> None:
     assert correlation["pearson_low"] < correlation["pearson"] < correlation["pearson_high"]
     each = [stats.pearsonr(a, b).statistic for a, b in zip(weights, coverage, strict=True)]
     assert correlation["gene_pearson"] == pytest.approx(np.median(each))
+    # 0.95 of all samples of 50 have their median between the 18th and the 33rd value (binomial).
+    assert [correlation["gene_pearson_low"], correlation["gene_pearson_high"]] == pytest.approx(
+        [sorted(each)[17], sorted(each)[32]]
+    )
+    assert correlation["note"] is None
     shifts = [abs(stats.pearsonr(np.roll(mean, shift), target).statistic) for shift in range(30)]
     assert correlation["shift_p"] == pytest.approx(np.mean(np.array(shifts) >= abs(correlation["pearson"]) - 1e-9))
     assert correlation == correlate_maps(weights, coverage)
@@ -402,11 +407,31 @@ def test_correlations_are_between_the_means() -> None:
     assert correlate_maps(weights * 1e-6, coverage)["pearson"] == pytest.approx(correlation["pearson"])
 
 
-@pytest.mark.parametrize("weights", [np.full((4, 10), 0.1, np.float32), np.ones((0, 10)), np.ones((3, 2))])
-def test_constant_weights_have_no_correlation(weights: np.ndarray) -> None:
+@pytest.mark.parametrize(
+    ("weights", "note"),
+    [
+        (np.full((4, 10), 0.1, np.float32), "no r: the mean weights are the same in all bins"),
+        (np.ones((0, 10)), "no r: fewer than 3 genes"),
+        (np.eye(2, 10), "no r: fewer than 3 genes"),
+        (np.ones((3, 2)), "no r: fewer than 3 bins"),
+    ],
+)
+def test_without_a_correlation_a_note_says_why(weights: np.ndarray, note: str) -> None:
     correlation = correlate_maps(weights, np.random.default_rng(1).random(weights.shape))
-    assert correlation["genes"] == len(weights)
-    assert np.isnan(correlation["pearson"])
+    assert (correlation.pop("genes"), correlation.pop("note")) == (len(weights), note)
+    assert np.isnan(list(correlation.values())).all()
+
+
+def test_without_an_interval_a_note_says_why() -> None:
+    rng = np.random.default_rng(1)
+    maps = np.sin(np.arange(20)) + rng.normal(size=(50, 20))
+    for genes, noise, note in ((50, 1, None), (49, 1, "fewer than 50 genes"), (50, 9, "reliability below 0.8")):
+        correlation = correlate_maps(maps[:genes], maps[:genes] + noise * rng.normal(size=(genes, 20)))
+        assert correlation["note"] == (note and f"no interval of r: {note}")
+        assert np.isnan(correlation["pearson_low"]) == (note is not None)
+        assert not np.isnan(correlation["pearson"])
+    flat = correlate_maps(maps, np.ones_like(maps))
+    assert flat["note"] == "no r: the mean coverage is the same in all bins"
 
 
 def validation_signal(dataset: xr.Dataset, values: np.ndarray) -> xr.Dataset:
@@ -442,6 +467,33 @@ def test_maps_are_compared_over_the_genes_that_are_predicted_on(dataset: xr.Data
     }
 
 
+def test_attention_is_averaged_over_all_test_genes_if_it_is_there(dataset: xr.Dataset) -> None:
+    model = network("cnn_alpha_beta", dataset)
+    explained = attention_maps(model, sample_genes(dataset, 140, seed=1)).drop_vars("beta")
+    alpha = explained["alpha"].expand_dims(weights=["trained", "random_1"])
+    optimum = alpha.mean("gene").expand_dims(state=["ON"])
+    maps = explained.assign(alpha=alpha, optimum=optimum, saliency=alpha**2)
+    # Attention of all parts of the split, with marks in another order.
+    attention = attention_maps(model, dataset).isel(mark=slice(None, None, -1))
+    coverage = dataset["counts"].sel(mark="H3K4me3").transpose("gene", "bin").values
+    signal = validation_signal(dataset, coverage)
+    of_explained = validate(maps, dataset, signal, genes="true_on")
+    table = validate(maps, dataset, signal, attention, genes="true_on")
+    on = (attention["label"].values == 1) & (attention["split"].values == "test")
+    assert maps["label"].sum() < on.sum() < attention["label"].sum()
+    trained = (table["method"] == "alpha") & (table["weights"] == "trained")
+    assert (table.loc[trained, "genes"] == on.sum()).all()
+    alpha = attention["alpha"].sel(mark="H3K9me3").transpose("gene", "bin").values[on]
+    expected = np.corrcoef(alpha.mean(axis=0), coverage[on].mean(axis=0))[0, 1]
+    assert table.loc[trained & (table["mark"] == "H3K9me3"), "pearson"].item() == pytest.approx(expected)
+    pd.testing.assert_frame_equal(table[~trained], of_explained[~trained])
+    # No correlation lies outside its own interval.
+    for name in ("pearson", "gene_pearson"):
+        inside = table.dropna(subset=f"{name}_low")
+        assert len(inside) > len(table) / 3
+        assert inside[name].between(inside[f"{name}_low"], inside[f"{name}_high"]).all()
+
+
 def test_the_table_has_published_values_and_names_what_was_skipped(
     dataset: xr.Dataset, explanation: xr.Dataset
 ) -> None:
@@ -458,6 +510,7 @@ def test_the_table_has_published_values_and_names_what_was_skipped(
     assert skipped.columns.tolist() == table.columns.tolist()
     assert skipped.loc[0, ["epigenome", "note"]].tolist() == ["E024", "no H3K27ac in the sample sheet"]
     assert np.isnan(skipped.loc[0, "pearson"])
+    assert pd.concat([table, skipped])["genes"].dtype == "Int64"
     assert unvalidated("E024", None).loc[0, "note"] == "no validation mark in the configuration"
 
 
@@ -466,12 +519,14 @@ def test_a_page_compares_each_method_with_the_untrained_networks(dataset: xr.Dat
     table = validation_table("E003", "H3K27ac", {"deepchrome": validate(explanation, dataset, signal)}, PUBLISHED)
     shown = Validation("H3K4me3", "H3K27ac", table)
     assert shown.note is None
-    assert shown.of_reads == pytest.approx(1)
+    assert shown.of_reads["pearson"] == pytest.approx(1)
+    assert shown.of_reads["genes"] == (explanation["score"].values > 0.5).sum()
     assert [row["title"] for row in shown.rows][-1] == "Class optimisation"
     saliency = shown.rows[0]
     expected = table[(table["method"] == "saliency") & (table["mark"] == "H3K4me3")].set_index("weights")["pearson"]
     assert saliency["pearson"] == expected["trained"]
     assert saliency["untrained"] == pytest.approx(expected[WEIGHTS[1:]].mean())
+    assert saliency["untrained_genes"] == saliency["genes"]
     assert Validation("H3K4me3", "H3K27ac", unvalidated("E024", "H3K27ac")).note == "no H3K27ac in the sample sheet"
 
 

@@ -1,6 +1,7 @@
 """Intervals and tests, against their definitions written out and against values by hand."""
 
 import warnings
+from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
@@ -8,16 +9,20 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import stats
+from scipy import ndimage, stats
 from sklearn.metrics import roc_auc_score
 
 from chromattend.statistics import (
+    LEAST_GENES,
+    LEAST_RELIABILITY,
     auc_interval,
     compare_aucs,
     compare_over_epigenomes,
+    correlate_mean_maps,
     delong,
     false_discovery_rates,
     median_interval,
+    pearson_by_row,
     reliability,
 )
 
@@ -230,3 +235,123 @@ def test_a_calibrated_model_lies_on_the_diagonal() -> None:
     assert len(found) == 10
     np.testing.assert_allclose(found["share_on"], found["mean_predicted"], atol=0.035)
     assert all(a < b for a, b in pairwise(found["mean_predicted"]))
+
+
+# Mean maps
+
+
+@pytest.fixture(scope="module")
+def population() -> tuple[np.ndarray, np.ndarray]:
+    """Weights and coverage of many genes: peaks near the TSS, reads of very different depth, attention to the reads."""
+    rng = np.random.default_rng(1)
+    genes, bins = 20_000, 40
+    at = np.arange(bins) - bins / 2
+    depth, shift = rng.lognormal(-0.5, 1, (genes, 1)), rng.normal(0, 1.6, (genes, 1))
+
+    def between_genes() -> np.ndarray:
+        return 0.8 * ndimage.gaussian_filter1d(rng.normal(0, 2.4, (genes, bins)), 2.4, axis=1)
+
+    def peak(position: float, width: float) -> np.ndarray:
+        return np.exp(-(((at - shift - position) / width) ** 2) / 2)
+
+    promoter = rng.poisson(depth * (0.5 + 10 * peak(0, 2.4)) * np.exp(between_genes()))
+    flanks = peak(-1.2, 2.8) + 0.8 * peak(3.6, 3.6)
+    of_gene = depth * rng.gamma(2, 0.5, (genes, 1))
+    coverage = rng.poisson(of_gene * (0.75 + 7.5 * flanks) * np.exp(between_genes())).astype(float)
+    weights = np.exp(0.8 * np.log1p(promoter) + between_genes())
+    return weights / weights.sum(axis=1, keepdims=True), coverage
+
+
+def percentile_interval(weights: np.ndarray, coverage: np.ndarray) -> tuple[float, float]:
+    genes = len(weights)
+    drawn = np.random.default_rng(1).multinomial(genes, np.full(genes, 1 / genes), 300)
+    low, high = np.percentile(pearson_by_row(drawn @ weights, drawn @ coverage), [2.5, 97.5])
+    return low, high
+
+
+def covered(
+    population: tuple[np.ndarray, np.ndarray], interval: Callable[..., tuple[float, float]], genes: int, samples: int
+) -> np.ndarray:
+    """Return for each sample of genes whether the interval contains the correlation of the expected maps; NaN if none.
+
+    Samples are drawn with replacement, so the expected maps are the means of the population.
+    """
+    weights, coverage = population
+    truth = pearson_by_row(weights.mean(axis=0), coverage.mean(axis=0))
+    rng = np.random.default_rng(2)
+    found = []
+    for _ in range(samples):
+        rows = rng.integers(len(weights), size=genes)
+        low, high = interval(weights[rows], coverage[rows])
+        found.append(np.nan if np.isnan(low) else float(low <= truth <= high))
+    return np.array(found)
+
+
+@pytest.mark.parametrize("genes", [50, 300])
+def test_the_interval_of_mean_maps_covers(genes: int, population: tuple[np.ndarray, np.ndarray]) -> None:
+    found = covered(population, lambda *maps: correlate_mean_maps(*maps)[1:3], genes, samples=500)
+    assert np.isnan(found).mean() < 0.3
+    # With 95 % coverage, 500 samples give 0.92 to 0.98 (three binomial standard errors).
+    assert 0.92 <= np.nanmean(found) <= 0.985
+
+
+def test_a_percentile_interval_of_mean_maps_does_not_cover(population: tuple[np.ndarray, np.ndarray]) -> None:
+    assert covered(population, percentile_interval, 50, samples=200).mean() < 0.85
+
+
+def test_maps_of_few_or_noisy_genes_have_no_interval(population: tuple[np.ndarray, np.ndarray]) -> None:
+    weights, coverage = (values[:LEAST_GENES] for values in population)
+    few = correlate_mean_maps(weights[1:], coverage[1:])
+    assert few.pearson > 0.5
+    assert np.isnan([few.low, few.high]).all()
+    rng = np.random.default_rng(3)
+    for noise in (0, 3 * weights.mean()):
+        found = correlate_mean_maps(weights + rng.normal(0, noise, weights.shape), coverage)
+        assert np.isnan(found.low) == np.isnan(found.high) == (found.reliability < LEAST_RELIABILITY) == (noise > 0)
+    assert np.isnan(correlate_mean_maps(weights[:2], coverage[:2])).all()
+    assert np.isnan(correlate_mean_maps(weights[:, :2], coverage[:, :2])).all()
+    assert np.isnan(correlate_mean_maps(np.ones_like(weights), coverage)).all()
+
+
+def test_the_interval_of_mean_maps_is_that_of_its_definition(population: tuple[np.ndarray, np.ndarray]) -> None:
+    weights, coverage = (values[:LEAST_GENES] for values in population)
+    genes = len(weights)
+    found = correlate_mean_maps(weights, coverage)
+    r = stats.pearsonr(weights.mean(axis=0), coverage.mean(axis=0)).statistic
+    left_out = [
+        stats.pearsonr(np.delete(weights, gene, 0).mean(axis=0), np.delete(coverage, gene, 0).mean(axis=0)).statistic
+        for gene in range(genes)
+    ]
+    width = stats.t.ppf(0.975, genes - 1) * np.sqrt((genes - 1) * np.arctanh(left_out).var())
+    # Two different genes have independent noise, so the mean over pairs of them has none.
+    around = [values - values.mean(axis=1, keepdims=True) for values in (weights, coverage)]
+    pairs = ~np.eye(genes, dtype=bool)
+    variances = [(values @ values.T)[pairs].mean() for values in around]
+    denoised = (around[0] @ around[1].T)[pairs].mean() / np.sqrt(np.prod(variances))
+    shares = [
+        variance / values.mean(axis=0).dot(values.mean(axis=0))
+        for variance, values in zip(variances, around, strict=True)
+    ]
+    assert found.reliability == pytest.approx(min(shares))
+    assert denoised > r
+    assert found.high == pytest.approx(np.tanh(np.arctanh(denoised) + width))
+    assert found.pearson == pytest.approx(r)
+    assert found.low == pytest.approx(np.tanh(np.arctanh(r) - width))
+
+
+@given(st.integers(0, 2**32 - 1), st.floats(0.01, 3), st.sampled_from([-1, 1]), st.integers(3, 90))
+@settings(max_examples=50, deadline=None)
+def test_a_correlation_lies_within_its_own_interval(seed: int, noise: float, sign: int, genes: int) -> None:
+    rng = np.random.default_rng(seed)
+    shape = rng.normal(size=(1, 20))
+    first, second = (side * shape + noise * rng.normal(size=(genes, 20)) for side in (1, sign))
+    found = correlate_mean_maps(first, second)
+    assert -1 <= found.pearson <= 1
+    if not np.isnan(found.low):
+        assert -1 <= found.low <= found.pearson <= found.high <= 1
+        mirrored = correlate_mean_maps(first, -second)
+        assert [-mirrored.high, -mirrored.low] == pytest.approx([found.low, found.high])
+    # Equal maps, and one map for all genes, as class optimisation gives.
+    for other in (first, np.broadcast_to(shape, first.shape)):
+        found = correlate_mean_maps(first, other)
+        assert np.isnan(found.low) or found.low <= found.pearson <= found.high <= 1 + 1e-15

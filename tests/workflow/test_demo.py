@@ -51,6 +51,10 @@ def test_attention_follows_the_validation_mark_more_than_that_of_untrained_netwo
     print(alpha.round(3).to_string())
     # Not more than each: attention of a network without training is a function of the reads too, of either sign.
     assert (alpha["trained"] > alpha.filter(like="random").mean(axis=1)).all()
+    # Over all test genes there is an interval; no correlation lies outside its own.
+    attended = table.query("method == 'alpha' and weights == 'trained'")
+    assert (attended["genes"] >= 50).all()
+    assert attended["pearson"].between(attended["pearson_low"], attended["pearson_high"]).all()
     # Removing what a method weighs most changes the answer more than removing bins at random.
     faithful = pd.read_csv(demo / "tables/faithfulness.tsv", sep="\t").set_index("method")
     assert (faithful.loc[["integrated_gradients", "occlusion"], "low"] > 0).all()

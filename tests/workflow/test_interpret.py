@@ -47,12 +47,13 @@ def test_real_weights_are_compared_with_real_acetylation(explained: Workspace) -
     # Means over the same genes of the reads of both marks: what any map that follows the reads would reach.
     signal = promoter.loc[("deepchrome", "signal", "none")]
     assert signal["pearson"] > 0.8
-    varies = promoter["pearson"].notna()
-    assert (promoter["pearson_low"] <= promoter["pearson_high"])[varies].all()
+    varies, given = promoter["pearson"].notna(), promoter["pearson_low"].notna()
+    assert promoter["pearson"].between(promoter["pearson_low"], promoter["pearson_high"])[given].all()
+    # There are not enough reliable genes in the tests' data for an interval of each row; a note says so.
+    assert (given == promoter["note"].isna()).all()
     # What a network without training takes for typical can be nothing at all.
     assert set(promoter.index[~varies].get_level_values("method")) <= {"class_optimization"}
     trained = promoter.loc[("attentivechrome", "alpha", "trained")]
-    assert trained["pearson_low"] < trained["pearson"] < trained["pearson_high"]
     assert trained["published"] == 0.8995
     for method in ("integrated_gradients", "occlusion"):
         for model in ("deepchrome", "attentivechrome"):

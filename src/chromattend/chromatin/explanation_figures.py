@@ -135,6 +135,8 @@ def _row_means(maps: xr.Dataset, row: str) -> xr.DataArray:
 def plot_validation(validation: pd.DataFrame, mark: str, validation_mark: str | None) -> Figure:
     """Draw the correlation of weights and validation mark by model and method, for all epigenomes.
 
+    Each label has the number of genes that the correlations are over, or its range over the epigenomes.
+
     Args:
         validation: see `chromattend.chromatin.validation.validation_table`.
         mark: the mark whose weights are shown.
@@ -148,10 +150,11 @@ def plot_validation(validation: pd.DataFrame, mark: str, validation_mark: str | 
         dict.fromkeys(shown[shown["method"] != "signal"][["model", "method"]].itertuples(index=False, name=None))
     )
     epigenomes = list(dict.fromkeys(shown["epigenome"]))
-    figure = Figure(figsize=(8.2, 0.36 * len(lines) + 1.8), layout="constrained")
+    figure = Figure(figsize=(8.2, 0.42 * len(lines) + 1.8), layout="constrained")
     axes = figure.subplots()
     offsets = dict(zip(epigenomes, np.linspace(-0.28, 0.28, len(epigenomes) + 2)[1:-1], strict=True))
     colours = {"trained": sns.color_palette("colorblind")[0], "random": "0.65", "none": "black"}
+    names = []
     for number, (model, method) in enumerate(lines):
         rows = shown[(shown["model"] == model) & (shown["method"] == method)]
         for weights, colour in reversed(colours.items()):
@@ -162,10 +165,11 @@ def plot_validation(validation: pd.DataFrame, mark: str, validation_mark: str | 
             axes.plot(correlations["pearson"], y, "o", color=colour, markersize=5 if len(epigenomes) <= 10 else 2.5)
         published = rows["published"].dropna()
         axes.plot(published, np.full(len(published), number), "|", color="#B8322A", markersize=16, markeredgewidth=1.4)
-    names = [
-        f"{mark} reads themselves" if method == "signal" else f"{title(model)}: {TITLES[method]}"
-        for model, method in lines
-    ]
+        untrained = rows["weights"].str.startswith("random")
+        genes, of_untrained = _number_range(rows.loc[~untrained, "genes"]), _number_range(rows.loc[untrained, "genes"])
+        name = f"{mark} reads themselves" if method == "signal" else f"{title(model)}: {TITLES[method]}"
+        apart = f"; {of_untrained} untrained" if of_untrained and of_untrained != genes else ""
+        names.append(f"{name}\n{genes} genes{apart}")
     axes.set_yticks(range(len(lines)), names, fontsize=8)
     axes.set_ylim(len(lines) - 0.4, -0.6)
     axes.set_xlim(-1.02, 1.02)
@@ -184,6 +188,11 @@ def plot_validation(validation: pd.DataFrame, mark: str, validation_mark: str | 
         handles.append(Line2D([], [], color="#B8322A", marker="|", markersize=10, linestyle="none", label="published"))
     axes.legend(handles=handles, loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False, fontsize=8)
     return figure
+
+
+def _number_range(numbers: pd.Series) -> str:
+    """Return the smallest and the largest number as text, or the only one; nothing for no numbers."""
+    return " to ".join(f"{number:,.0f}" for number in sorted({numbers.min(), numbers.max()})) if len(numbers) else ""
 
 
 def plot_named_genes(table: pd.DataFrame) -> Figure:

@@ -111,6 +111,7 @@ def validation(epigenomes: int) -> pd.DataFrame:
     table.columns = pd.Index(
         ["epigenome", "model", "method", "weights", "mark", "pearson_low", "pearson", "pearson_high"]
     )
+    table["genes"] = np.where(table["method"] == "signal", 40, np.where(table["weights"] == "trained", 1300, 50))
     return table.assign(published=np.where(table["weights"] == "trained", 0.9, np.nan))
 
 
@@ -119,10 +120,19 @@ def test_validation_is_drawn_with_its_controls(epigenomes: int, tmp_path: Path) 
     shown = texts(plot_validation(validation(epigenomes), "H3K4me3", "H3K27ac"), tmp_path / "a.svg")
     assert {
         "H3K4me3 reads themselves",
+        "40 genes",
         "AttentiveChrome: Attention (alpha)",
+        "1,300 genes; 50 untrained",
         "without training, several networks",
         "published",
     } <= set(shown)
+
+
+def test_the_number_of_genes_is_a_range_over_epigenomes(tmp_path: Path) -> None:
+    table = validation(2)
+    table["genes"] += table["epigenome"] == "E001"
+    shown = texts(plot_validation(table, "H3K4me3", "H3K27ac"), tmp_path / "a.svg")
+    assert "1,300 to 1,301 genes; 50 to 51 untrained" in shown
 
 
 def test_a_validation_of_nothing_says_so(tmp_path: Path) -> None:

@@ -35,7 +35,9 @@ def auc_of(epigenomes: list[str]) -> pd.DataFrame:
     return table.assign(auc_low=table["auc"] - 0.02, auc_high=table["auc"] + 0.02)
 
 
-def page(folder: Path, epigenomes: dict[str, list[str]] | None = None) -> BeautifulSoup:
+def page(
+    folder: Path, epigenomes: dict[str, list[str]] | None = None, validation: pd.DataFrame | None = None
+) -> BeautifulSoup:
     epigenomes = epigenomes or GROUPS
     auc = auc_of(list(epigenomes))
     first = next(iter(epigenomes))
@@ -49,7 +51,7 @@ def page(folder: Path, epigenomes: dict[str, list[str]] | None = None) -> Beauti
         summary=summary_table(auc, published, KNOWN),
         published=published_table(auc, KNOWN),
         warnings=pd.DataFrame([(first, "", "few reads", 0.1, "< 0.2", "read")], columns=WARNING_COLUMNS),
-        validation=None,
+        validation=validation,
         epigenomes=epigenomes,
         split_rule="sequential",
     )
@@ -101,15 +103,26 @@ def test_the_comparison_begins_with_three(usual: BeautifulSoup) -> None:
     assert all(box.has_attr("checked") and box.parent.name == "label" for box in boxes)
 
 
-def test_the_best_validation_is_that_of_a_trained_model() -> None:
+def test_the_best_validation_is_that_of_a_trained_model(tmp_path: Path) -> None:
     validation = pd.DataFrame(
-        [("E003", "random", 0.9), ("E003", "trained", 0.5), ("E003", "trained", 0.6), ("E116", "trained", None)],
-        columns=["epigenome", "weights", "pearson"],
+        [
+            ("E003", "random", 20, 0.9),
+            ("E003", "trained", 20, 0.5),
+            ("E003", "trained", 30, 0.6),
+            ("E116", "trained", 2, None),
+        ],
+        columns=["epigenome", "weights", "genes", "pearson"],
     )
     warnings = pd.DataFrame(columns=WARNING_COLUMNS)
     auc = auc_of(list(GROUPS))
     found = index_values(auc, published_table(auc, KNOWN), warnings, validation, GROUPS)["epigenomes"]
-    assert {row["id"]: row["validated"] for row in found} == {"E003": 0.6, "E116": None, "E123": None}
+    assert {row["id"]: row["validated"] for row in found} == {
+        "E003": {"r": 0.6, "genes": 30},
+        "E116": None,
+        "E123": None,
+    }
+    shown = {row[0]: row[7] for row in cells(page(tmp_path, validation=validation))}
+    assert shown == {"E003": "0.60 (30 genes)", "E116": "–", "E123": "–"}
 
 
 def test_what_the_user_wrote_is_text(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from builders import MODELS, synthetic_dataset, synthetic_predictions
 from chromattend import __version__, pages
 from chromattend.chromatin.figures import plot_profile
 from chromattend.chromatin.pages.browser import MISSING, browser_data, example_genes, shown_genes
-from chromattend.chromatin.pages.epigenome import write_page
+from chromattend.chromatin.pages.epigenome import Validation, write_page
 from chromattend.evaluate import calibration_table, metrics, scores_of_test
 from chromattend.figures import plot_calibration, save
 from chromattend.files import atomic
@@ -55,6 +55,7 @@ def page(
     group: str = "ESC",
     epigenome: str = "E003",
     models: Sequence[str] = tuple(MODELS),
+    validation: Validation | None = None,
     signals: list[dict[str, Any]] | None = None,
     attributes: Mapping[str, object] | None = None,
     notes: Mapping[str, str] | None = None,
@@ -81,6 +82,7 @@ def page(
         predictions=predictions,
         published=PUBLISHED,
         figures={name: folder / f"{name}.svg" for name in ("calibration", "profile")},
+        validation=validation,
         command=f"snakemake results/{epigenome}/report.html",
     )
     return BeautifulSoup((folder / "report.html").read_bytes(), "html.parser")
@@ -95,6 +97,26 @@ def rows(soup: BeautifulSoup, caption: str) -> list[list[str]]:
     """Cells of the table whose caption starts so."""
     (table,) = (table for table in soup.find_all("table") if table.caption.text.startswith(caption))
     return [[cell.text for cell in row.find_all("td")] for row in table.tbody.find_all("tr")]
+
+
+def test_each_validation_stands_with_its_number_of_genes(tmp_path: Path) -> None:
+    table = pd.DataFrame(
+        [
+            ("signal", "none", 60, 0.7, 0.6, 0.8, None),
+            ("alpha", "trained", 1200, 0.9, 0.85, 0.95, None),
+            ("alpha", "random_1", 60, 0.1, 0.0, 0.2, None),
+            ("alpha", "random_2", 60, 0.3, 0.2, 0.4, None),
+            ("saliency", "trained", 10, 0.5, np.nan, np.nan, "no interval of r: fewer than 50 genes"),
+            ("saliency", "random_1", 10, np.nan, np.nan, np.nan, "no r: the mean weights are the same in all bins"),
+        ],
+        columns=["method", "weights", "genes", "pearson", "pearson_low", "pearson_high", "note"],
+    ).assign(model="attentivechrome", mark="H3K4me3", published=np.nan)
+    soup = page(tmp_path, models=["attentivechrome"], validation=Validation("H3K4me3", "H3K27ac", table))
+    assert [row[2:6] for row in rows(soup, "Pearson r of mean H3K4me3 weights")] == [
+        ["1200", "0.900", "0.850 to 0.950", "0.200 (60 genes)"],
+        ["10", "0.500", "no interval of r: fewer than 50 genes", ""],
+    ]
+    assert "reach 0.700 (60 genes)" in soup.find("table", {"data-name": "E003-validation"}).caption.text
 
 
 def test_the_page_says_whose_it_is(usual: BeautifulSoup) -> None:

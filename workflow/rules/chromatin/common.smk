@@ -63,6 +63,7 @@ def of_all(name):
 INTERPRET = CONFIG["interpret"]
 ATTENTIVE = [model for model in CONFIG["models"] if REGISTRY[model].attention and INTERPRET["attention"] != "none"]
 EXPLAINED = [model for model in INTERPRET["models"] if model in CONFIG["models"]]
+ATTENDED = [model for model in EXPLAINED if model in ATTENTIVE]
 # Models whose attention an epigenome's page has for each gene: with all models, a page would exceed 15 MB.
 BROWSED = [model for model in ATTENTIVE if model in EXPLAINED] or ATTENTIVE[-1:]
 # A study without any of the named epigenomes (by default the published study's) uses all of its epigenomes.

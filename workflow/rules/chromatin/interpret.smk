@@ -74,6 +74,7 @@ rule validate:
         dataset="<results>/{epigenome}/dataset.nc",
         signal=validation_signal,
         maps=expand("<results>/{{epigenome}}/{model}/attribution.nc", model=EXPLAINED),
+        attention=expand("<results>/{{epigenome}}/{model}/attention.nc", model=ATTENDED),
         published=workflow.source_path("../../../resources/published_validation.tsv"),
     output:
         "<results>/{epigenome}/validation.tsv",
@@ -86,6 +87,7 @@ rule validate:
         runtime=growing(30),
     params:
         models=EXPLAINED,
+        attended=ATTENDED,
         validation_mark=CONFIG["validation_mark"],
         genes=CONFIG["interpret"]["validation"]["genes"],
         absolute=CONFIG["interpret"]["validation"]["absolute"],

@@ -48,25 +48,26 @@ class Validation:
     @property
     def note(self) -> str | None:
         """The reason why there is no validation; None if there is one."""
-        notes = self.table["note"].dropna()
+        notes = self.table.loc[self.table["mark"].isna(), "note"]
         return str(notes.iloc[0]) if len(notes) else None
 
     @property
-    def of_reads(self) -> float:
-        """The correlation of the mark's reads themselves, over the first model's choice of genes."""
+    def of_reads(self) -> dict[str, Any]:
+        """The row of the mark's reads themselves, over the first model's choice of genes."""
         rows = self._of_mark()
-        return float(rows.loc[rows["method"] == "signal", "pearson"].iloc[0])
+        return {str(name): value for name, value in rows[rows["method"] == "signal"].iloc[0].items()}
 
     @property
     def rows(self) -> list[dict[str, Any]]:
-        """One row per model and method, with the mean correlation of untrained networks."""
+        """One row per model and method, with mean correlation and number of genes of untrained networks."""
         correlations = self._of_mark()
         controls = correlations[correlations["weights"].str.startswith("random")]
-        untrained = controls.groupby(["model", "method"])["pearson"].mean().to_dict()
+        untrained = controls.groupby(["model", "method"])[["pearson", "genes"]].mean()
+        untrained.columns = pd.Index(["untrained", "untrained_genes"])
+        trained = correlations[correlations["weights"] == "trained"].join(untrained, on=["model", "method"])
         return [
-            {str(name): value for name, value in row.items()}
-            | {"title": TITLES[row["method"]], "untrained": untrained[row["model"], row["method"]]}
-            for row in correlations[correlations["weights"] == "trained"].to_dict("records")
+            {str(name): value for name, value in row.items()} | {"title": TITLES[row["method"]]}
+            for row in trained.to_dict("records")
         ]
 
     def _of_mark(self) -> pd.DataFrame:

@@ -35,15 +35,19 @@ def index_values(
     Returns:
         Plain values: `models` with id and title, best mean AUC first; `epigenomes` with id, name, group, colour,
         warnings, best (title of the best model), mean, aucs (model -> AUC and its interval), published (model ->
-        reported AUCs with kind and source) and validated (the best correlation of a trained model's weights with
-        the validation mark, or None), best mean AUC first.
+        reported AUCs with kind and source) and validated (r and number of genes of the best correlation of a
+        trained model's weights with the validation mark, or None), best mean AUC first.
     """
     means = auc.groupby("model")["auc"].mean().sort_values(ascending=False, kind="stable")
     warned = warnings["epigenome"].value_counts()
-    validated: dict[Any, Any] = {}
+    validated: dict[Any, dict[str, Any]] = {}
     if validation is not None:
-        trained = validation[validation["weights"] == "trained"]
-        validated = trained.groupby("epigenome")["pearson"].max().dropna().to_dict()
+        trained = validation[(validation["weights"] == "trained") & validation["pearson"].notna()]
+        best = trained.loc[trained.groupby("epigenome")["pearson"].idxmax()]
+        validated = {
+            row["epigenome"]: {"r": float(row["pearson"]), "genes": int(row["genes"])}
+            for row in best.to_dict("records")
+        }
     rows = []
     for epigenome, (name, group, colour) in epigenomes.items():
         own = auc[auc["epigenome"] == epigenome].set_index("model")
@@ -65,7 +69,7 @@ def index_values(
                 "mean": float(own["auc"].mean()),
                 "aucs": {str(model): intervals[model] for model in means.index if model in intervals},
                 "published": reported,
-                "validated": float(validated[epigenome]) if epigenome in validated else None,
+                "validated": validated.get(epigenome),
             }
         )
     return {
