@@ -145,18 +145,23 @@ def plot_validation(validation: pd.DataFrame, mark: str, validation_mark: str | 
     shown = validation[(validation["mark"] == mark) & validation["pearson"].notna()]
     if shown.empty:
         return sentence("No weights could be compared with a validation mark: no epigenome has one, or no network ran.")
-    lines = [(model, "signal") for model in dict.fromkeys(shown["model"])][:1]
-    lines += list(
-        dict.fromkeys(shown[shown["method"] != "signal"][["model", "method"]].itertuples(index=False, name=None))
-    )
+    # Reads have one line for each choice of genes.
+    reads = shown["method"] == "signal"
+    shown = shown.assign(line=shown["method"].where(~reads, shown["weights"]))
+    first = shown["model"] == shown["model"].iloc[0]
+    lines = [
+        line
+        for rows in (shown[reads & first], shown[~reads])
+        for line in dict.fromkeys(rows[["model", "line"]].itertuples(index=False, name=None))
+    ]
     epigenomes = list(dict.fromkeys(shown["epigenome"]))
     figure = Figure(figsize=(8.2, 0.42 * len(lines) + 1.8), layout="constrained")
     axes = figure.subplots()
     offsets = dict(zip(epigenomes, np.linspace(-0.28, 0.28, len(epigenomes) + 2)[1:-1], strict=True))
-    colours = {"trained": sns.color_palette("colorblind")[0], "random": "0.65", "none": "black"}
+    colours = {"trained": sns.color_palette("colorblind")[0], "random": "0.65", "none": "black", "attended": "black"}
     names = []
-    for number, (model, method) in enumerate(lines):
-        rows = shown[(shown["model"] == model) & (shown["method"] == method)]
+    for number, (model, line) in enumerate(lines):
+        rows = shown[(shown["model"] == model) & (shown["line"] == line)]
         for weights, colour in reversed(colours.items()):
             correlations = rows[rows["weights"].str.startswith(weights)]
             y = number + correlations["epigenome"].map(offsets)
@@ -167,7 +172,7 @@ def plot_validation(validation: pd.DataFrame, mark: str, validation_mark: str | 
         axes.plot(published, np.full(len(published), number), "|", color="#B8322A", markersize=16, markeredgewidth=1.4)
         untrained = rows["weights"].str.startswith("random")
         genes, of_untrained = _number_range(rows.loc[~untrained, "genes"]), _number_range(rows.loc[untrained, "genes"])
-        name = f"{mark} reads themselves" if method == "signal" else f"{title(model)}: {TITLES[method]}"
+        name = f"{title(model)}: {TITLES[line]}" if line in TITLES else f"{mark} reads themselves"
         apart = f"; {of_untrained} untrained" if of_untrained and of_untrained != genes else ""
         names.append(f"{name}\n{genes} genes{apart}")
     axes.set_yticks(range(len(lines)), names, fontsize=8)

@@ -29,7 +29,7 @@ def read_matrix(path: str | Path, epigenomes: Sequence[str]) -> pd.DataFrame:
     """Read the columns of epigenomes of an expression matrix.
 
     The matrix is tab-separated text with a header line, a column `gene_id` and a column per epigenome. Rows may end in
-    an extra tab, as in Roadmap's matrices. A row of a gene's copy on Y (`_PAR_Y`) after the row of the gene is left out.
+    an extra tab, as in Roadmap's matrices. The row of a gene's copy on Y (`_PAR_Y`) is left out after that of the gene.
 
     Returns:
         RPKM by gene id (see `without_version`), float64, one column per epigenome.

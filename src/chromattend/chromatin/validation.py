@@ -120,7 +120,8 @@ def validate(
     Returns:
         One row per method, weights (`trained`, or `random_1`, ... for untrained networks) and mark, with the columns
         of `correlate_maps`. The method `signal` uses the counts of the mark as weights: the correlation that any map
-        that follows the reads would reach.
+        that follows the reads would reach; its weights are `none` over the genes in `maps`, and `attended` over those
+        of `attention`.
     """
     on = _on(maps, genes)
     explained = maps[["gene", "symbol"]].isel(gene=on)
@@ -139,7 +140,9 @@ def validate(
     if attention is not None and ("alpha", "trained") in by_method:
         attended = attention.isel(gene=(attention["split"].values == "test") & _on(attention, genes))
         alpha = attended["alpha"].transpose("gene", "bin", "mark").sel(mark=maps["mark"].values).values
-        by_method["alpha", "trained"] = alpha, signal["counts"].values[rows_of(signal, attended)]
+        covered = signal["counts"].values[rows_of(signal, attended)]
+        reads = dataset["counts"].transpose("gene", "bin", "mark").values[rows_of(dataset, attended)]
+        by_method |= {("alpha", "trained"): (alpha, covered), ("signal", "attended"): (reads, covered)}
     return pd.DataFrame(
         [
             {"method": method, "weights": weights, "mark": mark, **correlate_maps(values[:, :, number], covered)}

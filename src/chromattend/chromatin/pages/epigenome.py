@@ -52,26 +52,20 @@ class Validation:
         return str(notes.iloc[0]) if len(notes) else None
 
     @property
-    def of_reads(self) -> dict[str, Any]:
-        """The row of the mark's reads themselves, over the first model's choice of genes."""
-        rows = self._of_mark()
-        return {str(name): value for name, value in rows[rows["method"] == "signal"].iloc[0].items()}
-
-    @property
     def rows(self) -> list[dict[str, Any]]:
-        """One row per model and method, with mean correlation and number of genes of untrained networks."""
-        correlations = self._of_mark()
+        """One row per model and method, with the correlations of the reads and of untrained networks."""
+        correlations = self.table[self.table["mark"] == self.mark]
+        reads = correlations[correlations["method"] == "signal"].set_index(["model", "genes"])["pearson"]
+        reads = reads[~reads.index.duplicated()].rename("reads")
         controls = correlations[correlations["weights"].str.startswith("random")]
         untrained = controls.groupby(["model", "method"])[["pearson", "genes"]].mean()
         untrained.columns = pd.Index(["untrained", "untrained_genes"])
         trained = correlations[correlations["weights"] == "trained"].join(untrained, on=["model", "method"])
+        trained = trained.join(reads, on=["model", "genes"])
         return [
             {str(name): value for name, value in row.items()} | {"title": TITLES[row["method"]]}
             for row in trained.to_dict("records")
         ]
-
-    def _of_mark(self) -> pd.DataFrame:
-        return self.table[self.table["mark"] == self.mark]
 
 
 def write_page(
