@@ -214,7 +214,7 @@ def test_the_median_is_that_of_all_genes_not_of_those_with_counts(parts: dict) -
 
 def test_a_part_of_one_class_is_refused(parts: dict) -> None:
     with pytest.raises(UserError) as caught:
-        build_dataset(**parts | {"rpkm": pd.Series([0.0] * 8 + [1.0] * 16, index=parts["genes"]["gene"])})
+        build_dataset(**parts | {"rpkm": pd.Series([0.0] * 8 + list(range(1, 17)), index=parts["genes"]["gene"])})
     assert "E003: the train part has 0 ON and 8 OFF genes" in str(caught.value)
 
 
