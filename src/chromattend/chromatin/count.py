@@ -144,7 +144,7 @@ def count_reads(
         codes, starts, ends = block.codes, block.starts, block.ends
         if not held.all():
             held[codes] = True
-        measured.append((ends - starts)[::MEASURED])
+        measured.append(ends[::MEASURED] - starts[::MEASURED])
         if one_start:
             only_start = int(starts[0]) if only_start is None else only_start
             one_start = bool((starts == only_start).all())

@@ -220,7 +220,8 @@ def quality_table(dataset: xr.Dataset, signals: Sequence[xr.Dataset], overlaps: 
     ]
     whole = _of_epigenome(dataset, overlaps)
     table = pd.DataFrame([{"epigenome": str(dataset.attrs["epigenome"]), **row, **whole} for row in rows])
-    return table.reindex(columns=[*MARK_COLUMNS, *EPIGENOME_COLUMNS]).astype(dict.fromkeys(WHOLE, "Int64"))
+    types = dict.fromkeys(WHOLE, "Int64") | {"median_length": "float64"}
+    return table.reindex(columns=[*MARK_COLUMNS, *EPIGENOME_COLUMNS]).astype(types)
 
 
 def read_quality(paths: Sequence[str | Path]) -> pd.DataFrame:

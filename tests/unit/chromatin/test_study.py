@@ -395,11 +395,11 @@ def test_rows_that_are_not_selected_may_lack_their_files(workdir: Path) -> None:
 
 
 def test_marks_come_from_their_columns_or_from_the_template(workdir: Path) -> None:
-    touch(workdir, "own/me3.bam", "own/ac.bw")
+    touch(workdir, "own/me3.bam", "own/ac.bw", "own/atac.bam")
     sheet = (
         "epigenome\tH3K4me3\tH3K9me3\tH3K27ac\tATAC\n"
         "A\town/me3.bam\thttps://lab.example/a%20b/me3.bed.gz\town/ac.bw\t{mirror}/{epigenome}.bigWig\n"
-        "E003\t\t\tnone\t{workdir}/own/me3.bam\n"
+        "E003\t\t\tnone\t{workdir}/own/atac.bam\n"
     )
     study = load(workdir, sheet, marks=["H3K4me3", "H3K9me3", "ATAC"])
     consolidated = f"{MIRROR}/byFileType/alignments/consolidated"
@@ -410,7 +410,7 @@ def test_marks_come_from_their_columns_or_from_the_template(workdir: Path) -> No
         "H3K27ac": "own/ac.bw",
     }
     assert study.signal("E003", "H3K4me3") == f"{consolidated}/E003-H3K4me3.tagAlign.gz"
-    assert study.signal("E003", "ATAC") == f"{workdir}/own/me3.bam"
+    assert study.signal("E003", "ATAC") == f"{workdir}/own/atac.bam"
     assert (study.has_mark("A", "H3K27ac"), study.has_mark("E003", "H3K27ac")) == (True, False)
     assert set(study.downloads) == {
         "other/lab.example/a b/me3.bed.gz",
