@@ -11,11 +11,11 @@ __version__ = "0.1.0"
 STAGE_VERSIONS = {
     "sources": "sources 1",
     "genes": "genes 1",
-    "signal": "signal 2",
+    "signal": "signal 3",
     "dataset": "dataset 2",
     "train": "train 4",
     "evaluate": "evaluate 2",
     "interpret": "interpret 2",
-    "report": "report 3",
+    "report": "report 4",
     "predict": "predict 1",
 }

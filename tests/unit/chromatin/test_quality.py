@@ -126,6 +126,41 @@ def test_a_value_at_its_limit_is_fine(check) -> None:
     assert beyond["advice"].str.len().min() > 20
 
 
+def test_files_of_the_same_content_are_named() -> None:
+    first, second = usual("E1"), usual("E2")
+    first = first.assign_attrs(H3K4me1_sha256="H3K4me3", H3K4me1_source="copy.bed")
+    second = second.assign_attrs({f"{mark}_sha256": f"other {mark}" for mark in second["mark"].values})
+    second = second.assign_attrs(H3K9me3_sha256="H3K9me3", H3K9me3_source="E2.bed")
+    quality = pd.concat([quality_table(dataset, [], NO_OVERLAPS) for dataset in (first, second)])
+    table = warnings_table(quality, pd.concat([sources_table(dataset, []) for dataset in (first, second)]))
+    assert set(table["what"]) == {"same content as another file"}
+    advice = table.set_index(["epigenome", "mark"])["advice"]
+    assert set(advice.index) == {("E1", "H3K4me1"), ("E1", "H3K4me3"), ("E1", "H3K9me3"), ("E2", "H3K9me3")}
+    assert "Has the same content as H3K4me1 of E1 (copy.bed); give" in advice["E1", "H3K4me3"]
+    assert advice["E2", "H3K9me3"].startswith("E2.bed: Has the same content as H3K9me3 of E1 (https://mirror")
+
+
+def test_labels_of_the_authors_are_not_judged_by_the_median() -> None:
+    dataset = usual()
+    dataset = dataset.assign(label=("gene", (np.arange(dataset.sizes["gene"]) % 4 > 0).astype(np.int8)))
+    assert warned(dataset) == [("", "many genes ON")]
+    assert warned(dataset.assign_attrs(labels="published")) == []
+
+
+def test_chromosomes_without_data_stay_text(tmp_path: Path) -> None:
+    dataset = usual()
+    dataset = dataset.assign_coords(chrom=("gene", np.resize(["1", "2", "Y"], dataset.sizes["gene"])))
+    dataset = dataset.assign_attrs(H3K4me1_empty_chromosomes="2", H3K4me3_empty_chromosomes="Y")
+    write_table(quality_table(dataset, [], NO_OVERLAPS), tmp_path / "quality.tsv")
+    table = read_quality([tmp_path / "quality.tsv"])
+    rows = table.set_index("mark")[["empty_chromosomes", "genes_without_data"]]
+    assert rows.loc["H3K4me1"].tolist() == ["2", 213]
+    assert rows.loc["H3K4me3"].tolist() == ["Y", 0]
+    warnings = warnings_table(table, sources_table(dataset, []))
+    assert warnings["mark"].tolist() == ["H3K4me1"]
+    assert "Holds nothing on 2, with 213 genes; the file is probably cut off" in warnings["advice"][0]
+
+
 def test_values_of_a_bigwig_are_not_judged_as_reads() -> None:
     dataset = usual()
     dataset = dataset.assign(counts=dataset["counts"].astype(np.float32) / 100)
