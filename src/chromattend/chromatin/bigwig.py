@@ -10,6 +10,7 @@ import pybigtools
 
 from chromattend.chromatin.bins import CHROM_SIZES, Bins, check_chromosomes
 from chromattend.chromatin.chromosomes import check_lengths, find_empty_chromosomes
+from chromattend.chromatin.reads.content import check_bigwig
 from chromattend.errors import UserError
 
 
@@ -34,12 +35,11 @@ def bin_bigwig(
             is on one of its chromosomes, or it has another name for a chromosome with genes.
     """
     check_chromosomes(genes, chrom_sizes)
+    check_bigwig(path)
     with ExitStack() as stack:
         with _refused(f"{path}: is not a readable bigWig file; download it again"):
             # Opened as a stream: pybigtools accepts paths only with certain extensions.
             file = stack.enter_context(pybigtools.open(stack.enter_context(open(path, "rb"))))
-        if not file.is_bigwig:
-            raise UserError(f"{path}: is a bigBed file, whose intervals are no signal; give a bigWig or reads")
         sizes = file.chroms()
         check_lengths(path, sizes, chrom_sizes)
         chroms = set(genes["chrom"])

@@ -56,8 +56,10 @@ def find_empty_chromosomes(
     by_length = {lengths[name]: name for name in foreign if name in lengths}
     for chrom in chroms:
         other = by_key.get(_key(chrom))
-        if is_mitochondrial(chrom) and lengths.get(str(other), chrom_sizes[chrom]) != chrom_sizes[chrom]:
-            other = None  # chrM and chrMT of hg19 are different sequences
+        # Of another length it is another sequence: chrMT beside chrM in hg19, or a chromosome of a spike-in.
+        of_length = lengths.get(str(other), chrom_sizes[chrom]) == chrom_sizes[chrom]
+        if not of_length and (chrom in held or is_mitochondrial(chrom)):
+            other = None
         if other is None and chrom not in named:
             other = by_length.get(chrom_sizes[chrom])
         # Files of hg19 may hold chrM and chrMT side by side.

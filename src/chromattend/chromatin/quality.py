@@ -94,18 +94,18 @@ CHECKS = (
         share=False,
     ),
     Check(
-        *("without_signal", "genes without signal", 0.5, True, True),
-        "Genes without any signal of the mark in their window. A large share means a failed or shallow experiment, "
-        "another genome build, or a file that holds peaks only.",
-        "Give the aligned reads or an unfiltered signal of a whole, deep enough experiment, of the annotation's genome "
-        "build.",
-    ),
-    Check(
         *("genes_without_data", "chromosomes without data", 0, True, True),
         "Genes on chromosomes on which the file holds nothing; they have 0 in every bin, which is not measured. "
         "Chromosome Y is not judged, because a female sample has none.",
         "Holds nothing on {empty_chromosomes}, with {genes_without_data} genes; {cause}.",
         share=False,
+    ),
+    Check(
+        *("without_signal", "genes without signal", 0.5, True, True),
+        "Genes without any signal of the mark in their window. A large share means a failed or shallow experiment, "
+        "another genome build, or a file that holds peaks only.",
+        "Give the aligned reads or an unfiltered signal of a whole, deep enough experiment, of the annotation's genome "
+        "build.",
     ),
     Check(
         *("median_length", "intervals longer than reads", LONGEST_READS, True, True),
@@ -156,13 +156,15 @@ CHECKS = (
         *("on_share", "many genes ON", MOST_ON, True, False),
         "Share of ON genes, where the median of the expression matrix sets the labels. The median is over all genes of "
         "the matrix, so genes outside the study, such as non-coding genes at 0, lower it.",
-        "Give a matrix of the study's genes.",
+        "The median is probably lowered by genes outside the study, such as non-coding genes at 0: give a matrix of "
+        "the study's genes.",
     ),
     Check(
         *("on_share", "few genes ON", FEWEST_ON, False, False),
         "Share of ON genes, where the median of the expression matrix sets the labels. Genes outside the study with "
         "high values raise the median, and genes that have exactly the median's value, such as 0, are OFF.",
-        "Give a matrix of the study's genes, with values that are not rounded to the same number.",
+        "The median is probably raised by genes outside the study, or shared by many genes: give a matrix of the "
+        "study's genes, with values that are not rounded to the same number.",
     ),
     Check(
         *("on_range", "label balance differs between parts", 0.15, True, False),

@@ -63,15 +63,15 @@ def unaligned_bam(path: Path) -> None:
         file.write(read)
 
 
-def bigwig(values: dict[str, float], sizes: dict[str, int] = SIZES) -> Callable[[Path], None]:
-    """Write one value over all of each chromosome, but twice it in the windows of the genes."""
+def bigwig(values: dict[str, float], sizes: dict[str, int] = SIZES, raised: float = 2) -> Callable[[Path], None]:
+    """Write one value over all of each chromosome, but `raised` times it in some windows."""
 
     def write(path: Path) -> None:
         with pyBigWig.open(str(path), "w") as file:
             file.addHeader(list(sizes.items()))
             for chrom, value in values.items():
                 bounds = [0, 4_000, 8_000, sizes[chrom]]
-                levels = [1.0 * value, 2.0 * value, 1.0 * value]
+                levels = [float(value), float(raised * value), float(value)]
                 file.addEntries([chrom] * 3, bounds[:-1], ends=bounds[1:], values=levels)
 
     return write
@@ -149,6 +149,7 @@ CASES = [
     Case("BED with MT", "a.bed", bed([*READS, ("MT", 1, 37)]), others=("chrM",), refused=r"chrM, .* is called 'MT'"),
     Case("BAM with 2", "a.bam", bam(ONE, LENGTHS | {"2": 30_000}), refused=r"is called '2'"),
     Case("BAM with an accession", "a.bam", bam(ONE, LENGTHS | {"NC_2.1": 30_000}), refused=r"is called 'NC_2.1'"),
+    Case("BAM with a spike-in", "a.bam", bam(READS, SIZES | {"2": 99}), counted=READS),
     Case("bigWig with 2", "a.bw", bigwig({"chr1": 1, "2": 1}, LENGTHS | {"2": 30_000}), refused=r"is called '2'"),
     Case(
         "BAM with another mitochondrial sequence",
@@ -176,6 +177,10 @@ CASES = [
     Case("bedGraph", "a.bed", bed(VALUES, "{line}"), refused=r"holds signal \(bedGraph\), no reads; convert it"),
     Case("bedGraph of decimals", "a.bed", bed(READS[::9], "1.5"), refused=r"bedGraph"),
     Case("bedGraph with spaces", "a.bed", bed(VALUES, 3).replace(b"\t", b" "), refused=r"bedGraph"),
+    Case("bedGraph with gaps", "a.bed", b"chr1\t5\t90\t4\nchr1\t95\t99\t7\n", refused=r"bedGraph"),
+    Case("states", "a.bed", bed(VALUES, "E1", 0, "."), refused=r"follow each other without a gap"),
+    Case("bedGraph named bigWig", "a.bw", bed(VALUES, 3), refused=r"is text; convert wiggle or bedGraph to bigWig"),
+    Case("bigBed named bigWig", "a.bw", b"\xeb\xf2\x89\x87", refused=r"is a bigBed file"),
     Case("track of a bedGraph", "a.bed", b"track type=bedGraph\n" + bed(READS, 1), refused=r"wiggle or bedGraph"),
     Case("wiggle", "a.bed", b"track type=wiggle_0\nfixedStep chrom=chr1 start=1 step=1\n5\n", refused=r"wiggle"),
     Case("wiggle without a track", "a.bed", b"variableStep chrom=chr1\n5 1.5\n", refused=r"wiggle"),
@@ -220,7 +225,7 @@ CASES = [
     ),
     Case(
         "the same value everywhere",
-        *("a.bed", bed([(chrom, start, start + 100) for chrom in ("chr1", "chr2") for start in range(0, 9_000, 100)])),
+        *("a.bw", bigwig({"chr1": 1, "chr2": 1}, raised=1)),
         log=r"H3K4me3 is 1 in every bin of every gene",
         page=("same value in every bin",),
     ),

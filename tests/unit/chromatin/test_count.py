@@ -449,7 +449,7 @@ def test_a_bigwig_that_was_cut_off_is_refused_or_has_what_is_asked_for(
 
 def test_what_is_no_bigwig_is_refused(genes: Callable[..., pd.DataFrame], write: Callable[..., Path]) -> None:
     with pytest.raises(UserError, match="is not a readable bigWig"):
-        bin_bigwig(write("x.bw", "track"), genes(("chr1", 1000, "+")), SMALL, SIZES)
+        bin_bigwig(write("x.bw", b"\x00\x01"), genes(("chr1", 1000, "+")), SMALL, SIZES)
 
 
 @pytest.mark.parametrize("name", ["signal", "signal.BIGWIG", "signal.bb"])

@@ -11,6 +11,7 @@ from chromattend.errors import UserError
 from chromattend.files import GZIP_ERRORS
 
 GZIP = b"\x1f\x8b"
+BIGWIG = (b"\x26\xfc\x8f\x88", b"\x88\x8f\xfc\x26")
 # First bytes of files that are no text and no gzip file: what they are, and what to do.
 BINARY = (
     (b"BZh", "is compressed by bzip2, which is not read; decompress it or compress it by gzip"),
@@ -18,8 +19,7 @@ BINARY = (
     (b"\x28\xb5\x2f\xfd", "is compressed by zstd, which is not read; decompress it or compress it by gzip"),
     (b"PK\3\4", "is a zip archive; unpack it and give the file of reads"),
     (b"CRAM", "is a CRAM file, which is not read; convert it by 'samtools view -b' and name it .bam"),
-    (b"\x26\xfc\x8f\x88", "is a bigWig, which holds signal and no reads; name it .bigWig or .bw"),
-    (b"\x88\x8f\xfc\x26", "is a bigWig, which holds signal and no reads; name it .bigWig or .bw"),
+    *((magic, "is a bigWig, which holds signal and no reads; name it .bigWig or .bw") for magic in BIGWIG),
     (b"\xeb\xf2\x89\x87", "is a bigBed file, which is not read; convert it by bigBedToBed if it holds reads"),
     (b"\x87\x89\xf2\xeb", "is a bigBed file, which is not read; convert it by bigBedToBed if it holds reads"),
     (b"\xff\xfe", "is UTF-16 text; save it as UTF-8"),
@@ -49,6 +49,8 @@ TRACKS = (
     (r"^track[^\n]*type=[\"']?(narrowPeak|broadPeak|gappedPeak)", PEAKS),
 )
 _BEFORE_DATA = re.compile(r"(?:(?:#|track|browser|variableStep|fixedStep)[^\n]*\n|\s*\n)*")
+# Reads do not cover a chromosome without a gap or an overlap: so many lines of which so many touch are no reads.
+LEAST_LINES, MOST_TOUCHING = 20, 0.9
 _CIGAR = re.compile(r"(\d+[MIDNSHP=X])+|\*")
 _INTEGER, _NUMBER = re.compile(r"-?\d+"), re.compile(r"-?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
@@ -94,6 +96,20 @@ def check_alignments(path: str | Path) -> None:
         raise UserError(f"{path}: is text, SAM or FASTQ, no BAM file; convert SAM by 'samtools view -b', align FASTQ")
 
 
+def check_bigwig(path: str | Path) -> None:
+    """Raise a `UserError` that says what a file is, if it is text or of another known kind instead of a bigWig."""
+    with open(path, "rb") as file:
+        head = file.read(512)
+    if head.startswith(BIGWIG):
+        return
+    _refuse_binary(path, head)
+    if head.startswith(GZIP):
+        raise UserError(f"{path}: is compressed by gzip or a BAM file; decompress a bigWig, and name BAM .bam")
+    if head and head.isascii() and b"\0" not in head:
+        reason = _start(head.decode()) or "is text; convert wiggle or bedGraph to bigWig, or name reads .bed"
+        raise UserError(f"{path}: {reason}")
+
+
 def _refuse_binary(path: str | Path, head: bytes) -> None:
     for magic, reason in BINARY:
         if head.startswith(magic):
@@ -134,8 +150,16 @@ def _layout(lines: Sequence[str]) -> str | None:
         return "holds pairs of intervals (BEDPE); give the reads as BAM, or one line per fragment as BED"
     if columns in (9, 10, 15) and _has_peaks(rows, columns):
         return PEAKS
-    if columns == 4 and every(3, _NUMBER) and _tiles(rows):
-        return "holds signal (bedGraph), no reads; convert it to bigWig (bedGraphToBigWig)"
+    disjoint, touching = _arrangement(rows)
+    if columns == 4 and every(3, _NUMBER) and disjoint:
+        lengths = {int(row[2]) - int(row[1]) for row in rows}
+        if touching or len(lengths) > 1 or not every(3, _INTEGER):
+            return (
+                "holds signal (bedGraph), no reads; convert it to bigWig (bedGraphToBigWig) or, if column 4 names reads, "
+                "remove it"
+            )
+    if disjoint and touching > MOST_TOUCHING * len(rows) and len(rows) >= LEAST_LINES:
+        return "holds intervals that follow each other without a gap, such as bins or states, no reads; give reads"
     return None
 
 
@@ -149,12 +173,7 @@ def _has_peaks(rows: Sequence[Sequence[str]], columns: int) -> bool:
     return any("." in cell or cell.startswith("-") for cell in values)
 
 
-def _tiles(rows: Sequence[Sequence[str]]) -> bool:
-    """Return whether sorted intervals with a value never overlap, but touch or have values that are not integers."""
-    touching = any(not _INTEGER.fullmatch(row[3]) for row in rows)
-    for before, after in pairwise(rows):
-        if before[0] == after[0]:
-            if int(after[1]) < int(before[2]):
-                return False
-            touching |= after[1] == before[2]
-    return touching
+def _arrangement(rows: Sequence[Sequence[str]]) -> tuple[bool, int]:
+    """Return whether neighbouring intervals never overlap, and how many begin where the one before them ends."""
+    pairs = [(int(before[2]), int(after[1])) for before, after in pairwise(rows) if before[0] == after[0]]
+    return all(end <= start for end, start in pairs), sum(end == start for end, start in pairs)
