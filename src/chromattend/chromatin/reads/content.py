@@ -155,8 +155,8 @@ def _layout(lines: Sequence[str]) -> str | None:
         lengths = {int(row[2]) - int(row[1]) for row in rows}
         if touching or len(lengths) > 1 or not every(3, _INTEGER):
             return (
-                "holds signal (bedGraph), no reads; convert it to bigWig (bedGraphToBigWig) or, if column 4 names reads, "
-                "remove it"
+                "holds signal (bedGraph), no reads; convert it to bigWig (bedGraphToBigWig) or, if column 4 "
+                "names reads, remove it"
             )
     if disjoint and touching > MOST_TOUCHING * len(rows) and len(rows) >= LEAST_LINES:
         return "holds intervals that follow each other without a gap, such as bins or states, no reads; give reads"
