@@ -170,7 +170,7 @@ def _assemble(
     left_out: int,
 ) -> xr.Dataset:
     """Join the given rows of the counts with their genes, and log the marks that tell no gene from another."""
-    values = counts.transpose("gene", "bin", "mark").values[rows]
+    values = counts.transpose("gene", "bin", "mark").values
     for mark, of_mark in zip(counts["mark"].values, np.moveaxis(values, 2, 0), strict=True):
         if of_mark.min() == of_mark.max():
             logger.warning(
@@ -182,7 +182,7 @@ def _assemble(
             )
     return xr.Dataset(
         {
-            "counts": (("gene", "bin", "mark"), values),
+            "counts": (("gene", "bin", "mark"), values[rows]),
             "depth": (
                 "mark",
                 counts.mean(["gene", "bin"], dtype=np.float64).values,
