@@ -174,7 +174,7 @@ def test_what_is_no_bam_is_refused(write: Callable[..., Path]) -> None:
     path = write("a.bam", LINES)
     with pytest.raises(UserError) as caught:
         list(read_bam(path))
-    assert "not a readable BAM" in one_line(caught, path)
+    assert "is text, no BAM file" in one_line(caught, path)
 
 
 @pytest.mark.parametrize("kept", [0.0, 0.001, 0.5, 0.99], ids=["nothing", "header", "half", "all but the end"])

@@ -90,10 +90,13 @@ def check_text(path: str | Path) -> None:
 def check_alignments(path: str | Path) -> None:
     """Raise a `UserError` that says what a file is, if it is no BAM file but one of another known kind."""
     with open(path, "rb") as file:
-        head = file.read(8)
+        head = file.read(512)
+    if not head:
+        raise UserError(f"{path}: is empty; give a file with reads")
     _refuse_binary(path, head)
-    if head.startswith(b"@"):
-        raise UserError(f"{path}: is text, SAM or FASTQ, no BAM file; convert SAM by 'samtools view -b', align FASTQ")
+    if _is_text(head):
+        reason = _start(head.decode()) or "is text, no BAM file; name tagAlign or BED .tagAlign or .bed"
+        raise UserError(f"{path}: {reason}")
 
 
 def check_bigwig(path: str | Path) -> None:
@@ -105,9 +108,13 @@ def check_bigwig(path: str | Path) -> None:
     _refuse_binary(path, head)
     if head.startswith(GZIP):
         raise UserError(f"{path}: is compressed by gzip or a BAM file; decompress a bigWig, and name BAM .bam")
-    if head and head.isascii() and b"\0" not in head:
+    if _is_text(head):
         reason = _start(head.decode()) or "is text; convert wiggle or bedGraph to bigWig, or name reads .bed"
         raise UserError(f"{path}: {reason}")
+
+
+def _is_text(head: bytes) -> bool:
+    return bool(head) and head.isascii() and b"\0" not in head
 
 
 def _refuse_binary(path: str | Path, head: bytes) -> None:
@@ -151,9 +158,9 @@ def _layout(lines: Sequence[str]) -> str | None:
     if columns in (9, 10, 15) and _has_peaks(rows, columns):
         return PEAKS
     disjoint, touching = _arrangement(rows)
-    if columns == 4 and every(3, _NUMBER) and disjoint:
+    if columns == 4 and every(3, _NUMBER):
         lengths = {int(row[2]) - int(row[1]) for row in rows}
-        if touching or len(lengths) > 1 or not every(3, _INTEGER):
+        if not every(3, _INTEGER) or (disjoint and (touching or len(lengths) > 1)):
             return (
                 "holds signal (bedGraph), no reads; convert it to bigWig (bedGraphToBigWig) or, if column 4 "
                 "names reads, remove it"
