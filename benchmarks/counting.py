@@ -148,7 +148,7 @@ def write_bins(path: Path, genes: pd.DataFrame) -> Path:
 def count(path: Path, genes: pd.DataFrame) -> np.ndarray:
     """Count reads, or average a bigWig, with the library."""
     if path.suffix == ".bw":
-        return bin_bigwig(path, genes, Bins(), SIZES)
+        return bin_bigwig(path, genes, Bins(), SIZES)[0]
     reader = read_bam if path.suffix == ".bam" else read_intervals
     return count_reads(reader(path, None, SIZES), genes, Bins(), SIZES, path)[0]
 

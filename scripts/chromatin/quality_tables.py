@@ -11,7 +11,7 @@ from chromattend.files import read_table, write_table
 with job(snakemake):
     quality = read_quality(snakemake.input.quality)
     sources = pd.concat([read_table(path) for path in snakemake.input.sources])
-    warnings = warnings_table(quality)
+    warnings = warnings_table(quality, sources)
     write_table(quality, snakemake.output.quality, decimals=4)
     write_table(warnings, snakemake.output.warnings, decimals=4)
     write_table(sources, snakemake.output.sources)

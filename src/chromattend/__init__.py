@@ -11,11 +11,11 @@ __version__ = "0.1.0"
 STAGE_VERSIONS = {
     "sources": "sources 1",
     "genes": "genes 2",
-    "signal": "signal 2",
+    "signal": "signal 3",
     "dataset": "dataset 2",
     "train": "train 5",
     "evaluate": "evaluate 3",
     "interpret": "interpret 3",
-    "report": "report 4",
+    "report": "report 5",
     "predict": "predict 1",
 }

@@ -26,7 +26,7 @@ GZIP_ERRORS: tuple[type[Exception], ...] = (EOFError, OSError, zlib.error, igzip
 NAMES = (
     *("epigenome", "trained_on", "tested_on", "pair"),
     *("gene", "symbol", "other_gene", "chrom", "mark", "validation_mark"),
-    *("model", "other", "data", "format", "source", "sha256"),
+    *("model", "other", "data", "format", "source", "sha256", "empty_chromosomes"),
 )
 
 

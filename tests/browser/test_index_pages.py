@@ -50,12 +50,13 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for seed, name in enumerate(EPIGENOMES)
     ]
     quality = pd.concat([quality_table(dataset, [], overlaps) for dataset in datasets], ignore_index=True)
-    warnings = warnings_table(quality)
+    sources = pd.concat([sources_table(dataset, []) for dataset in datasets], ignore_index=True)
+    warnings = warnings_table(quality, sources)
     write_quality_page(
         folder / "quality.html",
         quality=quality,
         warnings=warnings,
-        sources=pd.concat([sources_table(dataset, []) for dataset in datasets]),
+        sources=sources,
         names={epigenome: name for epigenome, (name, _, _) in EPIGENOMES.items()},
         split_rule="sequential",
     )

@@ -22,7 +22,7 @@ os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [str(CHECKOUT / "src")
 
 from chromattend import STAGE_VERSIONS
 from chromattend.chromatin.pages.about import about
-from chromattend.chromatin.configuration import load_study
+from chromattend.chromatin.configuration import load_study, shared_files
 from chromattend.errors import UserError
 from chromattend.models.registry import REGISTRY
 from chromattend.pipeline.config import read_parts
@@ -43,6 +43,10 @@ try:
 except UserError as error:
     # One line, without the traceback that Snakemake would add to an exception.
     sys.exit(f"Error: {error}")
+# Jobs read this file again, and would repeat the warnings.
+if workflow.is_main_process:
+    for warning in shared_files(STUDY):
+        print(f"Warning: {warning}", file=sys.stderr)
 CONFIG = STUDY.config
 # The configuration with all defaults, for scripts that read keys that are not params of their rule.
 config["settings"] = CONFIG

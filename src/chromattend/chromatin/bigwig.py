@@ -9,12 +9,14 @@ import pandas as pd
 import pybigtools
 
 from chromattend.chromatin.bins import CHROM_SIZES, Bins, check_chromosomes
+from chromattend.chromatin.chromosomes import check_lengths, find_empty_chromosomes
+from chromattend.chromatin.reads.content import check_bigwig
 from chromattend.errors import UserError
 
 
 def bin_bigwig(
     path: str | Path, genes: pd.DataFrame, bins: Bins, chrom_sizes: dict[str, int], statistic: str = "mean"
-) -> np.ndarray:
+) -> tuple[np.ndarray, dict[str, str]]:
     """Average or sum a bigWig's values in each bin; bases without a value count as 0.
 
     Args:
@@ -25,30 +27,27 @@ def bin_bigwig(
         statistic: `mean` or `sum` over the bases of a bin.
 
     Returns:
-        float32, shape (gene, bin).
+        Signal, float32, shape (gene, bin), and `empty_chromosomes`: those with genes on which every base has no value
+        or 0, separated by spaces.
 
     Raises:
-        UserError: the file is not a bigWig or is damaged, its chromosome lengths differ, a value is negative, or no
-            gene is on one of its chromosomes.
+        UserError: the file is not a bigWig or is damaged, its chromosome lengths differ, a value is negative, no gene
+            is on one of its chromosomes, or it has another name for a chromosome with genes.
     """
     check_chromosomes(genes, chrom_sizes)
+    check_bigwig(path)
     with ExitStack() as stack:
         with _refused(f"{path}: is not a readable bigWig file; download it again"):
             # Opened as a stream: pybigtools accepts paths only with certain extensions.
             file = stack.enter_context(pybigtools.open(stack.enter_context(open(path, "rb"))))
-            if not file.is_bigwig:
-                raise ValueError("a bigBed file")
         sizes = file.chroms()
-        for chrom in sizes.keys() & chrom_sizes.keys():
-            if sizes[chrom] != chrom_sizes[chrom]:
-                raise UserError(
-                    f"{path}: {chrom} is {sizes[chrom]} bp long, but {chrom_sizes[chrom]} bp in the {CHROM_SIZES}; "
-                    "give both for the same genome build"
-                )
-        if not sizes.keys() & set(genes["chrom"]):
+        check_lengths(path, sizes, chrom_sizes)
+        chroms = set(genes["chrom"])
+        if not sizes.keys() & chroms:
             raise UserError(
-                f"{path}: has none of the genes' chromosomes, only {', '.join(list(sizes)[:3])}; "
-                f"check the {CHROM_SIZES}"
+                f"{path}: has none of the genes' chromosomes, such as {min(chroms)}, only "
+                f"{', '.join(list(sizes)[:3])}; rename them in the file, or give an annotation and {CHROM_SIZES} with "
+                "the file's names"
             )
         width = bins.number * bins.size
         values = np.zeros((len(genes), bins.number), dtype=np.float32)
@@ -59,12 +58,23 @@ def bin_bigwig(
                 window = file.values(chrom, start, start + width, fillna=0.0, oob=0.0)
             binned = window.reshape(bins.number, bins.size)
             values[row] = binned.mean(axis=1) if statistic == "mean" else binned.sum(axis=1)
+        held = set(genes["chrom"].to_numpy()[values.any(axis=1)])
+        with _refused(f"{path}: is damaged; download it again"):
+            held |= {chrom for chrom in (chroms & sizes.keys()) - held if _has_signal(file, chrom)}
+    if not held:
+        raise UserError(f"{path}: has only 0 or no value on the genes' chromosomes; give a file with signal")
     if (values < 0).any():
         raise UserError(
             f"{path}: has negative values around genes, as log ratios do; give counts or a non-negative signal, "
             "such as fold change or -log10 p"
         )
-    return bins.orient(values, genes)
+    empty = find_empty_chromosomes(path, genes, chrom_sizes, held, sizes, sizes)
+    return bins.orient(values, genes), {"empty_chromosomes": " ".join(empty)}
+
+
+def _has_signal(file: pybigtools.BBIReader, chrom: str) -> bool:
+    """Return whether a base of the chromosome has a value other than 0; reads only up to the first one."""
+    return any(value not in (0, None) and value == value for _, _, value in file.records(chrom))
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from chromattend.chromatin.chromosomes import listed
 from chromattend.chromatin.formats import PUBLISHED_MARKS, format_of
 from chromattend.chromatin.sheet import (
     ROADMAP_MARKS,
@@ -21,6 +22,7 @@ from chromattend.errors import UserError, did_you_mean
 from chromattend.interpret import METHODS
 from chromattend.models.registry import REGISTRY
 from chromattend.pipeline.config import Parts, check, part_of, with_defaults
+from chromattend.pipeline.locations import is_url
 from chromattend.text import read_cells
 
 # Names a key and the file, or other part of the configuration, that gives it.
@@ -214,6 +216,7 @@ def _check_sources(study: Study, at: Place) -> None:
         else:
             _check_single_marks(study, name, template, at)
         _check_locations(study, name, template)
+    _check_given_twice(study)
     _ = study.downloads  # raises if two URLs collide
 
 
@@ -290,3 +293,38 @@ def _check_locations(study: Study, name: str, template: str) -> None:
                     )
                 if study.local_path(location, "") == location and not (study.workdir / location).is_file():
                     raise UserError(f"file {location!r} does not exist; correct the path")
+
+
+def _check_given_twice(study: Study) -> None:
+    """Check that no file is given for two different marks: it can only be the file of one."""
+    for location, uses in _uses(study):
+        (first, mark), *others = uses
+        for name, other in others:
+            if other != mark:
+                raise UserError(
+                    f"{study.config['epigenomes']}: epigenome {name!r}, {other}: file {location!r} is also given for "
+                    f"{mark} of {first!r}; give each mark its own file"
+                )
+
+
+def shared_files(study: Study) -> list[str]:
+    """Return a warning for each file that several epigenomes give for the same mark, which may be meant."""
+    return [
+        f"{study.config['epigenomes']}: epigenomes {listed([name for name, _ in uses])} give one file for "
+        f"{uses[0][1]}, {location!r}; give each epigenome its own file, unless this is meant"
+        for location, uses in _uses(study)
+        if len(uses) > 1
+    ]
+
+
+def _uses(study: Study) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Return each signal file as it is given first, and the (epigenome, column) pairs that give it."""
+    uses: dict[str, tuple[str, list[tuple[str, str]]]] = {}
+    for name in study.samples:
+        given = [(mark, study.signal(name, mark)) for mark in study.counted_marks if study.has_mark(name, mark)]
+        if study.is_binned(name):
+            given += [("signal", location) for location in study.binned(name)]
+        for column, location in given:
+            place = location if is_url(location) else str((study.workdir / location).resolve())
+            uses.setdefault(place, (location, []))[1].append((name, column))
+    return list(uses.values())

@@ -3,11 +3,13 @@
 import logging
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from chromattend.chromatin.bins import CHROM_SIZES, Bins, check_chromosomes
+from chromattend.chromatin.chromosomes import check_lengths, find_empty_chromosomes, listed
 from chromattend.chromatin.reads import Reads
 from chromattend.errors import UserError
 
@@ -18,6 +20,10 @@ READS_AT_ONCE = 4_000_000
 GENES_AT_ONCE = 1000
 # Resolution of the lookup of windows near a read: 2 ** CELL bp.
 CELL = 13
+# One read in so many is measured.
+MEASURED = 32
+# Reads of usual experiments, fragments of pairs included, are shorter (bp).
+LONGEST_READS = 1000
 
 
 class _Windows:
@@ -94,7 +100,7 @@ def _before(values: np.ndarray, firsts: np.ndarray, bins: Bins) -> np.ndarray:
 
 def count_reads(
     blocks: Iterable[Reads], genes: pd.DataFrame, bins: Bins, chrom_sizes: dict[str, int], source: str | Path
-) -> tuple[np.ndarray, dict[str, int]]:
+) -> tuple[np.ndarray, dict[str, Any]]:
     """Count the reads that overlap each bin by at least 1 bp, as `bedtools multicov` does.
 
     A read across a border counts in both bins. Parts of a window beyond the chromosome have no reads. Blocks may
@@ -108,23 +114,40 @@ def count_reads(
         source: the file's name, for messages.
 
     Returns:
-        Counts, int32, shape (gene, bin), and the numbers of reads: `reads` on the genome's chromosomes and
-        `reads_elsewhere`.
+        Counts, int32, shape (gene, bin), and what the file holds: `reads`, their number on the genome's chromosomes;
+        `reads_elsewhere`; `empty_chromosomes`, those with genes but without reads, separated by spaces;
+        `median_length` of the reads (bp, of a sample); `one_start`, 1 if all reads start at one position, else 0.
 
     Raises:
-        UserError: no read is on a chromosome of the genome, or a read reaches beyond a chromosome's end.
+        UserError: no read is on a chromosome of the genome, a read reaches beyond a chromosome's end, or the file has
+            other chromosome lengths or another name for a chromosome with genes.
     """
     check_chromosomes(genes, chrom_sizes)
     windows = _Windows(genes, bins, chrom_sizes)
     inside, elsewhere, unknown = 0, 0, set[str]()
     chroms: list[str] = []
     offsets = sizes = np.zeros(0, dtype=np.int64)
+    held = np.zeros(0, dtype=bool)
+    lengths: dict[str, int] = {}
+    measured: list[np.ndarray] = []
+    only_start: int | None = None
+    one_start = True
     for block in blocks:
         if len(block.chroms) > len(chroms):
             chroms = list(block.chroms)
             offsets = np.array([windows.offsets.get(chrom, -1) for chrom in chroms])
             sizes = np.array([chrom_sizes.get(chrom, 0) for chrom in chroms])
+            held = np.concatenate([held, np.zeros(len(chroms) - len(held), dtype=bool)])
+            if block.lengths:
+                lengths = dict(block.lengths)
+                check_lengths(source, lengths, chrom_sizes)
         codes, starts, ends = block.codes, block.starts, block.ends
+        if not held.all():
+            held[codes] = True
+        measured.append(ends[::MEASURED] - starts[::MEASURED])
+        if one_start:
+            only_start = int(starts[0]) if only_start is None else only_start
+            one_start = bool((starts == only_start).all())
         shift = offsets[codes]
         if (shift < 0).any():
             on_genome = np.broadcast_to(shift >= 0, len(starts))
@@ -143,14 +166,38 @@ def count_reads(
                 f"give the {CHROM_SIZES} of the reads' genome build"
             )
         windows.add(starts + shift, ends + shift)
+    if not inside and not unknown:
+        raise UserError(f"{source}: has no reads; give a file with reads")
     if not inside:
-        reason = f"its chromosomes are called {', '.join(sorted(unknown)[:3])}" if unknown else "it has no reads at all"
-        raise UserError(f"{source}: has no read on a chromosome of the genome: {reason}; check the {CHROM_SIZES}")
+        raise UserError(
+            f"{source}: has no read on a chromosome of the genome: its chromosomes are called "
+            f"{', '.join(sorted(unknown)[:3])}, the genome's {', '.join(list(chrom_sizes)[:3])}; rename them in the "
+            f"file, or give an annotation and {CHROM_SIZES} with the file's names"
+        )
+    present = [chrom for chrom, is_held in zip(chroms, held, strict=True) if is_held]
+    empty = find_empty_chromosomes(source, genes, chrom_sizes, present, lengths or present, lengths)
+    median = float(np.median(np.concatenate(measured)))
+    if median > LONGEST_READS:
+        logger.warning(
+            "%s: intervals are %d bp long in the median, longer than reads; if they are peaks or domains, give the "
+            "aligned reads instead",
+            source,
+            median,
+        )
+    one_start = one_start and inside + elsewhere > 1
+    if one_start:
+        logger.warning("%s: all %d reads start at %d; create the file again", source, inside + elsewhere, only_start)
     if elsewhere:
         logger.warning(
             "%s: %d reads left out, on chromosomes without a size in genome.chrom_sizes: %s",
             source,
             elsewhere,
-            ", ".join(sorted(unknown)),
+            listed(sorted(unknown)),
         )
-    return bins.orient(windows.count(), genes), {"reads": inside, "reads_elsewhere": elsewhere}
+    return bins.orient(windows.count(), genes), {
+        "reads": inside,
+        "reads_elsewhere": elsewhere,
+        "empty_chromosomes": " ".join(empty),
+        "median_length": median,
+        "one_start": int(one_start),
+    }

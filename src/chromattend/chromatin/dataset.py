@@ -15,6 +15,8 @@ from chromattend.errors import UserError
 logger = logging.getLogger(__name__)
 
 SPLITS = ("train", "valid", "test")
+# Labels by the median make half of the genes ON, if the matrix has the study's genes; shares beyond these limits warn.
+FEWEST_ON, MOST_ON = 0.35, 0.65
 Genes = pd.DataFrame | xr.Dataset
 
 
@@ -44,13 +46,15 @@ def build_dataset(
         (mean count per bin), with coordinates symbol, chrom, tss and strand by gene.
 
     Raises:
-        UserError: no gene has counts, or a part of the split has no ON or no OFF gene.
+        UserError: no gene has counts, or the epigenome or a part of the split has no ON or no OFF gene.
     """
-    counted, rows = _counted(genes, counts, str(attributes["epigenome"]))
-    dataset = _assemble(genes[counted], counts, rows, {**attributes, "genes_left_out": int((~counted).sum())})
+    epigenome = str(attributes["epigenome"])
+    counted, rows = _counted(genes, counts, epigenome)
+    dataset = _assemble(genes[counted], counts, rows, attributes, epigenome, int((~counted).sum()))
     table = genes.loc[counted, "gene"]
     if published_labels is None:
         label, meaning = label_by_median(rpkm).loc[table].to_numpy(), "1: RPKM above the epigenome's median"
+        _check_median(rpkm, table, label, epigenome)
     else:
         meaning = "1: ON, as published"
         label = published_labels.values[rows].astype(np.int8)
@@ -63,10 +67,27 @@ def build_dataset(
         chosen = label[dataset["split"].values == part]
         if len(set(chosen)) < 2:
             raise UserError(
-                f"{attributes['epigenome']}: the {part} part has {int((chosen == 1).sum())} ON and "
+                f"{epigenome}: the {part} part has {int((chosen == 1).sum())} ON and "
                 f"{int((chosen == 0).sum())} OFF genes, but needs both; change the key 'split' or add genes"
             )
     return dataset
+
+
+def _check_median(rpkm: pd.Series, genes: pd.Series, label: np.ndarray, epigenome: str) -> None:
+    """Warn if far more or fewer than half of the genes are ON, and refuse if all or none are: no split mends this."""
+    share = float(label.mean())
+    if FEWEST_ON <= share <= MOST_ON:
+        return
+    median, outside = rpkm.median(), int((~rpkm.index.isin(genes)).sum())
+    reason = (
+        f"the median of its RPKM, {median:g}, is over all {len(rpkm)} genes of the expression matrix, {outside} of "
+        "which are not among them; give a matrix of the study's genes"
+        if outside
+        else f"{int((rpkm == median).sum())} of them have exactly the median RPKM, {median:g}; give finer values"
+    )
+    if share in (0, 1):
+        raise UserError(f"{epigenome}: all {len(label)} genes are {'ON' if share else 'OFF'}: {reason}")
+    logger.warning("%s: %.0f %% of the %d genes are ON: %s", epigenome, 100 * share, len(label), reason)
 
 
 def build_unlabelled(
@@ -89,7 +110,7 @@ def build_unlabelled(
         UserError: no gene has counts.
     """
     counted, rows = _counted(genes, counts, source)
-    return _assemble(genes[counted], counts, rows, {**attributes, "genes_left_out": int((~counted).sum())})
+    return _assemble(genes[counted], counts, rows, attributes, source, int((~counted).sum()))
 
 
 def match_genes(wanted: Genes, available: Genes) -> np.ndarray:
@@ -135,17 +156,33 @@ def _counted(genes: pd.DataFrame, counts: xr.DataArray, source: str) -> tuple[np
     if not counted.any():
         raise UserError(f"{source}: none of the study's genes has counts; compare the gene ids")
     if not counted.all():
-        logger.warning("%s: %d genes have no counts and are left out", source, int((~counted).sum()))
+        left_out = int((~counted).sum())
+        logger.warning("%s: %d of %d genes have no counts and are left out", source, left_out, len(counted))
     return counted, rows[counted]
 
 
 def _assemble(
-    table: pd.DataFrame, counts: xr.DataArray, rows: np.ndarray, attributes: Mapping[str, object]
+    table: pd.DataFrame,
+    counts: xr.DataArray,
+    rows: np.ndarray,
+    attributes: Mapping[str, object],
+    source: str,
+    left_out: int,
 ) -> xr.Dataset:
-    """Join the given rows of the counts with their genes."""
+    """Join the given rows of the counts with their genes, and log the marks that tell no gene from another."""
+    values = counts.transpose("gene", "bin", "mark").values
+    for mark, of_mark in zip(counts["mark"].values, np.moveaxis(values, 2, 0), strict=True):
+        if of_mark.min() == of_mark.max():
+            logger.warning(
+                "%s: %s is %g in every bin of every gene; check that its file is whole, of this mark and of the "
+                "annotation's genome build",
+                source,
+                mark,
+                of_mark.flat[0],
+            )
     return xr.Dataset(
         {
-            "counts": (("gene", "bin", "mark"), counts.transpose("gene", "bin", "mark").values[rows]),
+            "counts": (("gene", "bin", "mark"), values[rows]),
             "depth": (
                 "mark",
                 counts.mean(["gene", "bin"], dtype=np.float64).values,
@@ -159,7 +196,7 @@ def _assemble(
             **{name: ("gene", table[name].to_numpy(str)) for name in ("symbol", "chrom", "strand")},
             "tss": ("gene", table["tss"].to_numpy(np.int64), {"units": "bp"}),
         },
-        attrs={**attributes, "program": f"chromattend {__version__}"},
+        attrs={**attributes, "genes_left_out": left_out, "program": f"chromattend {__version__}"},
     )
 
 

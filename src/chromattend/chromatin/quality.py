@@ -10,16 +10,28 @@ import pandas as pd
 import xarray as xr
 
 from chromattend.chromatin.binned import doubled_marks
-from chromattend.chromatin.dataset import SPLITS, rows_of
+from chromattend.chromatin.chromosomes import cause_of_empty, listed, may_be_absent
+from chromattend.chromatin.count import LONGEST_READS
+from chromattend.chromatin.dataset import FEWEST_ON, MOST_ON, SPLITS, rows_of
 from chromattend.files import read_table
 
 MARK_COLUMNS = [
     *("epigenome", "mark", "role", "format", "reads", "reads_elsewhere", "share_elsewhere", "depth"),
-    *("relative_depth", "without_signal", "all_even"),
+    *("relative_depth", "without_signal", "empty_chromosomes", "genes_without_data"),
+    *("median_length", "one_start", "all_even", "constant"),
 ]
-EPIGENOME_COLUMNS = ["genes", "genes_left_out", "left_out", "on_train", "on_valid", "on_test", "on_range", "overlap"]
+EPIGENOME_COLUMNS = [
+    *("genes", "genes_left_out", "left_out", "on_share", "on_train", "on_valid", "on_test", "on_range", "overlap"),
+]
 # Columns of integers, some of them missing.
-WHOLE = ("reads", "reads_elsewhere", "all_even", "genes", "genes_left_out")
+WHOLE = (
+    *("reads", "reads_elsewhere", "genes_without_data", "one_start", "all_even", "constant"),
+    *("genes", "genes_left_out"),
+)
+# Measures that are 1 or 0 -> what tables show as their limit.
+FLAGS = {"one_start": "one start", "all_even": "all even", "constant": "one value"}
+# What a file holds, in the table of sources, if it is not a single mark.
+ALL_MARKS, EXPRESSION = "all marks", "expression"
 WARNING_COLUMNS = ["epigenome", "mark", "what", "value", "threshold", "advice"]
 
 
@@ -28,13 +40,13 @@ class Check:
     """A measure and the limit beyond which it warns.
 
     Attributes:
-        measure: column of the quality table.
+        measure: column of the quality table, or `copies`: the number of other files with the same content.
         what: name of the warning.
         limit: last value without a warning.
         above: whether values above the limit warn; otherwise values below it do.
         of_mark: whether each mark is judged; otherwise the epigenome as a whole is.
         why: what is measured, and why it matters.
-        advice: what to do about it.
+        advice: what to do about it; its fields are measures of the mark, see `warnings_table`.
         share: whether it is a fraction, which pages show in per cent.
     """
 
@@ -50,16 +62,18 @@ class Check:
     @property
     def threshold(self) -> str:
         """The limit as shown in tables."""
-        if self.measure == "all_even":
-            return "all even"
+        if self.measure in FLAGS:
+            return FLAGS[self.measure]
         sign = ">" if self.above else "<"
         return f"{sign} {100 * self.limit:g} %" if self.share else f"{sign} {self.limit:g}"
 
     def shown(self, value: float) -> str:
         """Format a value of the measure for pages."""
-        if self.measure == "all_even":
+        if self.measure in FLAGS:
             return "yes" if value else "no"
-        return f"{value:.1%}".replace("%", " %") if self.share else f"{value:.3g}"
+        if self.share:
+            return f"{value:.1%}".replace("%", " %")
+        return f"{value:,.0f}" if value.is_integer() else f"{value:.3g}"
 
 
 # All limits in one place. They only inform: no stage leaves anything out because of them.
@@ -73,21 +87,46 @@ CHECKS = (
     ),
     Check(
         *("relative_depth", "mark much shallower than others", 0.2, False, True),
-        "Depth of the mark, divided by the median depth of the model's marks in the same epigenome.",
-        "Check that the file is that of the mark and is whole; its importance will be too low.",
+        "Depth of the mark, divided by the median depth of the model's marks in the same epigenome. The mark's "
+        "importance will be too low.",
+        "Compare its number of reads with the other marks': with far fewer, the file is shallow or cut off; with as "
+        "many, its enrichment failed, or it is the file of another mark or of the input.",
+        share=False,
+    ),
+    Check(
+        *("genes_without_data", "chromosomes without data", 0, True, True),
+        "Genes on chromosomes on which the file holds nothing; they have 0 in every bin, which is not measured. "
+        "Chromosome Y is not judged, because a female sample has none.",
+        "Holds nothing on {empty_chromosomes}, with {genes_without_data} genes; {cause}.",
         share=False,
     ),
     Check(
         *("without_signal", "genes without signal", 0.5, True, True),
-        "Genes without any signal of the mark in their window. A large share means a failed or shallow experiment, or "
-        "other chromosome names.",
-        "Compare the chromosome names of the file with genome.chrom_sizes, and the build with the annotation's.",
+        "Genes without any signal of the mark in their window. A large share means a failed or shallow experiment, "
+        "another genome build, or a file that holds peaks only.",
+        "Give the aligned reads or an unfiltered signal of a whole, deep enough experiment, of the annotation's genome "
+        "build.",
+    ),
+    Check(
+        *("median_length", "intervals longer than reads", LONGEST_READS, True, True),
+        "Median length of the intervals that were counted as reads (bp). Reads and fragments are shorter; peaks and "
+        "domains are not counts of reads.",
+        "Intervals are {median_length:,.0f} bp long in the median: if they are peaks or domains, give the aligned "
+        "reads instead. Reads of nanopore or PacBio experiments may be this long.",
+        share=False,
+    ),
+    Check(
+        *("one_start", "all reads start at one position", 0, True, True),
+        "All reads of the file have the same start, as no experiment has.",
+        "Create the file again from the aligned reads.",
+        share=False,
     ),
     Check(
         *("share_elsewhere", "reads elsewhere", 0.1, True, True),
-        "Reads on chromosomes that genome.chrom_sizes does not list; they are not counted. A large share means another "
-        "genome build or other chromosome names.",
-        "Check genome.name and genome.chrom_sizes against the file.",
+        "Reads on chromosomes that genome.chrom_sizes does not list; they are not counted. They may be on contigs, on "
+        "the mitochondrial chromosome, or of a spike-in.",
+        "The log of the counting names the chromosomes: if genes of the study are there, give their sizes in "
+        "genome.chrom_sizes; reads of contigs, mitochondria and spike-ins are rightly left out.",
     ),
     Check(
         *("all_even", "all counts even", 0, True, True),
@@ -97,15 +136,42 @@ CHECKS = (
         share=False,
     ),
     Check(
+        *("constant", "same value in every bin", 0, True, True),
+        "Every bin of every gene has the same value other than 0, so the mark tells no gene from another.",
+        "Check how the file was made, and give the reads or the signal of the mark.",
+        share=False,
+    ),
+    Check(
+        *("copies", "same content as another file", 0, True, True),
+        "Number of other marks or epigenomes of the study whose files have the same SHA-256.",
+        "Has the same content as {copy_of}; give each mark and epigenome its own file, unless this is meant.",
+        share=False,
+    ),
+    Check(
         *("left_out", "genes left out", 0.05, True, False),
         "Genes of the study without counts in the source. Models of this epigenome are not trained or tested on them.",
         "Compare the gene ids; compare models within the epigenome only, as its test genes are others.",
     ),
     Check(
+        *("on_share", "many genes ON", MOST_ON, True, False),
+        "Share of ON genes, where the median of the expression matrix sets the labels. The median is over all genes of "
+        "the matrix, so genes outside the study, such as non-coding genes at 0, lower it.",
+        "The median is probably lowered by genes outside the study, such as non-coding genes at 0: give a matrix of "
+        "the study's genes.",
+    ),
+    Check(
+        *("on_share", "few genes ON", FEWEST_ON, False, False),
+        "Share of ON genes, where the median of the expression matrix sets the labels. Genes outside the study with "
+        "high values raise the median, and genes that have exactly the median's value, such as 0, are OFF.",
+        "The median is probably raised by genes outside the study, or shared by many genes: give a matrix of the "
+        "study's genes, with values that are not rounded to the same number.",
+    ),
+    Check(
         *("on_range", "label balance differs between parts", 0.15, True, False),
         "Largest minus smallest share of ON genes among train, validation and test. A sequential split by Ensembl id "
         "puts more ON genes into train.",
-        "Use split.mode chromosome or random, unless you repeat the published study; judge AUPR by its base rate.",
+        "If split.mode is sequential, use chromosome or random, unless you repeat the published study; if chromosome, "
+        "hold out more or other chromosomes. Judge AUPR by its base rate.",
     ),
     Check(
         *("overlap", "test windows seen in training", 0.05, True, False),
@@ -127,15 +193,17 @@ def quality_table(dataset: xr.Dataset, signals: Sequence[xr.Dataset], overlaps: 
     Returns:
         One row per mark: epigenome, mark, role (model or validation), format, reads (counted), reads_elsewhere,
         share_elsewhere (of all reads), depth (mean per bin), relative_depth (over the median of the model's marks),
-        without_signal (share of genes), all_even; then the same in each row: genes, genes_left_out, left_out
-        (share), on_train, on_valid, on_test (share of ON genes), on_range (their range) and overlap (share of test
-        genes whose window overlaps a train or validation window). Values that a source does not give are missing:
-        read numbers of bigWig and binned CSV, and, for a bigWig, whose values are not reads, relative_depth and
-        all_even.
+        without_signal (share of genes), empty_chromosomes (those with genes on which the file holds nothing),
+        genes_without_data (genes on these, without chromosome Y), median_length (of reads, bp), one_start, all_even and
+        constant (1 or 0); then the same in each row: genes, genes_left_out, left_out (share), on_share (of ON genes;
+        missing with published labels), on_train, on_valid, on_test (share of ON genes in each part), on_range (their
+        range) and overlap (share of test genes whose window overlaps a train or validation window). Values that a
+        source does not give are missing: what is known of reads for bigWig and binned CSV, chromosomes of a binned
+        CSV, and, for a bigWig, whose values are not reads, relative_depth and all_even.
     """
     marks = [str(mark) for mark in dataset["mark"].values]
     rows = [
-        _of_mark(dataset["counts"].sel(mark=mark).values, mark, "model", _provenance(dataset.attrs, mark))
+        _of_mark(dataset["counts"].sel(mark=mark).values, dataset, mark, "model", _provenance(dataset.attrs, mark))
         for mark in marks
     ]
     middle = np.median([row["depth"] for row in rows])
@@ -144,13 +212,18 @@ def quality_table(dataset: xr.Dataset, signals: Sequence[xr.Dataset], overlaps: 
             row["relative_depth"] = row["depth"] / middle
     rows += [
         _of_mark(
-            signal["counts"].values[rows_of(signal, dataset)], str(signal.attrs["mark"]), "validation", signal.attrs
+            signal["counts"].values[rows_of(signal, dataset)],
+            dataset,
+            str(signal.attrs["mark"]),
+            "validation",
+            signal.attrs,
         )
         for signal in signals
     ]
     whole = _of_epigenome(dataset, overlaps)
     table = pd.DataFrame([{"epigenome": str(dataset.attrs["epigenome"]), **row, **whole} for row in rows])
-    return table.reindex(columns=[*MARK_COLUMNS, *EPIGENOME_COLUMNS]).astype(dict.fromkeys(WHOLE, "Int64"))
+    types = dict.fromkeys(WHOLE, "Int64") | {"median_length": "float64"}
+    return table.reindex(columns=[*MARK_COLUMNS, *EPIGENOME_COLUMNS]).astype(types)
 
 
 def read_quality(paths: Sequence[str | Path]) -> pd.DataFrame:
@@ -172,9 +245,15 @@ def _provenance(attributes: Mapping[str, Any], mark: str) -> dict[str, Any]:
     return own or {name: attributes[name] for name in ("source", "sha256", "format") if name in attributes}
 
 
-def _of_mark(counts: np.ndarray, mark: str, role: str, source: Mapping[str, Any]) -> dict[str, Any]:
+def _of_mark(
+    counts: np.ndarray, dataset: xr.Dataset, mark: str, role: str, source: Mapping[str, Any]
+) -> dict[str, Any]:
     row: dict[str, Any] = {"mark": mark, "role": role, "format": source.get("format")}
-    row |= {name: source.get(name) for name in ("reads", "reads_elsewhere")}
+    row |= {name: source.get(name) for name in ("reads", "reads_elsewhere", "median_length", "one_start")}
+    if "empty_chromosomes" in source:
+        empty = str(source["empty_chromosomes"])
+        row["empty_chromosomes"] = empty or np.nan
+        row["genes_without_data"] = _genes_on(dataset, empty)
     if row["reads"] is not None and row["reads_elsewhere"] is not None:
         total = int(row["reads"]) + int(row["reads_elsewhere"])
         row["share_elsewhere"] = int(row["reads_elsewhere"]) / total if total else 0.0
@@ -183,7 +262,14 @@ def _of_mark(counts: np.ndarray, mark: str, role: str, source: Mapping[str, Any]
     # Values of a bigWig are not read counts.
     counted = np.issubdtype(counts.dtype, np.integer)
     row["all_even"] = int(bool(doubled_marks(counts[..., None], [mark]))) if counted else None
+    row["constant"] = int(counts.min() == counts.max() != 0)
     return row
+
+
+def _genes_on(dataset: xr.Dataset, chroms: str) -> int:
+    """Count the genes on chromosomes, separated by spaces, which good data do not lack."""
+    judged = [chrom for chrom in chroms.split() if not may_be_absent(chrom)]
+    return int(np.isin(dataset["chrom"].values, judged).sum()) if judged else 0
 
 
 def _of_epigenome(dataset: xr.Dataset, overlaps: pd.DataFrame) -> dict[str, Any]:
@@ -197,6 +283,7 @@ def _of_epigenome(dataset: xr.Dataset, overlaps: pd.DataFrame) -> dict[str, Any]
         "genes": len(label),
         "genes_left_out": left_out,
         "left_out": left_out / (len(label) + left_out),
+        "on_share": None if dataset.attrs.get("labels") == "published" else float((label == 1).mean()),
         **{f"on_{part}": share for part, share in on.items()},
         "on_range": max(on.values()) - min(on.values()),
         "overlap": float(np.isin(test, list(seen)).mean()),
@@ -216,12 +303,12 @@ def sources_table(dataset: xr.Dataset, signals: Sequence[xr.Dataset]) -> pd.Data
     attributes = dataset.attrs
     sources: list[tuple[str, Mapping[str, Any]]] = []
     if "source" in attributes:
-        sources.append(("all marks", _provenance(attributes, "")))
+        sources.append((ALL_MARKS, _provenance(attributes, "")))
     else:
         sources += [(str(mark), _provenance(attributes, str(mark))) for mark in dataset["mark"].values]
     sources += [(str(signal.attrs["mark"]), signal.attrs) for signal in signals]
     expression = {"source": attributes["expression_source"], "sha256": attributes["expression_sha256"]}
-    sources.append(("expression", {**expression, "format": "RPKM matrix"}))
+    sources.append((EXPRESSION, {**expression, "format": "RPKM matrix"}))
     rows = []
     for data, source in sources:
         checksums = str(source.get("sha256", "")).split()
@@ -237,32 +324,58 @@ def sources_table(dataset: xr.Dataset, signals: Sequence[xr.Dataset]) -> pd.Data
     return table
 
 
-def warnings_table(quality: pd.DataFrame) -> pd.DataFrame:
+def warnings_table(quality: pd.DataFrame, sources: pd.DataFrame) -> pd.DataFrame:
     """Judge the measures by the limits of `CHECKS`.
 
     Args:
         quality: see `quality_table`, of any number of epigenomes.
+        sources: see `sources_table`, of the same epigenomes.
 
     Returns:
-        epigenome, mark (empty if the warning is about the epigenome as a whole), what, value, threshold and advice: one
-        row per warning, in the order of the epigenomes. Depths of a bigWig are not judged.
+        epigenome, mark (empty if the warning is about the epigenome as a whole), what, value, threshold and advice,
+        which begins with the mark's file: one row per warning, in the order of the epigenomes. Depths of a bigWig are
+        not judged.
     """
-    rows = []
+    files, rows = _files(sources), []
     for epigenome, table in quality.groupby("epigenome", sort=False):
         for check in CHECKS:
-            for row in (table if check.of_mark else table.iloc[:1]).to_dict("records"):
-                value = row[check.measure]
+            for measures in (table if check.of_mark else table.iloc[:1]).to_dict("records"):
+                mark = str(measures["mark"])
+                file = files.get((str(epigenome), mark)) or files.get((str(epigenome), ALL_MARKS)) or {}
+                row = {str(name): value for name, value in measures.items()} | file
+                value = row.get(check.measure)
                 if pd.isna(value) or (check.measure == "depth" and pd.isna(row["all_even"])):
                     continue
                 if (value > check.limit) if check.above else (value < check.limit):
                     rows.append(
                         {
                             "epigenome": epigenome,
-                            "mark": row["mark"] if check.of_mark else "",
+                            "mark": mark if check.of_mark else "",
                             "what": check.what,
                             "value": float(value),
                             "threshold": check.threshold,
-                            "advice": check.advice,
+                            "advice": _advice(check, row),
                         }
                     )
     return pd.DataFrame(rows, columns=WARNING_COLUMNS)
+
+
+def _files(sources: pd.DataFrame) -> dict[tuple[str, str], dict[str, Any]]:
+    """Return source, copies and copy_of (the files with the same content) by epigenome and data."""
+    signal = sources[sources["data"] != EXPRESSION]
+    files = {}
+    for (epigenome, data), table in signal.groupby(["epigenome", "data"], sort=False):
+        same = signal[signal["sha256"].isin(table["sha256"].dropna()) & (signal["sha256"] != "")]
+        others = same[(same["epigenome"] != epigenome) | (same["data"] != data)]
+        names = [f"{row.data} of {row.epigenome} ({row.source})" for row in others.itertuples()]
+        places = ", ".join(table["source"].dropna())
+        files[str(epigenome), str(data)] = {"source": places, "copies": len(names), "copy_of": listed(names)}
+    return files
+
+
+def _advice(check: Check, row: Mapping[str, Any]) -> str:
+    if not check.of_mark:
+        return check.advice
+    chroms = row["empty_chromosomes"].split() if isinstance(row["empty_chromosomes"], str) else []
+    advice = check.advice.format_map({**row, "empty_chromosomes": listed(chroms), "cause": cause_of_empty(chroms)})
+    return f"{row['source']}: {advice}" if row.get("source") else advice

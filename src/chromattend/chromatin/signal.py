@@ -20,7 +20,10 @@ from chromattend.files import file_sha256
 logger = logging.getLogger(__name__)
 
 # Attributes that differ between the files of marks; they are kept per mark when marks are joined.
-PER_MARK = ("source", "sha256", "format", "reads", "reads_elsewhere")
+PER_MARK = (
+    *("source", "sha256", "format", "reads", "reads_elsewhere"),
+    *("empty_chromosomes", "median_length", "one_start"),
+)
 
 
 def count_signal(
@@ -45,21 +48,20 @@ def count_signal(
         attributes: provenance to store: epigenome, mark, source, genome.
 
     Returns:
-        `counts[gene, bin]`: int32 for reads, float32 for a bigWig. Attributes add the file's SHA-256, format and
-        number of reads.
+        `counts[gene, bin]`: int32 for reads, float32 for a bigWig. Attributes add the file's SHA-256 and
+        format, and what `count_reads` or `bin_bigwig` found in it.
     """
     kind = format_of(str(path))
-    numbers: dict[str, int] = {}
     if kind == "bigwig":
-        counts = bin_bigwig(path, genes, bins, chrom_sizes, statistic)
+        counts, found = bin_bigwig(path, genes, bins, chrom_sizes, statistic)
     else:
         reader = read_bam if kind == "bam" else read_intervals
-        counts, numbers = count_reads(reader(path, options, chrom_sizes), genes, bins, chrom_sizes, path)
+        counts, found = count_reads(reader(path, options, chrom_sizes), genes, bins, chrom_sizes, path)
     return _packed(
         xr.DataArray(counts, dims=("gene", "bin")),
         genes["gene"].to_numpy(str),
         bins,
-        {**attributes, "format": kind, "sha256": file_sha256(path), **numbers},
+        {**attributes, "format": kind, "sha256": file_sha256(path), **found},
     )
 
 

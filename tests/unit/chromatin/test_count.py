@@ -225,7 +225,7 @@ def test_flags_of_bam_reads(
     table = genes(("chr1", 1000, "+"))
     if not counted:
         assert count(path, table, options=ReadOptions(min_mapq=20)).sum() == 1
-        with pytest.raises(UserError, match="it has no reads"):
+        with pytest.raises(UserError, match="none of its 6 alignments is counted"):
             count(path, table, options=ReadOptions(**options))
         return
     taken = count(path, table, options=ReadOptions(**options))[0]
@@ -312,7 +312,7 @@ def test_reads_off_the_genome_are_left_out_and_counted(
     path = write("r.bed", [("chrUn", 1, 37), ("chr1", 990, 1026), ("chrUn", 5, 41)])
     counts, numbers = count_reads(read_intervals(path), genes(("chr1", 1000, "+")), SMALL, SIZES, path)
     assert counts.tolist() == [[0, 0, 1, 1, 0, 0]]
-    assert numbers == {"reads": 1, "reads_elsewhere": 2}
+    assert (numbers["reads"], numbers["reads_elsewhere"]) == (1, 2)
     assert "2 reads left out, on chromosomes without a size in genome.chrom_sizes: chrUn" in caplog.text
 
 
@@ -368,7 +368,7 @@ def test_bigwig_bins_equal_a_per_base_computation(
     for _, start, end, value in runs:
         base[start:end] = value
     table = genes(("chr1", 1000, "+"), ("chr1", 40, "-"), ("chr1", 1990, "+"), ("chr2", 500, "+"))
-    found = bin_bigwig(bigwig(runs), table, SMALL, SIZES, statistic)
+    found = bin_bigwig(bigwig(runs), table, SMALL, SIZES, statistic)[0]
     padded = np.concatenate([np.zeros(300), base, np.zeros(300)])
     for row, tss in enumerate((1000, 40, 1990)):
         window = padded[tss : tss + 600].reshape(6, 100)
@@ -401,7 +401,7 @@ def test_a_chromosome_that_a_bigwig_lacks_has_no_signal(
 ) -> None:
     path = bigwig([("chr1", 0, 2000, 3.0)], {"chr1": 2000})
     table = genes(("chr1", 1000, "+"), ("chr2", 500, "+"))
-    assert bin_bigwig(path, table, SMALL, SIZES).tolist() == [[3.0] * 6, [0.0] * 6]
+    assert bin_bigwig(path, table, SMALL, SIZES)[0].tolist() == [[3.0] * 6, [0.0] * 6]
 
 
 def test_signal_of_minus_strand_windows_turns_round_on_request(
@@ -410,7 +410,7 @@ def test_signal_of_minus_strand_windows_turns_round_on_request(
     path = bigwig([("chr1", 1000, 1100, 4.0)])
     lopsided = Bins(upstream=300, downstream=100, size=100, flip_strand=True)
     table = genes(("chr1", 1000, "+"), ("chr1", 1000, "-"))
-    assert bin_bigwig(path, table, lopsided, SIZES).tolist() == [[0, 0, 0, 4.0], [0, 0, 4.0, 0]]
+    assert bin_bigwig(path, table, lopsided, SIZES)[0].tolist() == [[0, 0, 0, 4.0], [0, 0, 4.0, 0]]
 
 
 def test_a_bigwig_damaged_in_the_middle_is_refused(
@@ -433,12 +433,12 @@ def test_a_bigwig_that_was_cut_off_is_refused_or_has_what_is_asked_for(
     generator = np.random.default_rng(6)
     path = bigwig([("chr1", start, start + 1, float(generator.random())) for start in range(2000)])
     whole, table = path.read_bytes(), genes(("chr1", 1000, "+"))
-    expected = bin_bigwig(path, table, SMALL, SIZES)
+    expected, _ = bin_bigwig(path, table, SMALL, SIZES)
     refused = 0
     for share in (0.01, 0.1, 0.3, 0.5, 0.7, 0.9):
         path.write_bytes(whole[: int(len(whole) * share)])
         try:
-            found = bin_bigwig(path, table, SMALL, SIZES)
+            found, _ = bin_bigwig(path, table, SMALL, SIZES)
         except UserError as error:
             assert str(error).endswith("; download it again")  # noqa: PT017
             refused += 1
@@ -449,7 +449,7 @@ def test_a_bigwig_that_was_cut_off_is_refused_or_has_what_is_asked_for(
 
 def test_what_is_no_bigwig_is_refused(genes: Callable[..., pd.DataFrame], write: Callable[..., Path]) -> None:
     with pytest.raises(UserError, match="is not a readable bigWig"):
-        bin_bigwig(write("x.bw", "track"), genes(("chr1", 1000, "+")), SMALL, SIZES)
+        bin_bigwig(write("x.bw", b"\x00\x01"), genes(("chr1", 1000, "+")), SMALL, SIZES)
 
 
 @pytest.mark.parametrize("name", ["signal", "signal.BIGWIG", "signal.bb"])
@@ -457,4 +457,4 @@ def test_a_bigwig_may_have_any_name(
     genes: Callable[..., pd.DataFrame], bigwig: Callable[..., Path], tmp_path: Path, name: str
 ) -> None:
     path = bigwig([("chr1", 0, 2000, 3.0)]).rename(tmp_path / name)
-    assert bin_bigwig(path, genes(("chr1", 1000, "+")), SMALL, SIZES).tolist() == [[3.0] * 6]
+    assert bin_bigwig(path, genes(("chr1", 1000, "+")), SMALL, SIZES)[0].tolist() == [[3.0] * 6]

@@ -1,5 +1,6 @@
 """Splits, overlaps and the dataset of one epigenome."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -214,8 +215,47 @@ def test_the_median_is_that_of_all_genes_not_of_those_with_counts(parts: dict) -
 
 def test_a_part_of_one_class_is_refused(parts: dict) -> None:
     with pytest.raises(UserError) as caught:
-        build_dataset(**parts | {"rpkm": pd.Series([0.0] * 8 + [1.0] * 16, index=parts["genes"]["gene"])})
+        build_dataset(**parts | {"rpkm": pd.Series([0.0] * 8 + list(range(1, 17)), index=parts["genes"]["gene"])})
     assert "E003: the train part has 0 ON and 8 OFF genes" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("others", "value", "log"),
+    [
+        (0, 0, None),
+        (12, 0, "75 % of the 24 genes are ON: the median of its RPKM, 6.5, is over all 36 genes .* 12 of which"),
+        (12, 99, "25 % of the 24 genes are ON: the median of its RPKM, 18.5"),
+    ],
+)
+def test_a_median_over_other_genes_is_warned_of(
+    parts: dict, caplog: pytest.LogCaptureFixture, others: int, value: float, log: str | None
+) -> None:
+    genes = parts["genes"]["gene"]
+    # Far apart, so that each part of the split has both labels.
+    rpkm = pd.Series(np.arange(24) * 7 % 24 + 1.0, index=genes)
+    matrix = pd.concat([rpkm, pd.Series(float(value), index=[f"NC{number}" for number in range(others)])])
+    build_dataset(**parts | {"rpkm": matrix})
+    assert bool(caplog.messages) == bool(log)
+    assert re.search(log or "", caplog.text)
+
+
+@pytest.mark.parametrize(
+    ("rpkm", "others", "reason"),
+    [
+        (
+            np.arange(24) + 1.0,
+            60,
+            "all 24 genes are ON: the median .* RPKM, 0, .* 60 of which .*; give a matrix of",
+        ),
+        (np.ones(24), 0, "all 24 genes are OFF: 24 of them have exactly the median RPKM, 1; give finer values"),
+    ],
+)
+def test_labels_of_one_class_are_refused_with_their_cause(
+    parts: dict, rpkm: np.ndarray, others: int, reason: str
+) -> None:
+    matrix = pd.Series(np.append(rpkm, np.zeros(others)), index=[*parts["genes"]["gene"], *map(str, range(others))])
+    with pytest.raises(UserError, match=reason):
+        build_dataset(**parts | {"rpkm": matrix})
 
 
 def test_a_source_without_the_studys_genes_is_refused(parts: dict) -> None:

@@ -174,6 +174,15 @@ def test_a_model_that_has_hardly_learned_is_pointed_out(tmp_path: Path) -> None:
     assert warning.text.startswith("Do not interpret MLP: it kept its first epoch.")
 
 
+def test_chromosomes_without_data_are_pointed_out(tmp_path: Path) -> None:
+    signals = [
+        {"mark": "H3K4me3", "source": "a.bed", "sha256": "12", "empty_chromosomes": "chr2 chrY"},
+        {"mark": "H3K27ac", "source": "b.bed", "sha256": "34", "empty_chromosomes": "chrY"},
+    ]
+    (warning,) = page(tmp_path, signals=signals).find_all("p", class_="warning")
+    assert warning.text.startswith("a.bed (H3K4me3) holds nothing on chr2, chrY, where genes have 0 in every bin: ")
+
+
 def test_what_the_user_wrote_is_text(tmp_path: Path) -> None:
     signals = [{"mark": EVIL, "source": EVIL, "sha256": "12"}]
     soup = page(

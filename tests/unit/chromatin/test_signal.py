@@ -16,7 +16,7 @@ from chromattend.chromatin.expression import read_rpkm
 from chromattend.chromatin.formats import PUBLISHED_MARKS
 from chromattend.chromatin.genes import read_chrom_sizes
 from chromattend.chromatin.reads import ReadOptions
-from chromattend.chromatin.signal import count_signal, import_binned, join_marks
+from chromattend.chromatin.signal import PER_MARK, count_signal, import_binned, join_marks
 from chromattend.errors import UserError
 from chromattend.files import read_netcdf, write_netcdf
 
@@ -76,6 +76,9 @@ def test_the_extension_determines_how_reads_are_read(
         "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
         "reads": 4,
         "reads_elsewhere": 0,
+        "empty_chromosomes": "",
+        "median_length": 36.0,
+        "one_start": 0,
     }
 
 
@@ -118,9 +121,8 @@ def test_marks_are_joined_in_their_order_with_the_provenance_of_each(
     assert provenance["H3K4me3_reads"] == 4
     assert provenance["H3K27me3_reads"] == 1
     assert provenance["H3K27me3_source"] == "of H3K27me3"
-    assert set(provenance) == {
-        f"{mark}_{name}" for mark in marks for name in ("source", "sha256", "format", "reads", "reads_elsewhere")
-    }
+    assert provenance["H3K27me3_empty_chromosomes"] == "chr2"
+    assert set(provenance) == {f"{mark}_{name}" for mark in marks for name in PER_MARK}
 
 
 def test_marks_counted_around_other_genes_are_not_joined(

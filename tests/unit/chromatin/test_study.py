@@ -9,7 +9,7 @@ import pytest
 import yaml
 from builders import MODELS
 
-from chromattend.chromatin.configuration import load_study, read_schema
+from chromattend.chromatin.configuration import load_study, read_schema, shared_files
 from chromattend.chromatin.formats import format_of
 from chromattend.chromatin.sheet import RESERVED_NAMES
 from chromattend.chromatin.study import Study
@@ -408,12 +408,59 @@ def test_rows_that_are_not_selected_may_lack_their_files(workdir: Path) -> None:
     assert list(load(workdir, sheet, select=["B"]).epigenomes) == ["B"]
 
 
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        ("A\ta.bam\ta.bam\nB\tb.bam\tc.bam\n", ["'A', H3K9me3: file 'a.bam'", "for H3K4me3 of 'A'", "its own file"]),
+        ("A\ta.bam\tx/../a.bam\nB\tb.bam\tc.bam\n", ["'A', H3K9me3: file 'a.bam'"]),
+        ("A\ta.bam\tlink.bam\nB\tb.bam\tc.bam\n", ["'A', H3K9me3"]),
+        ("A\ta.bam\td.bam\nB\tb.bam\ta.bam\n", ["'B', H3K9me3: file 'a.bam'", "for H3K4me3 of 'A'"]),
+        ("A\thttps://x.org/a.bam\thttps://x.org/a.bam\nB\tb.bam\tc.bam\n", ["https://x.org/a.bam", "own file"]),
+    ],
+)
+def test_a_file_of_two_marks_is_refused(workdir: Path, rows: str, words: list[str]) -> None:
+    touch(workdir, "a.bam", "b.bam", "c.bam", "d.bam", "x/y")
+    (workdir / "link.bam").symlink_to("a.bam")
+    message = error_of(
+        workdir, "epigenome\tH3K4me3\tH3K9me3\n" + rows, marks=["H3K4me3", "H3K9me3"], validation_mark=None
+    )
+    assert all(word in message for word in ["sheet.tsv", *words]), message
+
+
+def test_a_file_of_two_epigenomes_is_warned_of(workdir: Path) -> None:
+    touch(workdir, "a.bam", "b.bam")
+    study = load(workdir, "epigenome\tH3K4me3\nA\ta.bam\nB\tb.bam\n", marks=["H3K4me3"], validation_mark=None)
+    assert shared_files(study) == []
+    study = load(workdir, "epigenome\tH3K4me3\nA\ta.bam\nB\t./a.bam\n", marks=["H3K4me3"], validation_mark=None)
+    assert shared_files(study) == [
+        "sheet.tsv: epigenomes A, B give one file for H3K4me3, 'a.bam'; give each epigenome its own file, unless this "
+        "is meant"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("a.narrowPeak.gz", "holds peaks, no reads"),
+        ("a.bedGraph", "convert it to bigWig"),
+        ("a.cram", "convert it to BAM"),
+        ("a.fastq.gz", "not aligned"),
+        ("a.bed.bz2", "not compressed by gzip"),
+    ],
+)
+def test_a_known_format_that_is_not_read_is_named(workdir: Path, name: str, reason: str) -> None:
+    touch(workdir, name)
+    message = error_of(workdir, f"epigenome\tH3K4me3\nA\t{name}\n", marks=["H3K4me3"], validation_mark=None)
+    assert f"epigenome 'A', H3K4me3: {name}: " in message
+    assert reason in message
+
+
 def test_marks_come_from_their_columns_or_from_the_template(workdir: Path) -> None:
-    touch(workdir, "own/me3.bam", "own/ac.bw")
+    touch(workdir, "own/me3.bam", "own/ac.bw", "own/atac.bam")
     sheet = (
         "epigenome\tH3K4me3\tH3K9me3\tH3K27ac\tATAC\n"
         "A\town/me3.bam\thttps://lab.example/a%20b/me3.bed.gz\town/ac.bw\t{mirror}/{epigenome}.bigWig\n"
-        "E003\t\t\tnone\t{workdir}/own/me3.bam\n"
+        "E003\t\t\tnone\t{workdir}/own/atac.bam\n"
     )
     study = load(workdir, sheet, marks=["H3K4me3", "H3K9me3", "ATAC"])
     consolidated = f"{MIRROR}/byFileType/alignments/consolidated"
@@ -424,7 +471,7 @@ def test_marks_come_from_their_columns_or_from_the_template(workdir: Path) -> No
         "H3K27ac": "own/ac.bw",
     }
     assert study.signal("E003", "H3K4me3") == f"{consolidated}/E003-H3K4me3.tagAlign.gz"
-    assert study.signal("E003", "ATAC") == f"{workdir}/own/me3.bam"
+    assert study.signal("E003", "ATAC") == f"{workdir}/own/atac.bam"
     assert (study.has_mark("A", "H3K27ac"), study.has_mark("E003", "H3K27ac")) == (True, False)
     assert set(study.downloads) == {
         "other/lab.example/a b/me3.bed.gz",

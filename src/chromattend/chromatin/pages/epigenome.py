@@ -12,6 +12,7 @@ import pandas as pd
 import xarray as xr
 from sklearn.metrics import roc_curve
 
+from chromattend.chromatin.chromosomes import cause_of_empty, listed, may_be_absent
 from chromattend.chromatin.pages.browser import browser_data, example_genes
 from chromattend.chromatin.tables import auc_table, published_table
 from chromattend.interpret import TITLES
@@ -122,6 +123,11 @@ def write_page(
             for part in ("train", "valid", "test")
         },
         signals=signals,
+        empty=[
+            (signal, listed(chroms), cause_of_empty(chroms))
+            for signal in signals
+            if not all(map(may_be_absent, chroms := str(signal.get("empty_chromosomes", "")).split()))
+        ],
         models=ranked,
         to_best=_differences(comparisons, ranked[0][0]),
         published=published_table(own, published).to_dict("records"),

@@ -2,7 +2,7 @@
 
 import gzip
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -13,6 +13,7 @@ from isal import igzip
 
 from chromattend.chromatin.reads.bam import read_alignments
 from chromattend.chromatin.reads.bed import MARGIN, MOST_DIGITS, NEWLINE, IntervalParser, NotIntervals
+from chromattend.chromatin.reads.content import COMMENTS, check_alignments, check_text, is_gzip
 from chromattend.errors import UserError
 from chromattend.files import GZIP_ERRORS
 
@@ -20,8 +21,6 @@ from chromattend.files import GZIP_ERRORS
 BLOCK_BYTES = 1 << 20
 # Errors that a damaged BAM file can raise.
 BAM_ERRORS: tuple[type[Exception], ...] = (*GZIP_ERRORS, ValueError)
-# Lines that the BED format allows before the first interval (UCSC, "BED format").
-COMMENTS = ("#", "track", "browser")
 _BEFORE_READS = re.compile(rb"(?:\xef\xbb\xbf)?(?:(?:%s)[^\r\n]*[\r\n]|[\r\n])*" % "|".join(COMMENTS).encode())
 
 
@@ -33,12 +32,14 @@ class Reads:
         chroms: names of chromosomes; later blocks of the same file may append more.
         codes: chromosome of each read as an index into `chroms`, shape (read,), or () if all are on one.
         starts, ends: half-open intervals in bp from 0, int64, shape (read,), in no particular order.
+        lengths: chromosome lengths (bp) in the file's header; None without a header.
     """
 
     chroms: Sequence[str]
     codes: np.ndarray
     starts: np.ndarray
     ends: np.ndarray
+    lengths: Mapping[str, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ class ReadOptions:
 def read_intervals(
     path: str | Path, options: ReadOptions | None = None, chrom_sizes: dict[str, int] | None = None
 ) -> Iterator[Reads]:
-    """Stream the reads of a tagAlign or BED file, gzip-compressed if its name ends in `.gz`.
+    """Stream the reads of a tagAlign or BED file, gzip-compressed or not.
 
     Order does not matter. Comment, `track` and `browser` lines before the first read are skipped, and lines may end
     in CRLF.
@@ -103,12 +104,14 @@ def read_intervals(
         chrom_sizes: chromosome lengths (bp) that moved reads are kept within.
 
     Raises:
-        UserError: the file is empty or damaged, or a line is not a read; the message names the line.
+        UserError: the file is empty or damaged, is of another format, or a line is not a read; the message names the
+            line.
     """
     options = options or ReadOptions()
+    check_text(path)
     parser = IntervalParser(strand=options.needs_strand)
     try:
-        with igzip.open(path, "rb") if str(path).lower().endswith(".gz") else open(path, "rb") as stream:
+        with igzip.open(path, "rb") if is_gzip(path) else open(path, "rb") as stream:
             for buffer, first, stop in _line_blocks(stream):
                 for intervals in parser.parse(buffer, first, stop):
                     starts, ends = intervals.starts, intervals.ends
@@ -167,28 +170,41 @@ def read_bam(
     counts secondary and supplementary alignments, and unmapped reads that have a position.
 
     Raises:
-        UserError: the file is not a BAM file, or is truncated.
+        UserError: the file is not a BAM file, is truncated, or has no alignment that is counted.
     """
     options = options or ReadOptions()
+    check_alignments(path)
+    total, number = 0, 0
     try:
         # pysam rejects files that are not BAM or lack its end-of-file block. Its reads are Python objects, too slow.
         with pysam.AlignmentFile(str(path), "rb", check_sq=False) as file:
             if not file.is_bam:
                 raise ValueError("it is in another format")
-            chroms = file.references
+            chroms, lengths = file.references, dict(zip(file.references, file.lengths, strict=True))
         limits = _limits(chroms, chrom_sizes)
         excluded = options.excluded_flags()
         for block in read_alignments(path, len(chroms)):
             counted = (block.flags & excluded == 0) & (block.mapq >= options.min_mapq) & block.placed
             codes, starts, ends = (values[counted] for values in (block.codes, block.starts, block.ends))
+            total += len(counted)
+            number += len(codes)
             if not len(codes):
                 continue
             if options.needs_strand:
                 minus = block.flags[counted] & pysam.FREVERSE != 0
                 starts, ends = options.move(starts, ends, minus, limits[codes])
-            yield Reads(chroms, codes, starts, ends)
+            yield Reads(chroms, codes, starts, ends, lengths)
     except BAM_ERRORS as error:
         raise UserError(f"{path}: is not a readable BAM file or is truncated ({error}); create it again") from None
+    if not total:
+        raise UserError(f"{path}: has a header but no reads; give a file with reads")
+    if not chroms:
+        raise UserError(f"{path}: holds reads that are not aligned; align them")
+    if not number:
+        raise UserError(
+            f"{path}: none of its {total} alignments is counted: they are unmapped, duplicates or secondary, failed "
+            f"quality checks, or have a mapping quality below {options.min_mapq}; change the key 'reads' or align again"
+        )
 
 
 def _limits(chroms: Sequence[str], chrom_sizes: dict[str, int] | None) -> np.ndarray:
@@ -203,7 +219,7 @@ def _bad_line(path: str | Path, options: ReadOptions) -> UserError | None:
     The fast reader cannot name lines; this slow one runs only after it has failed.
     """
     columns = None
-    opener = gzip.open if str(path).lower().endswith(".gz") else open
+    opener = gzip.open if is_gzip(path) else open
     try:
         with opener(path, "rt", encoding="utf-8-sig", errors="replace") as file:
             for number, line in enumerate(file, start=1):
