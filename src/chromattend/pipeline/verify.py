@@ -66,7 +66,7 @@ class Verification:
         if wrong:
             files = shlex.join(wrong)
             raise UserError(
-                f"to make {_number(len(wrong), 'file')} again, with the options of the original run: "
+                f"to make {_number(len(wrong), 'file')} again, with the --configfile and other options of the original run: "
                 f"rm -f {files}; snakemake --cores all {files}; then repeat that run to update what depends on them"
             )
 
