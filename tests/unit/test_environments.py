@@ -49,7 +49,7 @@ def test_conda_has_what_the_library_needs_in_the_locked_versions(
     for recipe in ("Dockerfile", "chromattend.def"):
         text = (repository / "envs" / recipe).read_text()
         assert f"python:{python}-" in text
-        assert " gcc libc6-dev " in text
+        assert "gcc libc6-dev" in text
 
 
 def test_locked_versions_are_within_those_that_the_project_asks_for(repository: Path, locked: dict[str, str]) -> None:
