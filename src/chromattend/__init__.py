@@ -14,8 +14,8 @@ STAGE_VERSIONS = {
     "signal": "signal 2",
     "dataset": "dataset 2",
     "train": "train 4",
-    "evaluate": "evaluate 2",
+    "evaluate": "evaluate 3",
     "interpret": "interpret 2",
-    "report": "report 3",
+    "report": "report 4",
     "predict": "predict 1",
 }

@@ -14,6 +14,7 @@ from sklearn.metrics import roc_curve
 
 from chromattend.chromatin.pages.browser import browser_data, example_genes
 from chromattend.chromatin.tables import auc_table, published_table
+from chromattend.figures import style_number
 from chromattend.interpret import TITLES
 from chromattend.models.registry import REGISTRY
 from chromattend.pages import embed_svg, render
@@ -160,6 +161,7 @@ def _roc_curves(
         curves.append(
             {
                 "title": REGISTRY[model].title,
+                "style": style_number(model),
                 "auc": round(float(metrics[model]["test"]["auc"]), 4),
                 "fpr": fpr[keep].round(4).tolist(),
                 "tpr": tpr[keep].round(4).tolist(),
