@@ -99,8 +99,7 @@ def plot_roc(
     # Most figures do not need scikit-learn, which takes longer to import than they take to draw.
     from sklearn.metrics import roc_curve
 
-    figure = Figure(figsize=(5.4, 5.2), layout="constrained")
-    axes = figure.subplots()
+    figure, axes = _panel_of_models(len(metrics))
     order = sorted(predictions, key=lambda model: -metrics[model]["test"]["auc"])
     for model in order:
         test = predictions[model].query("split == 'test'")
@@ -125,8 +124,7 @@ def plot_calibration(calibration: pd.DataFrame, metrics: Mapping[str, Mapping[st
         metrics: model -> metrics, see `chromattend.evaluate.metrics`.
         epigenome: name for the heading.
     """
-    figure = Figure(figsize=(5.4, 5.2), layout="constrained")
-    axes = figure.subplots()
+    figure, axes = _panel_of_models(len(metrics))
     order = sorted(metrics, key=lambda model: metrics[model]["test"]["brier"])
     for model in order:
         rows = calibration[calibration["model"] == model]
@@ -149,9 +147,19 @@ def plot_calibration(calibration: pd.DataFrame, metrics: Mapping[str, Mapping[st
     return figure
 
 
+# A legend of more models would hide the curves.
+_MOST_IN_PANEL = 6
+
+
+def _panel_of_models(number: int) -> tuple[Figure, Axes]:
+    """Return a square panel, in a figure with room for the legend of a number of models; see `_name_models`."""
+    figure = Figure(figsize=(5.4 if number <= _MOST_IN_PANEL else 8.6, 5.2), layout="constrained")
+    return figure, figure.subplots()
+
+
 def _name_models(axes: Axes, number: int, heading: str, location: str) -> None:
     """Put the legend into the panel, or next to it where it would hide the curves."""
-    if number > 6:
+    if number > _MOST_IN_PANEL:
         place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.01, 1)}
     else:
         place = {"loc": location}
