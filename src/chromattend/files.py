@@ -29,6 +29,9 @@ NAMES = (
     *("model", "other", "data", "format", "source", "sha256"),
 )
 
+# Column of a training's history, present if its LSTMs could not be compiled.
+UNCOMPILED = "lstm_uncompiled"
+
 
 @contextmanager
 def atomic(path: str | Path) -> Iterator[Path]:

@@ -58,6 +58,7 @@ def page(
     models: Sequence[str] = tuple(MODELS),
     signals: list[dict[str, Any]] | None = None,
     attributes: Mapping[str, object] | None = None,
+    uncompiled: Sequence[str] = (),
 ) -> BeautifulSoup:
     """Write a page with its figures and parse it."""
     dataset = synthetic_dataset(epigenome=epigenome).assign_attrs(attributes or {})
@@ -79,6 +80,7 @@ def page(
         predictions=predictions,
         published=PUBLISHED,
         figures={name: folder / f"{name}.svg" for name in ("calibration", "profile")},
+        uncompiled=uncompiled,
         command=f"snakemake results/{epigenome}/report.html",
     )
     return BeautifulSoup((folder / "report.html").read_bytes(), "html.parser")
@@ -109,6 +111,12 @@ def test_a_name_equal_to_the_id_is_not_said_twice(tmp_path: Path) -> None:
     soup = page(tmp_path, name="E003", group="", models=("linear_svc",))
     assert soup.h1.text == "E003"
     assert "Group" not in soup.find("p", class_="lead").text
+
+
+def test_the_page_says_which_models_trained_without_a_compiler(usual: BeautifulSoup, tmp_path: Path) -> None:
+    assert usual.find(id="uncompiled") is None
+    soup = page(tmp_path, models=("mlp", "lstm", "attentivechrome"), uncompiled=("lstm", "attentivechrome"))
+    assert "without a C compiler: LSTM, AttentiveChrome." in soup.find(id="uncompiled").text
 
 
 def test_models_stand_from_best_to_worst(usual: BeautifulSoup) -> None:

@@ -89,6 +89,7 @@ def write_page(
     attention: Sequence[Path] = (),
     maps: Mapping[str, xr.Dataset] | None = None,
     validation: Validation | None = None,
+    uncompiled: Sequence[str] = (),
     command: str,
 ) -> None:
     """Write the page of one epigenome.
@@ -106,6 +107,7 @@ def write_page(
         attention: SVG files of the attention of each attentive model.
         maps: attentive model -> see `chromattend.chromatin.attention.attention_maps`, for the gene browser.
         validation: comparison of explanations with the validation mark, if there are any.
+        uncompiled: models whose LSTMs could not be compiled for their training.
         command: command that writes the page again.
     """
     split, label = dataset["split"].values, dataset["label"].values
@@ -142,6 +144,7 @@ def write_page(
             for number, file in enumerate(attention)
         ],
         validation=validation,
+        uncompiled=[titles[model] for model in uncompiled],
         correlation=_correlation,
         command=command,
     )
