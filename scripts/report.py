@@ -7,6 +7,7 @@ import yaml
 
 from chromattend.errors import UserError
 from chromattend.files import atomic
+from chromattend.pages import escape_report
 
 with job(snakemake):
     with atomic(snakemake.output.config) as temporary:
@@ -20,3 +21,4 @@ with job(snakemake):
         command += ["--nolock", "--report", str(temporary)]
         if subprocess.run(command, env=environment, stdout=log, stderr=log).returncode:
             raise UserError(f"the report could not be written; see {snakemake.log[0]} for the reason")
+        temporary.write_text(escape_report(temporary.read_text(encoding="utf-8")), encoding="utf-8")

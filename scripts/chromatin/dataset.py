@@ -4,7 +4,7 @@ from chromattend.chromatin.dataset import build_dataset
 from chromattend.chromatin.expression import read_rpkm
 from chromattend.chromatin.genes import read_gene_table
 from chromattend.chromatin.signal import join_marks
-from chromattend.files import file_sha256, read_netcdf, read_table, write_netcdf
+from chromattend.files import read_netcdf, read_table, sha256, write_netcdf
 
 with job(snakemake):
     counts, labels, provenance = join_marks(
@@ -23,7 +23,7 @@ with job(snakemake):
             "labels": snakemake.params.labels,
             "counting": snakemake.params.counting,
             "expression_source": snakemake.params.expression,
-            "expression_sha256": file_sha256(snakemake.input.expression),
+            "expression_sha256": sha256(snakemake.input.expression),
             **provenance,
         },
     )

@@ -3,7 +3,7 @@ from pathlib import Path
 from chromattend.pipeline.jobs import job
 
 from chromattend.chromatin.pages.epigenome import Validation, write_page
-from chromattend.files import read_json, read_netcdf, read_table
+from chromattend.files import UNCOMPILED, read_json, read_netcdf, read_table
 
 with job(snakemake):
     models = snakemake.params.models
@@ -20,6 +20,11 @@ with job(snakemake):
         dataset=read_netcdf(snakemake.input.dataset),
         signals=[read_netcdf(path).attrs for path in signals],
         metrics=dict(zip(models, map(read_json, snakemake.input.metrics), strict=True)),
+        uncompiled=[
+            model
+            for model, path in zip(models, snakemake.input.histories, strict=True)
+            if UNCOMPILED in read_table(path)
+        ],
         comparisons=read_table(snakemake.input.comparisons),
         predictions=dict(zip(models, tables, strict=True)),
         published=read_table(snakemake.input.published),

@@ -14,8 +14,8 @@ STAGE_VERSIONS = {
     "signal": "signal 3",
     "dataset": "dataset 2",
     "train": "train 5",
-    "evaluate": "evaluate 3",
+    "evaluate": "evaluate 4",
     "interpret": "interpret 3",
-    "report": "report 5",
+    "report": "report 6",
     "predict": "predict 1",
 }

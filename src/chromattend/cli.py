@@ -10,6 +10,8 @@ from pathlib import Path
 from chromattend import __version__
 from chromattend.errors import UserError, did_you_mean
 
+logger = logging.getLogger(__name__)
+
 CHROM_SIZES = Path("resources/hg19.chrom.sizes")
 
 
@@ -107,6 +109,8 @@ def _predict(options: argparse.Namespace) -> None:
         if sizes is None:
             raise UserError("--chrom-sizes: is needed to count; give the chromosome sizes of the reads' genome build")
         _check_file(sizes, "--chrom-sizes")
+        if options.chrom_sizes is None:
+            logger.warning("--chrom-sizes: is not given, so %s is used; give it if the reads are not of hg19", sizes)
     table = predict(models, signals, genes=options.genes, chrom_sizes=sizes, epigenome=options.epigenome)
     if options.output:
         write_table(table, options.output)

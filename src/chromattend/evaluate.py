@@ -48,7 +48,8 @@ def metrics(predictions: pd.DataFrame, kept_epochs: Sequence[int] = ()) -> dict[
     """
     by_split: dict[str, dict[str, Any]] = {}
     for split, rows in predictions.groupby("split"):
-        labels, scores = rows["label"].to_numpy(), rows["score"].to_numpy()
+        # Some baselines give float32 scores, whose squares would be rounded.
+        labels, scores = rows["label"].to_numpy(), rows["score"].to_numpy(np.float64)
         auc, low, high = auc_interval(labels, scores)
         seeds = [name for name in predictions.columns if name.startswith("seed_")]
         aucs = [roc_auc_score(labels, rows[name]) for name in seeds] or [auc]

@@ -2,7 +2,7 @@
 
 import io
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +44,7 @@ def _compact(svg: str) -> str:
     def rounded(path: re.Match[str]) -> str:
         return re.sub(r"-?\d+\.\d{3,}", lambda number: f"{float(number[0]):.2f}".rstrip("0").rstrip("."), path[0])
 
-    return re.sub(r'\bd="[^"]*"', rounded, svg)
+    return re.sub(r"<path [^>]*>", lambda tag: re.sub(r'\bd="[^"]*"', rounded, tag[0]), svg)
 
 
 def inline_svg(figure: Figure, prefix: str, label: str) -> markupsafe.Markup:
@@ -60,19 +60,30 @@ def inline_svg(figure: Figure, prefix: str, label: str) -> markupsafe.Markup:
     return embed_svg(_compact(buffer.getvalue()), prefix, label)
 
 
+def literal(text: str) -> str:
+    """Return a text that matplotlib draws as it is written: as no formula, and in every legend."""
+    text = text.replace("$", r"\$")
+    # Legends leave out labels that begin with "_".
+    return f"\u200b{text}" if text.startswith("_") else text
+
+
 def title(model: str) -> str:
     """Return a model's name as shown in figures and tables."""
     return REGISTRY[model].title
 
 
-def styles(models: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Return the colour and line of each model: ten colour-blind-safe colours, then the same colours dashed."""
-    colours = sns.color_palette("colorblind")
-    lines = ["-", "--", ":"]
-    return {
-        model: {"color": colours[number % len(colours)], "linestyle": lines[number // len(colours) % len(lines)]}
-        for number, model in enumerate(models)
-    }
+def style_number(model: str) -> int:
+    """Return the place of a model in the registry, which gives its colour and line in every figure and on every page.
+
+    There are eight colour-blind-safe colours; later models have the same colours with another line or symbol.
+    """
+    return list(REGISTRY).index(model)
+
+
+def style(model: str) -> dict[str, Any]:
+    """Return the colour and line of a model, for matplotlib; see `style_number`."""
+    round_number, colour = divmod(style_number(model), len(PAGE_COLOURS))
+    return {"color": PAGE_COLOURS[colour], "linestyle": ("-", "--", ":")[round_number]}
 
 
 def plot_roc(
@@ -88,17 +99,15 @@ def plot_roc(
     # Most figures do not need scikit-learn, which takes longer to import than they take to draw.
     from sklearn.metrics import roc_curve
 
-    figure = Figure(figsize=(5.4, 5.2), layout="constrained")
-    axes = figure.subplots()
+    figure, axes = _panel_of_models(len(metrics))
     order = sorted(predictions, key=lambda model: -metrics[model]["test"]["auc"])
-    style_of = styles(list(metrics))
     for model in order:
         test = predictions[model].query("split == 'test'")
         false_positive, true_positive, _ = roc_curve(test["label"], test["score"])
         test_metrics = metrics[model]["test"]
         interval = f"({test_metrics['auc_low']:.3f}-{test_metrics['auc_high']:.3f})"
         label = f"{title(model)}  {test_metrics['auc']:.3f} {interval}"
-        axes.plot(false_positive, true_positive, label=label, linewidth=1.6, **style_of[model])
+        axes.plot(false_positive, true_positive, label=label, linewidth=1.6, **style(model))
     axes.plot([0, 1], [0, 1], color="0.6", linewidth=0.8, linestyle="--")
     axes.set(xlabel="False positive rate", ylabel="True positive rate", xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
     axes.set_aspect("equal")
@@ -115,10 +124,8 @@ def plot_calibration(calibration: pd.DataFrame, metrics: Mapping[str, Mapping[st
         metrics: model -> metrics, see `chromattend.evaluate.metrics`.
         epigenome: name for the heading.
     """
-    figure = Figure(figsize=(5.4, 5.2), layout="constrained")
-    axes = figure.subplots()
+    figure, axes = _panel_of_models(len(metrics))
     order = sorted(metrics, key=lambda model: metrics[model]["test"]["brier"])
-    style_of = styles(list(metrics))
     for model in order:
         rows = calibration[calibration["model"] == model]
         label = f"{title(model)}  {metrics[model]['test']['brier']:.3f}"
@@ -129,7 +136,7 @@ def plot_calibration(calibration: pd.DataFrame, metrics: Mapping[str, Mapping[st
             marker="o",
             markersize=3,
             linewidth=1.3,
-            **style_of[model],
+            **style(model),
         )
     axes.plot([0, 1], [0, 1], color="0.6", linewidth=0.8, linestyle="--")
     axes.set(xlabel="Predicted P(ON), tenths of the genes", ylabel="Share of them that is ON")
@@ -140,9 +147,19 @@ def plot_calibration(calibration: pd.DataFrame, metrics: Mapping[str, Mapping[st
     return figure
 
 
+# A legend of more models would hide the curves.
+_MOST_IN_PANEL = 6
+
+
+def _panel_of_models(number: int) -> tuple[Figure, Axes]:
+    """Return a square panel, in a figure with room for the legend of a number of models; see `_name_models`."""
+    figure = Figure(figsize=(5.4 if number <= _MOST_IN_PANEL else 8.6, 5.2), layout="constrained")
+    return figure, figure.subplots()
+
+
 def _name_models(axes: Axes, number: int, heading: str, location: str) -> None:
     """Put the legend into the panel, or next to it where it would hide the curves."""
-    if number > 6:
+    if number > _MOST_IN_PANEL:
         place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.01, 1)}
     else:
         place = {"loc": location}

@@ -29,6 +29,9 @@ NAMES = (
     *("model", "other", "data", "format", "source", "sha256", "empty_chromosomes"),
 )
 
+# Column of a training's history, present if its LSTMs could not be compiled.
+UNCOMPILED = "lstm_uncompiled"
+
 
 @contextmanager
 def atomic(path: str | Path) -> Iterator[Path]:
@@ -142,11 +145,3 @@ def read_json(path: str | Path) -> Any:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except ValueError as error:
         raise UserError(f"{path}: is damaged; delete it and run again ({error})") from None
-
-
-def file_sha256(path: str | Path) -> str:
-    """Return the SHA-256 of a source: as recorded by `download`, or computed if there is no up-to-date record."""
-    record = Path(f"{path}.sha256")
-    if record.exists() and record.stat().st_mtime_ns >= Path(path).stat().st_mtime_ns:
-        return record.read_text().split()[0]
-    return sha256(path)

@@ -89,7 +89,10 @@ def compare_aucs(labels: np.ndarray, scores: pd.DataFrame, level: float = LEVEL)
     Returns:
         One row per pair: model, other, auc, other_auc, difference (auc - other_auc), low, high, z, p (two-sided) and
         q, the p value corrected over the pairs by the method of Benjamini and Hochberg. Pairs with the same ranking
-        have difference 0 and p 1.
+        have difference 0 and p 1. If every gene favours the same model equally (such as AUC 1 against 0), DeLong's
+        variance of a difference is 0, which would claim certainty; p is then that of a sign test over the genes of the
+        smaller class, z is the normal quantile of p, and low and high are the farthest ends of the intervals of both
+        AUCs (see `auc_interval`). No p is below the smallest positive number of full precision, 2e-308.
     """
     aucs, covariance = delong(labels, scores.to_numpy().T)
     first, second = np.triu_indices(len(aucs), k=1)
@@ -99,6 +102,16 @@ def compare_aucs(labels: np.ndarray, scores: pd.DataFrame, level: float = LEVEL)
     with np.errstate(divide="ignore", invalid="ignore"):
         z = np.where((error < 1e-12) & (np.abs(difference) < 1e-12), 0.0, difference / error)
     width = stats.norm.ppf(0.5 + level / 2) * error
+    low, high = difference - width, difference + width
+    p = np.maximum(2 * stats.norm.sf(np.abs(z)), np.finfo(float).tiny)
+    certain = (error < 1e-12) & (z != 0)
+    if certain.any():
+        smaller = min(labels.sum(), len(labels) - labels.sum())
+        p[certain] = max(2.0 ** (1 - smaller), np.finfo(float).tiny)
+        z[certain] = np.sign(difference[certain]) * stats.norm.isf(p[certain] / 2)
+        _, lows, highs = np.transpose([auc_interval(labels, model, level) for model in scores.to_numpy().T])
+        low[certain] = (lows[first] - highs[second])[certain]
+        high[certain] = (highs[first] - lows[second])[certain]
     names = scores.columns.to_numpy()
     table = pd.DataFrame(
         {
@@ -107,10 +120,10 @@ def compare_aucs(labels: np.ndarray, scores: pd.DataFrame, level: float = LEVEL)
             "auc": aucs[first],
             "other_auc": aucs[second],
             "difference": difference,
-            "low": difference - width,
-            "high": difference + width,
+            "low": low,
+            "high": high,
             "z": z,
-            "p": 2 * stats.norm.sf(np.abs(z)),
+            "p": p,
         }
     )
     return table.assign(q=false_discovery_rates(table["p"]))

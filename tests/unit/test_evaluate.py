@@ -92,6 +92,13 @@ def test_the_note_is_about_the_replicate_that_was_kept_first() -> None:
     assert metrics(predictions())["test"]["kept_epoch"] is None
 
 
+def test_scores_of_single_precision_are_squared_in_double_precision() -> None:
+    rng = np.random.default_rng(1)
+    label, score = rng.integers(0, 2, 5000), rng.random(5000).astype(np.float32)
+    found = metrics(pd.DataFrame({"split": "test", "label": label, "score": score}))["test"]["brier"]
+    assert found == pytest.approx(np.mean((label - score.astype(float)) ** 2), rel=1e-12)
+
+
 def test_replicates_are_measured_one_by_one() -> None:
     alone = metrics(predictions())["test"]
     assert (alone["seeds"], alone["auc_seed_mean"], alone["auc_seed_sd"]) == (1, alone["auc"], None)

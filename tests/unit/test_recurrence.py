@@ -3,7 +3,6 @@
 import importlib
 import logging
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -118,24 +117,6 @@ def test_a_diverged_weight_is_seen_in_all_that_follows() -> None:
     with torch.no_grad():
         lstm.state_weight[0, 0, 2, 1] = torch.nan
     assert lstm(torch.randn(1, 1, 6, 1))[0, 0, 2:, :4].isnan().all()
-
-
-def test_without_a_compiler_there_is_a_warning_and_torch(
-    implementation: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
-) -> None:
-    if implementation != "C":
-        return
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    for compiler in ("no-such-compiler", "false"):
-        caplog.clear()
-        compiled.library.cache_clear()
-        monkeypatch.setenv("CC", compiler)
-        with caplog.at_level(logging.WARNING):
-            assert compiled.library() is None
-            assert BidirectionalLSTM(1, 1, 4)(torch.randn(1, 2, 3, 1)).shape == (1, 2, 3, 8)
-        assert "lstm.c could not be compiled" in caplog.text
-        assert not list(tmp_path.rglob("*.so"))
-    compiled.library.cache_clear()
 
 
 def test_without_gradients_the_values_are_the_same_bits() -> None:

@@ -148,6 +148,25 @@ def test_models_with_the_same_ranking_do_not_differ() -> None:
     assert (row["difference"], row["p"]) == (0, 1)
 
 
+def test_a_model_that_wins_with_every_gene_is_not_infinitely_better() -> None:
+    perfect = np.repeat([1.0, 0.0], 10)
+    row = compared(a=perfect, b=-perfect).iloc[0]
+    assert row["difference"] == 1
+    assert row["p"] == pytest.approx(stats.binomtest(10, 10).pvalue)
+    assert 2 * stats.norm.sf(row["z"]) == pytest.approx(row["p"])
+    _, bound, _ = auc_interval(np.repeat([1, 0], 10), perfect)
+    assert (row["low"], row["high"]) == (pytest.approx(2 * bound - 1), 1)
+    # Against a model that gives every gene the same score, and the other way round.
+    table = compared(a=np.ones(20), b=perfect)
+    assert (table["difference"].item(), table["p"].item()) == (-0.5, row["p"])
+    assert table["z"].item() == -row["z"]
+    # With thousands of genes the p value of either test is below all that a number can hold.
+    many = np.repeat([1.0, 0.0], 3000)
+    found = compared(a=many, b=-many, c=np.random.default_rng(1).normal(many * 9))
+    assert np.isfinite(found["z"]).all()
+    assert ((found["p"] > 0) & (found["q"] > 0)).all()
+
+
 def test_p_values_are_uniform_where_models_are_equally_good() -> None:
     rng = np.random.default_rng(4)
     labels = np.repeat([1, 0], 100)

@@ -38,6 +38,7 @@ from chromattend.chromatin.inputs import ChromatinInputs
 from chromattend.chromatin.models.deepchrome import DeepChrome
 from chromattend.errors import UserError
 from chromattend.evaluate import predict
+from chromattend.files import UNCOMPILED
 from chromattend.models import baseline, load_model
 from chromattend.models.base import TrainedModel
 from chromattend.models.network import Network
@@ -82,7 +83,7 @@ def test_every_model_learns_a_planted_signal(trained: Trained, dataset: xr.Datas
 def test_history_has_one_row_per_epoch(trained: Trained) -> None:
     model, history = trained
     if model.input_spec.model in NETWORKS:
-        assert list(history) == HISTORY
+        assert [name for name in history if name != UNCOMPILED] == HISTORY
         assert history["epoch"].tolist() == list(range(len(history)))
         assert history["train_loss"].iloc[-1] < history["train_loss"].iloc[0]
     else:
@@ -90,6 +91,16 @@ def test_history_has_one_row_per_epoch(trained: Trained) -> None:
         assert history["epoch"].tolist() == [0]
     assert history["seed"].unique().tolist() == [1]
     assert history.notna().all(axis=None)
+
+
+def test_history_says_where_lstms_were_not_compiled(dataset: xr.Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compiled, "library", lambda: None)
+    found = {model: quick(model, dataset, max_epochs=2)[1] for model in ("lstm", "mlp")}
+    assert found["lstm"][UNCOMPILED].tolist() == [1, 1]
+    assert list(found["mlp"]) == HISTORY
+    if compiled.find_compiler():
+        monkeypatch.undo()
+        assert list(quick("lstm", dataset, max_epochs=1)[1]) == HISTORY
 
 
 def test_a_model_keeps_its_input_spec(trained: Trained, dataset: xr.Dataset) -> None:

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from scipy.cluster.hierarchy import dendrogram, linkage
 
-from chromattend.figures import STATE_COLOURS, sentence, title
+from chromattend.figures import STATE_COLOURS, literal, sentence, title
 from chromattend.interpret import METHODS, TITLES
 
 POSITION = "Position relative to the TSS (bp)"
@@ -225,7 +225,7 @@ def plot_named_genes(table: pd.DataFrame) -> Figure:
             )  # fmt: skip
             axes.set_yticks(
                 np.arange(len(genes)) + 0.5,
-                [f"{symbols[gene]} {'' if pd.isna(state) else state}" for gene, state in label.items()],
+                [f"{literal(symbols[gene])} {'' if pd.isna(state) else state}" for gene, state in label.items()],
                 rotation=0,
             )
             axes.set_title(f"{epigenome}: {title(model)}", fontsize=9)
@@ -277,8 +277,7 @@ def plot_importance(table: pd.DataFrame, model: str, groups: Mapping[str, Sequen
     axes[2].tick_params(axis="y", rotation=0)
     legend = dict.fromkeys((groups[name][0] or "epigenomes", groups[name][1]) for name in names)
     handles = [
-        Line2D([], [], color=colour, marker="s", linestyle="none", label=name.replace("$", r"\$"))
-        for name, colour in legend
+        Line2D([], [], color=colour, marker="s", linestyle="none", label=literal(name)) for name, colour in legend
     ]
     figure.legend(handles=handles, loc="outside right upper", frameon=False, fontsize=7)
     figure.suptitle(title(model), fontsize=11)

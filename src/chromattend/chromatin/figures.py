@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from chromattend.chromatin.dataset import rows_of
-from chromattend.figures import PAGE_COLOURS, STATE_COLOURS, sentence, title
+from chromattend.figures import STATE_COLOURS, literal, sentence, style, title
 
 
 def plot_comparisons(comparisons: pd.DataFrame) -> Figure:
@@ -105,8 +105,7 @@ def plot_auc(auc: pd.DataFrame, summary: pd.DataFrame, groups: Mapping[str, Sequ
         sns.boxplot(
             auc, x="auc", y="model", order=models, ax=axes, color="0.92", linecolor="0.4", fliersize=0, width=0.6
         )
-    # A dollar sign would start a formula.
-    names = {name: (group or "epigenomes").replace("$", r"\$") for name, (group, _) in groups.items()}
+    names = {name: literal(group or "epigenomes") for name, (group, _) in groups.items()}
     hue = auc["epigenome"].map(names)
     colours = {names[name]: groups[name][1] for name in auc["epigenome"]}
     size = 5 if auc["epigenome"].nunique() <= 20 else 3.6
@@ -171,8 +170,7 @@ def plot_depth(quality: pd.DataFrame) -> Figure:
     Args:
         quality: see `chromattend.chromatin.quality.quality_table`, of all epigenomes.
     """
-    # A dollar sign would start a formula.
-    shown = quality.assign(**{name: quality[name].str.replace("$", r"\$") for name in ("epigenome", "mark")})
+    shown = quality.assign(**{name: quality[name].map(literal) for name in ("epigenome", "mark")})
     wide = shown.pivot(index="epigenome", columns="mark", values="depth")
     wide = wide.loc[shown["epigenome"].unique(), shown["mark"].unique()]
     few = len(wide) <= 20
@@ -204,12 +202,11 @@ def plot_depth(quality: pd.DataFrame) -> Figure:
     return figure
 
 
-def plot_dots(values: Mapping[str, float], models: Sequence[str], limits: tuple[float, float]) -> Figure:
+def plot_dots(values: Mapping[str, float], limits: tuple[float, float]) -> Figure:
     """Draw the AUCs of one epigenome as a line of dots, small enough for a table row.
 
     Args:
         values: model -> AUC.
-        models: all models of the study in the order of the page, so that each has the same colour in every line.
         limits: the AUCs at both ends of the line, the same in every line.
     """
     figure = Figure(figsize=(1.6, 0.24))
@@ -218,8 +215,7 @@ def plot_dots(values: Mapping[str, float], models: Sequence[str], limits: tuple[
     axes.set_axis_off()
     axes.axhline(0, color="0.6", linewidth=0.8)
     for model, value in values.items():
-        colour = PAGE_COLOURS[models.index(model) % len(PAGE_COLOURS)]
-        axes.plot(value, 0, "o", color=colour, markersize=5.5, alpha=0.85, markeredgewidth=0)
+        axes.plot(value, 0, "o", color=style(model)["color"], markersize=5.5, alpha=0.85, markeredgewidth=0)
     margin = 0.04 * (limits[1] - limits[0]) or 0.01
     axes.set(xlim=(limits[0] - margin, limits[1] + margin), ylim=(-1, 1))
     return figure

@@ -15,7 +15,7 @@ from chromattend.chromatin.bins import Bins
 from chromattend.chromatin.count import count_reads
 from chromattend.chromatin.formats import PUBLISHED_MARKS, format_of
 from chromattend.chromatin.reads import ReadOptions, read_bam, read_intervals
-from chromattend.files import file_sha256
+from chromattend.files import sha256
 
 logger = logging.getLogger(__name__)
 
@@ -61,7 +61,7 @@ def count_signal(
         xr.DataArray(counts, dims=("gene", "bin")),
         genes["gene"].to_numpy(str),
         bins,
-        {**attributes, "format": kind, "sha256": file_sha256(path), **found},
+        {**attributes, "format": kind, "sha256": sha256(path), **found},
     )
 
 
@@ -91,7 +91,7 @@ def import_binned(
         {
             **attributes,
             "format": "binned",
-            "sha256": " ".join(file_sha256(path) for path in paths),
+            "sha256": " ".join(sha256(path) for path in paths),
             "doubled_marks": " ".join(doubled),
         },
     )

@@ -11,6 +11,7 @@ import markupsafe
 import pandas as pd
 
 from chromattend import __version__
+from chromattend.errors import UserError
 from chromattend.files import atomic
 
 # Characters that could end a script element, or that older JavaScript takes as line ends.
@@ -33,6 +34,33 @@ def embed_json(value: Any) -> markupsafe.Markup:
     return markupsafe.Markup(text.translate(_UNSAFE))
 
 
+# The script elements of Snakemake's report with data, each of them JSON on one line.
+_REPORT_DATA = ("workflow-desc", "results", "categories", "rulegraph", "runtimes", "timeline", "rules")
+
+
+def escape_report(page: str) -> str:
+    """Return Snakemake's report with its data safe inside its script elements.
+
+    Snakemake writes paths and params, and thus names of the study, as plain JSON, in which `</script>` ends the script.
+
+    Raises:
+        UserError: the report has another form than that of the supported versions of Snakemake.
+    """
+    for name in _REPORT_DATA:
+        # In JSON a "<" can only be in a string.
+        page, found = re.subn(
+            rf'(<script id="{name}">\n *var \w+ = )(.*;\n)',
+            lambda match: match[1] + match[2].replace("<", r"\u003c"),
+            page,
+        )
+        if found != 1:
+            raise UserError(
+                f"Snakemake's report has {found} scripts {name!r} instead of one, so its names cannot be escaped; "
+                "use the Snakemake of requirements.lock"
+            )
+    return page
+
+
 def embed_svg(text: str, prefix: str, label: str) -> markupsafe.Markup:
     """Return the svg element of a matplotlib figure for a page.
 
@@ -41,8 +69,12 @@ def embed_svg(text: str, prefix: str, label: str) -> markupsafe.Markup:
         prefix: letters, digits and dashes put before its ids, so that they do not clash with another figure's.
         label: text for screen readers.
     """
-    text = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{prefix}-", text[text.index("<svg") :])
-    # matplotlib escapes all text, so the element is safe to embed unchanged.
+
+    def unique(tag: re.Match[str]) -> str:
+        return re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{prefix}-", tag[0])
+
+    # matplotlib escapes all text, so the element is safe to embed, and ">" ends a tag.
+    text = re.sub(r"<[^>]*>", unique, text[text.index("<svg") :])
     return markupsafe.Markup(text.replace("<svg", f'<svg role="img" aria-label="{markupsafe.escape(label)}"', 1))
 
 

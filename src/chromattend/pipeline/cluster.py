@@ -39,9 +39,10 @@ class Cluster:
         except yaml.YAMLError as error:
             raise UserError(f"{path}: is not valid YAML ({' '.join(str(error).split())}); correct it") from None
         keys = [field.name for field in fields(cls)]
-        if not isinstance(content, dict) or not content.keys() <= set(keys):
-            unknown = ", ".join(sorted(map(str, set(content) - set(keys)))) if isinstance(content, dict) else content
-            raise UserError(f"{path}: {unknown!r} is not a setting; use the keys {', '.join(keys)}")
+        if not isinstance(content, dict):
+            raise UserError(f"{path}: is not a mapping of keys; write lines such as 'account: name'")
+        if unknown := sorted(map(str, content.keys() - set(keys))):
+            raise UserError(f"{path}: {unknown[0]!r} is not a setting; use the keys {', '.join(keys)}")
         for name in ("account", "constraint"):
             value = content.get(name)
             if value is not None and not isinstance(value, str):

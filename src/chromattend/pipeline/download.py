@@ -112,9 +112,10 @@ def download(
     try:
         retrying(_transfer, url, part, timeout, http)
     except TransferError as error:
+        tries = "1 try" if retries == 0 else f"{retries + 1} tries"
+        again = "run again to resume the partial download" if _resumable(url, part)[0] else "run again later"
         raise UserError(
-            f"{url}: {error}, after {retries + 1} tries; the partial download is kept: run again to resume it, "
-            "or download the file by hand and give its local path"
+            f"{url}: {error}, after {tries}; {again}, or download the file by hand and give its local path"
         ) from None
     try:
         digest = _verify(url, part, target.name, expect)
@@ -199,20 +200,12 @@ def _verify(url: str, part: Path, name: str, expect: Expectation) -> str:
 
 def _transfer(url: str, part: Path, timeout: float, http: bool) -> None:
     """Download `part` to its full size, resuming an earlier try of the same file."""
-    identity_file = part.with_name(part.name + ".json")
-    offset, identity = 0, None
-    if part.exists() and identity_file.exists():
-        try:
-            note = json.loads(identity_file.read_text())
-            identity = note["identity"] if note["url"] == url else None
-            offset = part.stat().st_size if identity else 0
-        except (ValueError, KeyError, TypeError):
-            identity = None
+    offset, identity = _resumable(url, part)
     try:
         with _open(url, offset, identity, timeout, http) as body:
             if body.start == 0:
                 part.unlink(missing_ok=True)
-                identity_file.write_text(json.dumps({"url": url, "identity": body.identity}))
+                _note_of(part).write_text(json.dumps({"url": url, "identity": body.identity}))
             else:
                 logger.info("%s: resuming at byte %d", url, body.start)
             _receive(url, body, part)
@@ -225,6 +218,22 @@ def _transfer(url: str, part: Path, timeout: float, http: bool) -> None:
     if body.size is not None and size > body.size:
         _discard(part)
         raise TransferError(f"sent {size} bytes instead of the announced {body.size}")
+
+
+def _resumable(url: str, part: Path) -> tuple[int, str | None]:
+    """Return the size of a partial download and the identity of its file; 0 and None if it cannot be resumed."""
+    try:
+        note = json.loads(_note_of(part).read_text())
+        if note["url"] == url and note["identity"]:
+            return part.stat().st_size, note["identity"]
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        pass
+    return 0, None
+
+
+def _note_of(part: Path) -> Path:
+    """Return the file with the URL and identity of a partial download."""
+    return part.with_name(part.name + ".json")
 
 
 def _receive(url: str, body: _Body, part: Path) -> None:
@@ -322,4 +331,4 @@ def _open_file(url: str, offset: int, identity: str | None) -> Iterator[_Body]:
 
 def _discard(part: Path) -> None:
     part.unlink(missing_ok=True)
-    part.with_name(part.name + ".json").unlink(missing_ok=True)
+    _note_of(part).unlink(missing_ok=True)

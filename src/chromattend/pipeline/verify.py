@@ -66,8 +66,8 @@ class Verification:
         if wrong:
             files = shlex.join(wrong)
             raise UserError(
-                f"to make {_number(len(wrong), 'file')} again, with the options of the original run: "
-                f"rm -f {files}; snakemake --cores all {files}; then repeat that run to update what depends on them"
+                f"to make {_number(len(wrong), 'file')} again, with the --configfile and other options of the original "
+                f"run: rm -f {files}; snakemake --cores all {files}; then repeat it to update what depends on them"
             )
 
 

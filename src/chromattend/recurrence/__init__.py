@@ -18,7 +18,7 @@ from torch.autograd.function import once_differentiable
 from chromattend.recurrence import compiled, operators
 from chromattend.recurrence.compiled import use_threads
 
-__all__ = ["BidirectionalLSTM", "bidirectional_lstm", "use_threads"]
+__all__ = ["BidirectionalLSTM", "bidirectional_lstm", "lacks_compiler", "use_threads"]
 
 logger = logging.getLogger(__name__)
 
@@ -76,6 +76,12 @@ def bidirectional_lstm(inputs: Tensor, input_weight: Tensor, state_weight: Tenso
     keep = torch.is_grad_enabled() and any(array.requires_grad for array in arrays)
     with torch.autocast(inputs.device.type, enabled=False):
         return _Recurrence.apply(keep, *arrays)[0]
+
+
+def lacks_compiler(network: nn.Module, device: torch.device) -> bool:
+    """Return whether LSTMs of a network run in torch's operators because they could not be compiled."""
+    recurrent = any(isinstance(module, BidirectionalLSTM) for module in network.modules())
+    return recurrent and device.type == "cpu" and compiled.library() is None
 
 
 def _implementation(inputs: Tensor, state_weight: Tensor) -> Any:

@@ -9,6 +9,7 @@ import os
 import platform
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,7 +17,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from chromattend.files import atomic
+from chromattend.files import atomic, sha256
 
 logger = logging.getLogger(__name__)
 
@@ -33,24 +34,27 @@ def find_compiler() -> str | None:
 def library() -> ctypes.CDLL | None:
     """Return the compiled functions; if they cannot be compiled, log a warning and return None.
 
-    Compilation takes a second and is done once per kind of CPU: the result is stored in the user's cache folder.
+    Compilation takes a second and is done once per kind of CPU: the result is stored in the user's cache folder. If
+    that folder cannot be written, each process compiles for itself.
     """
     compiler = find_compiler()
     if compiler is None:
         logger.warning("no C compiler was found, so LSTMs on a CPU take twice as long; install gcc")
         return None
     key = hashlib.sha256(repr((SOURCE.read_text(), FLAGS, compiler, _cpu())).encode()).hexdigest()[:16]
-    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "chromattend"
-    path = folder / f"lstm-{key}.so"
+    folder = _cache_folder()
     try:
-        if not path.exists():
-            with atomic(path) as temporary:
-                command = [*compiler.split(), *FLAGS, "-o", str(temporary), str(SOURCE)]
-                subprocess.run(command, check=True, capture_output=True, text=True)
-        functions = ctypes.CDLL(str(path))
+        if folder is not None:
+            functions = ctypes.CDLL(str(_stored(compiler, folder / f"lstm-{key}.so")))
+        else:
+            logger.info("no folder for caches can be written, so this process compiles %s for itself", SOURCE)
+            with tempfile.TemporaryDirectory() as temporary:
+                path = Path(temporary, "lstm.so")
+                _compile(compiler, path)
+                functions = ctypes.CDLL(str(path))
     except (OSError, subprocess.CalledProcessError) as error:
         reason = (getattr(error, "stderr", None) or str(error)).strip().splitlines()[-1]
-        logger.warning("LSTMs on a CPU take twice as long: %s could not be compiled to %s: %s", SOURCE, path, reason)
+        logger.warning("LSTMs on a CPU take twice as long: %s could not be compiled or loaded: %s", SOURCE, reason)
         return None
     _keep_freed_memory()
     functions.lstm_kept.restype = ctypes.c_long
@@ -58,6 +62,36 @@ def library() -> ctypes.CDLL | None:
     functions.lstm_forward.argtypes = [ctypes.c_long] * 7 + [ctypes.c_void_p] * 6
     functions.lstm_backward.argtypes = [ctypes.c_long] * 7 + [ctypes.c_void_p] * 10
     return functions
+
+
+def _cache_folder() -> Path | None:
+    """Return the folder of this program's caches, or None if it cannot be written."""
+    try:
+        folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "chromattend"
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return folder
+    except (OSError, RuntimeError):  # RuntimeError: the user has no home
+        return None
+
+
+def _stored(compiler: str, path: Path) -> Path:
+    """Return the library that is stored as `path`, compiled again unless it is whole: a cut one crashes its process."""
+    checksum = path.with_suffix(".sha256")
+    if not (path.is_file() and checksum.is_file() and checksum.read_text() == sha256(path)):
+        with atomic(path) as temporary:
+            _compile(compiler, temporary)
+            with open(temporary, "rb") as file:
+                os.fsync(file.fileno())
+            digest = sha256(temporary)
+        with atomic(checksum) as temporary:
+            temporary.write_text(digest)
+    return path
+
+
+def _compile(compiler: str, path: Path) -> None:
+    command = [*compiler.split(), *FLAGS, "-o", str(path), str(SOURCE)]
+    subprocess.run(command, check=True, capture_output=True, text=True)
 
 
 def _keep_freed_memory() -> None:
@@ -139,6 +173,8 @@ def _shape(inputs: Tensor, state_weight: Tensor) -> tuple[int, ...]:
 # Threads that process the runs of a recurrence in parallel; the pool starts a thread only when it is needed.
 _thread_count = 1
 _pool = functools.cache(ThreadPoolExecutor)
+# A forked process has the pool but none of its threads, and would wait for them forever.
+os.register_at_fork(after_in_child=_pool.cache_clear)
 
 
 def use_threads(count: int) -> None:

@@ -1,6 +1,7 @@
 """Training of networks with PyTorch Lightning."""
 
 import hashlib
+import itertools
 import logging
 import shutil
 import sys
@@ -19,9 +20,10 @@ from pytorch_lightning.plugins.environments import LightningEnvironment
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from chromattend.errors import UserError
+from chromattend.files import UNCOMPILED
 from chromattend.models.baseline import calibrate
 from chromattend.models.network import Network, in_batches
-from chromattend.recurrence import use_threads
+from chromattend.recurrence import lacks_compiler, use_threads
 from chromattend.training.callbacks import Progress, StopAtSignal
 from chromattend.training.data import NetworkDataModule
 from chromattend.training.examples import TrainingData
@@ -115,6 +117,7 @@ def _with_history(
     history = pd.concat([history.assign(seed=seed) for (_, history), seed in zip(replicates, seeds, strict=True)])
     measures = [name for name in history.columns if name.startswith("valid_") and name != "valid_loss"]
     columns = ["seed", "epoch", "train_loss", "valid_loss", *measures, "learning_rate"]
+    columns += [UNCOMPILED] if UNCOMPILED in history else []
     return Network.together([network for network, _ in replicates]), history[columns]
 
 
@@ -144,7 +147,10 @@ def _train_replicates(
         module = NetworkTraining(networks, options, weights)
         train, valid = [one.train for one in data], [one.valid for one in data]
         batches = NetworkDataModule(train, valid, options.batch_size, progress.epoch_seed)
-        _fit(module, progress, batches, folder, last is not None)
+        device = _fit(module, progress, batches, folder, last is not None)
+        if lacks_compiler(networks[0], device):
+            for row in itertools.chain(*progress.rows):
+                row[UNCOMPILED] = 1
     if not progress.finished:
         raise UserError(
             f"{data[0].input_spec.model}: training was interrupted after {progress.epochs} epochs; run again to resume"
@@ -155,7 +161,10 @@ def _train_replicates(
     return [(network, pd.DataFrame(rows)) for network, rows in zip(networks, progress.rows, strict=True)]
 
 
-def _fit(module: NetworkTraining, progress: Progress, data: NetworkDataModule, folder: Path, resume: bool) -> None:
+def _fit(
+    module: NetworkTraining, progress: Progress, data: NetworkDataModule, folder: Path, resume: bool
+) -> torch.device:
+    """Train until all networks are finished or a signal arrives; return the device."""
     options = module.options
     # By default, convolutions on a GPU would compute in TF32.
     torch.backends.cudnn.allow_tf32 = False
@@ -178,6 +187,7 @@ def _fit(module: NetworkTraining, progress: Progress, data: NetworkDataModule, f
     device = trainer.strategy.root_device
     logger.info("seed %d: training on %s in precision %s", progress.seed, device, trainer.precision)
     trainer.fit(module, datamodule=data, ckpt_path=folder / LAST if resume else None, weights_only=True)
+    return device
 
 
 def _trainer(options: TrainingOptions, callbacks: list[Callback], folder: Path) -> L.Trainer:

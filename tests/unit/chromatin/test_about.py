@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+from bs4 import BeautifulSoup
+from docutils.core import publish_parts
 
 from chromattend import __version__
 from chromattend.chromatin.configuration import load_study
@@ -26,4 +28,24 @@ def test_the_study_is_described_even_where_jobs_have_environments_of_their_own(
         raise PackageNotFoundError(package)
 
     monkeypatch.setattr(about, "version", missing)
-    assert about.about(study)["versions"]["torch"] == "of the rules' environments"
+    assert about.about(study)["versions"]["torch"] == r"of the rules\' environments"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "hg19_",
+        "a `b`_ |c| *d* **e** ``f`` :math:`x`",
+        "<b>&amp;</b>",
+        "x\n\n.. raw:: html\n\n   <b>y</b>",
+        "`a <javascript:b>`_",
+        "https://mirror.example",
+    ],
+)
+def test_names_are_text_on_the_start_page(repository: Path, text: str) -> None:
+    config = yaml.safe_load((repository / "config/config.yaml").read_text())
+    study = load_study({**config, "genome": {"name": text}}, repository / "workflow/schemas", repository)
+    html = publish_parts(f"- Genome {about.about(study)['genome']}, bins\n", writer="html")["body"]
+    soup = BeautifulSoup(html, "html.parser")
+    assert soup.text.strip() == f"Genome {' '.join(text.split())}, bins"
+    assert {tag.name for tag in soup.find_all(True)} <= {"ul", "li", "p"}

@@ -1,5 +1,6 @@
 """Figures: what they show, for one and for many epigenomes, and the same bytes each time."""
 
+import re
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,10 +12,11 @@ import xarray as xr
 from builders import MARKS, MODELS, synthetic_dataset, synthetic_predictions, texts
 from matplotlib.figure import Figure
 
-from chromattend.chromatin.figures import plot_auc, plot_comparisons, plot_profile, plot_published
+from chromattend import pages
+from chromattend.chromatin.figures import plot_auc, plot_comparisons, plot_dots, plot_profile, plot_published
 from chromattend.chromatin.tables import published_table, summary_table
 from chromattend.evaluate import calibration_table, metrics
-from chromattend.figures import plot_calibration, plot_roc, save
+from chromattend.figures import PAGE_COLOURS, plot_calibration, plot_roc, save
 from chromattend.models.registry import REGISTRY
 from chromattend.statistics import compare_over_epigenomes
 
@@ -87,13 +89,15 @@ def test_the_published_mean_is_drawn_where_there_is_one(tmp_path: Path, models: 
     assert any("published" in text for text in texts(figure, tmp_path / "auc.svg")) == bool(count)
 
 
-@pytest.mark.parametrize("group", ["", "Blood & <T cell>", r"$\frac$ 5 US$", "Brain $a_1$", "müsli 脳"])
+@pytest.mark.parametrize(
+    "group", ["", "Blood & <T cell>", r"$\frac$ 5 US$", "_hidden", 'id="a" d="1.2345"', "Brain $a_1$", "müsli 脳"]
+)
 def test_the_name_of_a_group_is_shown_as_it_is(tmp_path: Path, group: str) -> None:
     auc, summary, groups = auc_inputs(2, ["deepchrome"], group)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph")  # for the layout; a browser has the letters
         found = texts(plot_auc(auc, summary, groups), tmp_path / "auc.svg")
-    assert (group or "epigenomes") in found
+    assert (group or "epigenomes") in [text.strip("\u200b") for text in found]
 
 
 def test_roc_shows_every_model_from_best_to_worst(tmp_path: Path) -> None:
@@ -120,6 +124,20 @@ def test_a_model_has_one_colour_and_line_in_all_figures() -> None:
         styles.append({line.get_label().split("  ")[0]: (line.get_color(), line.get_linestyle()) for line in lines})
     assert styles[0] == styles[1]
     assert len(set(styles[0].values())) == len(MODELS)
+    # A study of few models has the same colours, also in the dots of the index page.
+    few = roc(models=["deepchrome", "lstm"]).axes[0].lines[:2]
+    dots = plot_dots({"deepchrome": 0.8, "lstm": 0.7}, (0.7, 0.8)).axes[0].lines[-2:]
+    for line in few:
+        assert (line.get_color(), line.get_linestyle()) == styles[0][line.get_label().split("  ")[0]]
+    assert {line.get_color() for line in few} == {dot.get_color() for dot in dots}
+
+
+def test_pages_and_figures_have_the_same_colours() -> None:
+    template = Path(pages.__file__).with_name("templates") / "base.html"
+    light, dark = template.read_text().split("prefers-color-scheme: dark")[:2]
+    for scheme in (light, dark):
+        assert len(re.findall(r"--series-\d: #", scheme)) == len(PAGE_COLOURS)
+    assert tuple(re.findall(r"--series-\d: (#\w+);", light)) == PAGE_COLOURS
 
 
 def test_calibration_shows_what_was_predicted_and_what_was_found() -> None:

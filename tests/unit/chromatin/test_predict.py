@@ -528,7 +528,7 @@ def test_chromosome_sizes_of_hg19_are_the_default(
     main(["predict", *flat(arguments_of(trained) | {"--chrom-sizes": []})])
     printed = capsys.readouterr()
     assert printed.out.count("\n") == GENES + 1
-    assert "chromosome sizes: resources/hg19.chrom.sizes" in printed.err
+    assert "--chrom-sizes: is not given, so resources/hg19.chrom.sizes is used; give it if" in printed.err
 
 
 def test_a_closed_pipe_is_not_an_error(trained: Trained) -> None:

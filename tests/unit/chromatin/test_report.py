@@ -23,6 +23,7 @@ from chromattend import __version__, pages
 from chromattend.chromatin.figures import plot_profile
 from chromattend.chromatin.pages.browser import MISSING, browser_data, example_genes, shown_genes
 from chromattend.chromatin.pages.epigenome import Validation, write_page
+from chromattend.errors import UserError
 from chromattend.evaluate import calibration_table, metrics, scores_of_test
 from chromattend.figures import plot_calibration, save
 from chromattend.files import atomic
@@ -59,6 +60,7 @@ def page(
     signals: list[dict[str, Any]] | None = None,
     attributes: Mapping[str, object] | None = None,
     notes: Mapping[str, str] | None = None,
+    uncompiled: Sequence[str] = (),
 ) -> BeautifulSoup:
     """Write a page with its figures and parse it."""
     dataset = synthetic_dataset(epigenome=epigenome).assign_attrs(attributes or {})
@@ -83,6 +85,7 @@ def page(
         published=PUBLISHED,
         figures={name: folder / f"{name}.svg" for name in ("calibration", "profile")},
         validation=validation,
+        uncompiled=uncompiled,
         command=f"snakemake results/{epigenome}/report.html",
     )
     return BeautifulSoup((folder / "report.html").read_bytes(), "html.parser")
@@ -134,6 +137,12 @@ def test_a_name_equal_to_the_id_is_not_said_twice(tmp_path: Path) -> None:
     soup = page(tmp_path, name="E003", group="", models=("linear_svc",))
     assert soup.h1.text == "E003"
     assert "Group" not in soup.find("p", class_="lead").text
+
+
+def test_the_page_says_which_models_trained_without_a_compiler(usual: BeautifulSoup, tmp_path: Path) -> None:
+    assert usual.find(id="uncompiled") is None
+    soup = page(tmp_path, models=("mlp", "lstm", "attentivechrome"), uncompiled=("lstm", "attentivechrome"))
+    assert "without a C compiler: LSTM, AttentiveChrome." in soup.find(id="uncompiled").text
 
 
 def test_models_stand_from_best_to_worst(usual: BeautifulSoup) -> None:
@@ -374,6 +383,29 @@ def test_json_ends_no_script() -> None:
     assert json.loads(text) == value
     with pytest.raises(ValueError, match="JSON"):
         pages.embed_json(float("nan"))
+
+
+def test_data_of_snakemakes_report_end_no_script() -> None:
+    value = {"params": f"</script>{EVIL}<!-- 1 < 2"}
+    names = ("workflow-desc", "results", "categories", "rulegraph", "runtimes", "timeline", "rules")
+    scripts = {name: f'<script id="{name}">\n    var x_y = {json.dumps(value)};\n    </script>\n' for name in names}
+    page = pages.escape_report("".join(scripts.values()) + "<script>1 < 2</script>")
+    found = [script.text for script in BeautifulSoup(page, "html.parser").find_all("script")]
+    assert len(found) == len(names) + 1
+    assert found.pop() == "1 < 2"
+    for text in found:
+        assert json.loads(text.strip().removeprefix("var x_y = ").removesuffix(";")) == value
+    with pytest.raises(UserError, match="has 0 scripts 'rules' instead of one"):
+        pages.escape_report("".join(script for name, script in scripts.items() if name != "rules"))
+
+
+def test_ids_of_a_figure_are_made_unique_but_its_texts_are_not_changed() -> None:
+    svg = '<?xml?><svg id="a"><use xlink:href="#a" clip-path="url(#a)"/><text>id="a" url(#a)</text></svg>'
+    soup = BeautifulSoup(str(pages.embed_svg(svg, "p", EVIL)), "html.parser")
+    assert soup.svg["id"] == "p-a"
+    assert (soup.use["xlink:href"], soup.use["clip-path"]) == ("#p-a", "url(#p-a)")
+    assert soup.text == 'id="a" url(#a)'
+    assert soup.svg["aria-label"] == EVIL
 
 
 def test_a_page_lacks_nothing_that_its_template_uses(tmp_path: Path) -> None:

@@ -82,6 +82,15 @@ def test_the_extension_determines_how_reads_are_read(
     }
 
 
+@pytest.mark.parametrize("text", ["", "0" * 64 + "  a.bed\n", "SHA256 (a.bed) = " + "0" * 64 + "\n"])
+def test_a_checksum_that_a_user_keeps_beside_a_file_is_not_trusted(
+    reads_file: Callable[[str], Path], table: pd.DataFrame, text: str
+) -> None:
+    path = reads_file("a.bed")
+    Path(f"{path}.sha256").write_text(text)
+    assert signal_of(path, table).attrs["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
 @pytest.mark.parametrize(("statistic", "value"), [("mean", 1.25), ("sum", 125.0)])
 @pytest.mark.parametrize("name", ["a.bw", "a.bigWig"])
 def test_a_bigwig_gives_averages_and_no_number_of_reads(

@@ -23,7 +23,8 @@ def test_facts_are_read(tmp_path: Path) -> None:
     ("text", "words"),
     [
         ("acount: x\n", "'acount' is not a setting; use the keys account, constraint, partitions"),
-        ("- account\n", "is not a setting"),
+        ("- account\n", "is not a mapping of keys; write lines such as 'account: name'"),
+        ("account\n", "is not a mapping of keys"),
         ("account: [\n", "is not valid YAML"),
         ("partitions: [gpu]\n", "limits of each partition"),
         ("partitions: {gpu: }\n", "limits of each partition"),

@@ -206,9 +206,9 @@ def test_a_flipped_bit_is_found_and_makes_nothing_stale(
         "1 file as written; 1 damaged",
     ]
     assert str(stopped.value) == (
-        "Error: to make 1 file again, with the options of the original run: "
+        "Error: to make 1 file again, with the --configfile and other options of the original run: "
         "rm -f results/E003/dataset.nc; snakemake --cores all results/E003/dataset.nc; "
-        "then repeat that run to update what depends on them"
+        "then repeat it to update what depends on them"
     )
     # The same bytes again: the model that was made of them is as good as before.
     make("results/E003/dataset.nc", "counts", ["data/reads.bed"])

@@ -54,6 +54,14 @@ def of_models(name):
     return lambda wildcards: [f"<results>/{wildcards.epigenome}/{model}/{name}" for model in scored_models()]
 
 
+def histories(wildcards):
+    """Return the training history of every model of an epigenome; the pan-epigenome model has one for all of them."""
+    return [
+        "<results>/pan_epigenome/history.csv" if model == "pan_epigenome" else path
+        for model, path in zip(scored_models(), of_models("history.csv")(wildcards))
+    ]
+
+
 def of_all(name):
     """Return the file of every model of every epigenome."""
     return expand(f"<results>/{{epigenome}}/{{model}}/{name}", epigenome=STUDY.epigenomes, model=scored_models())

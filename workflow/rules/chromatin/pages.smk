@@ -25,6 +25,7 @@ rule page:
         signals=dataset_signals,
         validation=validation_signal,
         metrics=of_models("metrics.json"),
+        histories=histories,
         comparisons="<results>/{epigenome}/comparisons.tsv",
         predictions=of_models("predictions.tsv"),
         published=workflow.source_path("../../../resources/published_auc.tsv"),

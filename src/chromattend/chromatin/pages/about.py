@@ -1,5 +1,6 @@
 """Description of the study, for the start page of its report."""
 
+import re
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -15,12 +16,12 @@ def about(study: Study) -> dict[str, Any]:
         study: the checked study.
 
     Returns:
-        Plain values: epigenomes, marks, validation_mark, models (their titles), genome, window, bin size, split,
-        labels, genes, protocol, replicates, sources and versions of the programs.
+        Numbers, and texts for reStructuredText: epigenomes, marks, validation_mark, models (their titles), genome,
+        window, bin size, split, labels, genes, protocol, replicates, sources and versions of the programs.
     """
     config = study.config
     bins = config["bins"]
-    return {
+    values = {
         "epigenomes": len(study.epigenomes),
         "marks": study.marks,
         "validation_mark": config["validation_mark"],
@@ -40,6 +41,16 @@ def about(study: Study) -> dict[str, Any]:
             **{name: _version(name) for name in ("torch", "pytorch-lightning", "scikit-learn", "snakemake")},
         },
     }
+    return {name: _escaped(value) for name, value in values.items()}
+
+
+def _escaped(value: Any) -> Any:
+    """Return a value whose texts reStructuredText, the format of the start page, shows as they are written."""
+    if isinstance(value, dict):
+        return {name: _escaped(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_escaped(each) for each in value]
+    return re.sub(r"([^\w\s.,-]|_)", r"\\\1", " ".join(value.split())) if isinstance(value, str) else value
 
 
 def _version(package: str) -> str:

@@ -15,6 +15,7 @@ from sklearn.metrics import roc_curve
 from chromattend.chromatin.chromosomes import cause_of_empty, listed, may_be_absent
 from chromattend.chromatin.pages.browser import browser_data, example_genes
 from chromattend.chromatin.tables import auc_table, published_table
+from chromattend.figures import style_number
 from chromattend.interpret import TITLES
 from chromattend.models.registry import REGISTRY
 from chromattend.pages import embed_svg, render
@@ -84,6 +85,7 @@ def write_page(
     attention: Sequence[Path] = (),
     maps: Mapping[str, xr.Dataset] | None = None,
     validation: Validation | None = None,
+    uncompiled: Sequence[str] = (),
     command: str,
 ) -> None:
     """Write the page of one epigenome.
@@ -101,6 +103,7 @@ def write_page(
         attention: SVG files of the attention of each attentive model.
         maps: attentive model -> see `chromattend.chromatin.attention.attention_maps`, for the gene browser.
         validation: comparison of explanations with the validation mark, if there are any.
+        uncompiled: models whose LSTMs could not be compiled for their training.
         command: command that writes the page again.
     """
     split, label = dataset["split"].values, dataset["label"].values
@@ -142,6 +145,7 @@ def write_page(
             for number, file in enumerate(attention)
         ],
         validation=validation,
+        uncompiled=[titles[model] for model in uncompiled],
         correlation=_correlation,
         command=command,
     )
@@ -161,6 +165,7 @@ def _roc_curves(
         curves.append(
             {
                 "title": REGISTRY[model].title,
+                "style": style_number(model),
                 "auc": round(float(metrics[model]["test"]["auc"]), 4),
                 "fpr": fpr[keep].round(4).tolist(),
                 "tpr": tpr[keep].round(4).tolist(),

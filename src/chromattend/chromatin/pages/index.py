@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from chromattend.chromatin.figures import plot_dots
-from chromattend.figures import inline_svg
+from chromattend.figures import inline_svg, style_number
 from chromattend.models.registry import REGISTRY
 from chromattend.pages import render, table_rows
 
@@ -33,7 +33,7 @@ def index_values(
         epigenomes: epigenome -> name, group and colour.
 
     Returns:
-        Plain values: `models` with id and title, best mean AUC first; `epigenomes` with id, name, group, colour,
+        Plain values: `models` with id, title and style, best mean AUC first; `epigenomes` with id, name, group, colour,
         warnings, best (title of the best model), mean, aucs (model -> AUC and its interval), published (model ->
         reported AUCs with kind and source) and validated (r and number of genes of the best correlation of a
         trained model's weights with the validation mark, or None), best mean AUC first.
@@ -73,7 +73,10 @@ def index_values(
             }
         )
     return {
-        "models": [{"id": str(model), "title": REGISTRY[str(model)].title} for model in means.index],
+        "models": [
+            {"id": str(model), "title": REGISTRY[str(model)].title, "style": style_number(str(model))}
+            for model in means.index
+        ],
         "epigenomes": sorted(rows, key=lambda row: -row["mean"]),
     }
 
@@ -98,11 +101,10 @@ def write_index(
         split_rule: how genes were split.
     """
     values = index_values(auc, published, warnings, validation, epigenomes)
-    models = [model["id"] for model in values["models"]]
     limits = (float(auc["auc"].min()), float(auc["auc"].max()))
     dots = {
         row["id"]: inline_svg(
-            plot_dots({model: interval[0] for model, interval in row["aucs"].items()}, models, limits),
+            plot_dots({model: interval[0] for model, interval in row["aucs"].items()}, limits),
             f"dots{number}",
             f"AUC of {len(row['aucs'])} models between {limits[0]:.3f} and {limits[1]:.3f}",
         )

@@ -12,10 +12,10 @@
     const curves = parsed("roc-data");
     plot(element("roc"), () => ({
       data: [
-        ...curves.map((curve, index) => ({
+        ...curves.map((curve) => ({
           type: "scatter", mode: "lines", name: escape(curve.title) + " (" + curve.auc.toFixed(3) + ")",
           x: curve.fpr, y: curve.tpr, customdata: curve.threshold,
-          line: { color: series(index), width: 2, dash: DASHES[Math.floor(index / 8) % 3], simplify: false },
+          line: { color: series(curve.style), width: 2, dash: DASHES[Math.floor(curve.style / 8)], simplify: false },
           hovertemplate: "<b>" + escape(curve.title) + "</b><br>true positives %{y:.1%}<br>false positives %{x:.1%}" +
             "<br>at P(ON) ≥ %{customdata:.3f}<extra></extra>",
         })),

@@ -12,7 +12,7 @@
 
   function figure() {
     const data = [];
-    models.forEach((model, index) => {
+    models.forEach((model) => {
       const visible = shownModels.has(model.id) ? true : "legendonly";
       const rows = epigenomes.filter((row) => model.id in row.aucs);
       data.push({
@@ -28,7 +28,7 @@
           return `<b>${escape(row.id)}</b> ${escape(row.name)}<br>${escape(model.title)}: ${three(auc)} (${three(low)} to ${three(high)})`;
         }),
         hovertemplate: "%{text}<extra></extra>",
-        marker: { color: series(index), symbol: sign(index), size: 9, opacity: 0.9 },
+        marker: { color: series(model.style), symbol: sign(model.style), size: 9, opacity: 0.9 },
       });
       const reported = epigenomes.flatMap((row) => (row.published[model.id] || []).map((value) => ({ row, ...value })));
       if (reported.length) {
@@ -45,7 +45,7 @@
             (value) => `<b>${escape(value.row.id)}</b><br>${escape(model.title)}, ${escape(value.kind)} (${escape(value.by)}): ${three(value.auc)}`,
           ),
           hovertemplate: "%{text}<extra></extra>",
-          marker: { color: series(index), symbol: "line-ns-open", size: 11, line: { width: 2, color: series(index) } },
+          marker: { color: series(model.style), symbol: "line-ns-open", size: 11, line: { width: 2, color: series(model.style) } },
         });
       }
     });
