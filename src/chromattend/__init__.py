@@ -15,7 +15,7 @@ STAGE_VERSIONS = {
     "dataset": "dataset 2",
     "train": "train 4",
     "evaluate": "evaluate 2",
-    "interpret": "interpret 2",
+    "interpret": "interpret 3",
     "report": "report 3",
     "predict": "predict 1",
 }
