@@ -440,7 +440,7 @@ def test_a_network_has_learned_if_its_probabilities_beat_the_share_of_on_genes()
     assert not has_learned(np.full(10, 5.0), np.ones(10))
 
 
-@pytest.mark.parametrize("name", ["cnn_alpha_beta", "deepchrome"])
+@pytest.mark.parametrize("name", ["attentivechrome", "deepchrome"])
 def test_no_explanation_of_a_network_with_its_initial_weights_is_trusted(name: str, dataset: xr.Dataset) -> None:
     options = ExplainOptions(["input_x_gradient", "occlusion"], genes=40, starts=1, optimiser_steps=1)
     initial = explain(quick(name, dataset, max_epochs=1, learning_rate=1e-12)[0], dataset, options).faithfulness
