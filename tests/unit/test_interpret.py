@@ -135,9 +135,9 @@ def test_weights_add_up_to_the_change_of_the_logit(name: str, method: str, datas
 class Switching(Additive):
     """A sum, and 5 more within a small part of the line, where another sum of the positions crosses half of its way."""
 
-    def __init__(self, inputs: Tensor, reference: Tensor, switch: Callable[[Tensor], Tensor]) -> None:
+    def __init__(self, inputs: Tensor, reference: Tensor, switch: Callable[[Tensor], Tensor], seed: int = 3) -> None:
         super().__init__()
-        self.direction = torch.rand(self.weight.shape, generator=torch.Generator().manual_seed(3))
+        self.direction = torch.rand(self.weight.shape, generator=torch.Generator().manual_seed(seed))
         self.switch = switch
         self.start, self.end = ((self.direction * ends).sum(dim=(1, 2)) for ends in (reference, inputs))
 
@@ -156,6 +156,25 @@ def test_a_steep_slope_is_shared_as_its_gradient(steepness: float) -> None:
     expected = (inputs - reference) * model.weight + 5 * switched / switched.sum()
     assert weights.numpy() == pytest.approx(expected.numpy(), abs=1e-4)
     assert weights.sum().item() == pytest.approx(expected.sum().item(), abs=1e-3)
+
+
+def test_two_slopes_that_float32_cannot_tell_apart_are_told_apart() -> None:
+    inputs, reference = random_inputs(1)
+
+    class Both(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.up = Switching(inputs, reference, lambda way: torch.sigmoid(1e10 * way))
+            self.down = Switching(inputs, reference, lambda way: torch.sigmoid(1e10 * (way - 2e-8)), seed=4)
+
+        def forward(self, values: Tensor) -> Tensor:
+            return self.up(values) - self.down(values) / 2
+
+    model = Both()
+    weights = integrated_gradients(model, inputs, reference)
+    up, down = (part.direction * (inputs - reference) for part in (model.up, model.down))
+    expected = (inputs - reference) * model.up.weight / 2 + 5 * up / up.sum() - 2.5 * down / down.sum()
+    assert weights.numpy() == pytest.approx(expected.numpy(), abs=1e-3)
 
 
 def test_a_jump_without_a_gradient_is_shared_by_the_difference_to_the_reference() -> None:
