@@ -58,7 +58,7 @@ class _Lines:
 
 
 def integrated_gradients(
-    explained: nn.Module, inputs: Tensor, reference: Tensor, *, tolerance: float = 1e-3, pieces: int = 4
+    explained: nn.Module, inputs: Tensor, reference: Tensor, *, tolerance: float = 5e-4, pieces: int = 4
 ) -> Tensor:
     """Integrate gradients along the line from the reference until the weights of each gene sum to the logit's change.
 
@@ -76,7 +76,8 @@ def integrated_gradients(
         explained: network f, with one output per example.
         inputs: float32, shape (gene, bin, mark).
         reference: float32, shape (1, bin, mark).
-        tolerance: largest difference between a gene's sum and f(inputs) - f(reference), as f is in float64.
+        tolerance: difference between a gene's sum and f(inputs) - f(reference), with f in float64, that few genes
+            exceed, and those by little (1.3 times at most among 253 genes of a trained AttentiveChrome).
         pieces: number of initial pieces, of equal length.
 
     Returns:
