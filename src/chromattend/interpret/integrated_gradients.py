@@ -18,8 +18,8 @@ SINGLE = 2.0**-14
 # Narrowest piece. Float64 rounds a point by 1e-16, and every layer rounds again, so that the values of the network in a
 # narrower piece are in the order of their rounding.
 NARROWEST = 2.0**-46
-# Most gradients of a gene. A network with many kinks would need many times more for a part of the weights that is lost
-# in the tolerance.
+# Gradients after which the pieces of a gene are not halved again. A network with many kinks would need many times more,
+# to change its weights by less than the tolerance.
 MOST = 2048
 # Least part of a jump that the gradients around it must show to tell how it is shared.
 SEEN = 1e-3
