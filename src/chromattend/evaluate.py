@@ -9,10 +9,7 @@ import xarray as xr
 from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score
 
 from chromattend.models.base import TrainedModel
-from chromattend.statistics import auc_interval, reliability
-
-# A model whose Brier score is at least this share of the Brier score of a constant has learned next to nothing.
-NEARLY_CONSTANT = 0.9
+from chromattend.statistics import auc_interval, beats_base_rate, reliability
 
 
 def predict(model: TrainedModel, dataset: xr.Dataset) -> pd.DataFrame:
@@ -82,7 +79,7 @@ def doubts(metrics: Mapping[str, Any]) -> str:
     if metrics["kept_epoch"] == 0:
         reasons.append("its first epoch was the best on the validation genes, so it has hardly learned")
     constant = metrics["base_rate"] * (1 - metrics["base_rate"])
-    if metrics["brier"] >= NEARLY_CONSTANT * constant:
+    if not beats_base_rate(metrics["brier"], metrics["base_rate"]):
         brier = f"{metrics['brier']:.3f}"
         reasons.append(f"its Brier score of {brier} is close to {constant:.3f}, that of the base rate for every gene")
     return "; ".join(reasons)

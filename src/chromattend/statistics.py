@@ -16,6 +16,10 @@ LEAST_GENES = 50
 LEAST_RELIABILITY = 0.8
 
 
+# A model whose Brier score is at least this share of that of the base rate has learned next to nothing.
+LEARNED = 0.9
+
+
 class AucInterval(NamedTuple):
     """An AUC with its confidence interval."""
 
@@ -274,6 +278,16 @@ def pearson_by_row(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 def is_constant(values: np.ndarray) -> np.ndarray:
     """Return whether values are equal along the last axis, but for rounding."""
     return np.ptp(values, axis=-1) <= 1e-7 * np.abs(values).max(axis=-1)
+
+
+def beats_base_rate(brier: float, base_rate: float) -> bool:
+    """Return whether a Brier score is well below that of the share of ON genes as P(ON) of every gene.
+
+    Args:
+        brier: mean squared error of P(ON).
+        base_rate: share of ON genes.
+    """
+    return bool(brier < LEARNED * base_rate * (1 - base_rate))
 
 
 def reliability(labels: np.ndarray, scores: np.ndarray, bins: int = 10) -> pd.DataFrame:

@@ -127,6 +127,7 @@ def test_attributions_are_on_the_decisive_stretch(name: str, method: str) -> Non
 def test_explanations_depend_on_what_was_learned(name: str) -> None:
     explanation = explained(name)
     assert (explanation.faithfulness["low"] > 0).all(), explanation.faithfulness  # worst 0.56 of the mean
+    assert explanation.faithfulness["learned"].all(), explanation.faithfulness
     if name == "deepchrome":
         assert explanation.faithfulness["trustworthy"].all(), explanation.faithfulness  # worst similarity 0.13, of 0.5
     importance = explanation.importance.set_index(["mark", "other"])["importance"]
@@ -136,6 +137,11 @@ def test_explanations_depend_on_what_was_learned(name: str) -> None:
         # The optima of DeepChrome are active in all marks, and only slightly more in this one.
         driving = explanation.influence.query("state == 'ON' and influential == 1")["mark"].tolist()
         assert driving == ["H3K4me3"], explanation.influence  # no other mark was active in any run
+
+
+def test_integrated_gradients_of_a_trained_lstm_add_up() -> None:
+    table = explained("attentivechrome").faithfulness.set_index("method")
+    assert table.loc["integrated_gradients", "incomplete"].tolist() == [0, 0]
 
 
 def test_occlusion_of_most_seeds_differs_from_untrained_networks() -> None:

@@ -1,5 +1,6 @@
 """Explanations of simple functions with known results, and sum rules of explanations on every network."""
 
+import copy
 from collections.abc import Callable
 
 import numpy as np
@@ -27,13 +28,15 @@ from chromattend.interpret.attribution import Explained, attribute, randomised
 from chromattend.interpret.class_optimization import class_optima, optimise_input
 from chromattend.interpret.faithfulness import (
     SHARES,
+    SIMILAR,
     area,
     faithfulness_curves,
     faithfulness_table,
+    has_learned,
     order_of,
     similarity,
 )
-from chromattend.interpret.integrated_gradients import integrated_gradients
+from chromattend.interpret.integrated_gradients import MOST, integrated_gradients
 from chromattend.models.network import Network
 from chromattend.models.registry import REGISTRY
 from chromattend.training.protocols import TrainingOptions
@@ -129,20 +132,128 @@ def test_weights_add_up_to_the_change_of_the_logit(name: str, method: str, datas
     assert weights.sum(dim=(1, 2)).numpy() == pytest.approx(change.numpy(), abs=1e-3)
 
 
-def test_a_jump_is_left_out_of_integrated_gradients_and_does_not_spoil_the_rest() -> None:
-    class Jumping(Additive):
-        def forward(self, inputs: Tensor) -> Tensor:
-            # A step of 5 within a ten-thousandth of the line, and its steep gradient there.
-            return super().forward(inputs) + 5 * torch.sigmoid(1e6 * (inputs[:, 0, 0] - 0.1))
+class Switching(Additive):
+    """A sum, and 5 more within a small part of the line, where another sum of the positions crosses half of its way."""
 
-    inputs, reference = random_inputs()
-    inputs[:, 0, 0] = 0.9
-    model = Jumping()
+    def __init__(self, inputs: Tensor, reference: Tensor, switch: Callable[[Tensor], Tensor], seed: int = 3) -> None:
+        super().__init__()
+        self.direction = torch.rand(self.weight.shape, generator=torch.Generator().manual_seed(seed))
+        self.switch = switch
+        self.start, self.end = ((self.direction * ends).sum(dim=(1, 2)) for ends in (reference, inputs))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        way = ((inputs * self.direction).sum(dim=(1, 2)) - self.start) / (self.end[0] - self.start)
+        return super().forward(inputs) + 5 * self.switch(way - 0.3)
+
+
+@pytest.mark.parametrize("steepness", [1e2, 1e8, 1e12])
+def test_a_steep_slope_is_shared_as_its_gradient(steepness: float) -> None:
+    inputs, reference = random_inputs(1)
+    model = Switching(inputs, reference, lambda way: torch.sigmoid(steepness * way))
     weights = integrated_gradients(model, inputs, reference)
-    # Everywhere else the weights are the terms of the sum.
-    expected = (inputs - reference) * model.weight
-    assert weights[:, 1:].numpy() == pytest.approx(expected[:, 1:].numpy(), abs=0.02)
-    assert weights[:, 0, 0].abs().max() < 6
+    # The steep part is a function of one sum, so its terms share the 5.
+    switched = model.direction * (inputs - reference)
+    expected = (inputs - reference) * model.weight + 5 * switched / switched.sum()
+    assert weights.numpy() == pytest.approx(expected.numpy(), abs=1e-4)
+    assert weights.sum().item() == pytest.approx(expected.sum().item(), abs=1e-3)
+
+
+def test_two_slopes_that_float32_cannot_tell_apart_are_told_apart() -> None:
+    inputs, reference = random_inputs(1)
+
+    class Both(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.up = Switching(inputs, reference, lambda way: torch.sigmoid(1e10 * way))
+            self.down = Switching(inputs, reference, lambda way: torch.sigmoid(1e10 * (way - 2e-8)), seed=4)
+
+        def forward(self, values: Tensor) -> Tensor:
+            return self.up(values) - self.down(values) / 2
+
+    model = Both()
+    weights = integrated_gradients(model, inputs, reference)
+    up, down = (part.direction * (inputs - reference) for part in (model.up, model.down))
+    expected = (inputs - reference) * model.up.weight / 2 + 5 * up / up.sum() - 2.5 * down / down.sum()
+    assert weights.numpy() == pytest.approx(expected.numpy(), abs=1e-3)
+
+
+def test_a_jump_without_a_gradient_is_shared_by_the_difference_to_the_reference() -> None:
+    inputs, reference = random_inputs(1)
+    model = Switching(inputs, reference, lambda way: (way > 0).double())
+    weights = integrated_gradients(model, inputs, reference)
+    difference = inputs - reference
+    expected = difference * model.weight + 5 * difference.abs() / difference.abs().sum()
+    assert weights.numpy() == pytest.approx(expected.numpy(), abs=1e-4)
+
+
+def test_a_change_back_is_shared_with_its_sign() -> None:
+    inputs, reference = random_inputs(1)
+    model = Switching(inputs, reference, lambda way: torch.sigmoid(-1e30 * way))
+    weights = integrated_gradients(model, inputs, reference)
+    change = (model(inputs) - model(reference)).item()
+    assert change < 0
+    assert weights.sum().item() == pytest.approx(change, abs=1e-3)
+
+
+def test_rectified_units_are_integrated_from_their_kinks() -> None:
+    inputs, reference = random_inputs(4)
+    directions = torch.randn(30, 20, 5, generator=torch.Generator().manual_seed(4)).abs()
+
+    def units(values: Tensor) -> Tensor:
+        return torch.einsum("gbm,ubm->gu", values, directions.to(values.dtype))
+
+    thresholds = units(reference)[0] + torch.linspace(0.05, 0.95, 30) * (units(inputs[:1]) - units(reference))[0]
+
+    class Rectified(nn.Module):
+        def forward(self, values: Tensor) -> Tensor:
+            return torch.relu(units(values) - thresholds).sum(dim=1)
+
+    weights = integrated_gradients(Rectified(), inputs, reference)
+    way = units(inputs) - units(reference)
+    active = 1 - ((thresholds - units(reference)) / way).clamp(0, 1)
+    expected = torch.einsum("gu,ubm->gbm", active, directions) * (inputs - reference)
+    assert weights.numpy() == pytest.approx(expected.numpy(), abs=1e-4)
+
+
+def test_a_gene_with_kinks_without_end_is_complete_after_a_bounded_number_of_gradients() -> None:
+    inputs, reference = random_inputs(1)
+
+    class Wave(Additive):
+        evaluations = 0
+
+        def forward(self, values: Tensor) -> Tensor:
+            self.evaluations += len(values)
+            total = super().forward(values)
+            return total + torch.sin(1e6 * total)
+
+    model = Wave()
+    weights = integrated_gradients(model, inputs, reference)
+    exact = model(inputs.double()) - model(reference.double())
+    assert weights.sum().item() == pytest.approx(exact.item(), abs=1e-3)
+    assert model.evaluations < 3 * MOST
+
+
+def test_integrated_gradients_of_an_lstm_are_a_riemann_sum_in_float64(dataset: xr.Dataset) -> None:
+    few = dataset.isel(bin=slice(4, 12), mark=[0, 3])
+    torch.manual_seed(1)
+    model = Network(ChromatinInputs.of("lstm_alpha", few, "depth"), {"bin_units": 3}, 1)
+    for parameter in model.parameters():
+        parameter.data *= 8
+    explained, inputs, reference = prepared(model.eval(), few, genes=1)
+    weights = integrated_gradients(explained, inputs, reference)
+    steps, exact, line = 20_000, copy.deepcopy(explained).double(), (inputs - reference).double()
+    riemann, steepest = torch.zeros_like(line), 0.0
+    for at in ((torch.arange(steps, dtype=torch.float64) + 0.5) / steps).split(2000):
+        points = (reference.double() + at[:, None, None] * line).requires_grad_()
+        terms = torch.autograd.grad(exact(points).sum(), points)[0] * line
+        riemann += terms.sum(dim=0) / steps
+        steepest = max(steepest, terms.sum(dim=(1, 2)).abs().max().item())
+    change = (exact(inputs.double()) - exact(reference.double())).item()
+    # So steep that equal steps as wide as the first pieces would miss the slope.
+    assert steepest > 1000 * abs(change) > 100
+    assert riemann.sum().item() == pytest.approx(change, abs=1e-6)
+    assert weights.numpy() == pytest.approx(riemann.float().numpy(), abs=1e-3)
+    assert weights.sum().item() == pytest.approx(change, abs=1e-3)
 
 
 # Methods
@@ -302,26 +413,79 @@ def test_the_terms_of_a_sum_are_the_most_faithful_order() -> None:
         assert changes[:, -1] == pytest.approx(change.numpy(), abs=1e-4)
         assert (area(changes) > area(curves["random", measure])).all()
         assert (area(changes) >= area(curves["input_x_gradient", measure])).all()
-    table = faithfulness_table(curves, {"occlusion": 0.1, "input_x_gradient": 0.0}, {"occlusion": 0.25}).set_index(
-        ["method", "measure"]
-    )
+    similarities = {"occlusion": 0.1, "input_x_gradient": 0.0}
+    table = faithfulness_table(curves, similarities, {"occlusion": 0.04}, learned=True)
+    table = table.set_index(["method", "measure"])
     assert table.loc["occlusion", "trustworthy"].tolist() == [1, 1]
     assert table.loc["input_x_gradient", "trustworthy"].tolist() == [0, 0]
-    assert table.loc[("occlusion", "deletion"), "incomplete"] == 0.25
+    assert table.loc[("occlusion", "deletion"), "incomplete"] == 0.04
     assert np.isnan(table.loc[("input_x_gradient", "deletion"), "incomplete"])
 
 
-def test_maps_that_do_not_need_training_are_not_trusted() -> None:
+@pytest.mark.parametrize(
+    ("similar", "incomplete", "learned", "trusted"),
+    [
+        (0.5, 0.05, True, 1),
+        (0.51, 0.0, True, 0),
+        (float("nan"), 0.0, True, 0),
+        (0.5, 0.051, True, 0),
+        (0.5, 0.0, False, 0),
+    ],
+)
+def test_trust_needs_a_low_similarity_and_complete_sums_and_a_network_that_has_learned(
+    similar: float, incomplete: float, learned: bool, trusted: int
+) -> None:
     model, (inputs, reference) = Additive(), random_inputs(40)
     curves = faithfulness_curves(model, inputs, reference, {"occlusion": (inputs - reference) * model.weight})
-    assert faithfulness_table(curves, {"occlusion": 0.9}, {})["trustworthy"].tolist() == [0, 0]
+    table = faithfulness_table(curves, {"occlusion": similar}, {"occlusion": incomplete}, learned=learned)
+    assert table["trustworthy"].tolist() == [trusted] * 2
+    assert table["learned"].tolist() == [int(learned)] * 2
 
 
-@pytest.mark.parametrize(("similar", "trusted"), [(0.5, 1), (0.51, 0), (float("nan"), 0)])
-def test_trust_needs_a_known_and_low_similarity(similar: float, trusted: int) -> None:
-    model, (inputs, reference) = Additive(), random_inputs(40)
-    curves = faithfulness_curves(model, inputs, reference, {"occlusion": (inputs - reference) * model.weight})
-    assert faithfulness_table(curves, {"occlusion": similar}, {})["trustworthy"].tolist() == [trusted] * 2
+def test_a_constant_logit_is_not_explained() -> None:
+    inputs, reference = random_inputs(40)
+    curves = faithfulness_curves(lambda x: torch.full((len(x),), 0.7), inputs, reference, {"occlusion": inputs})
+    assert faithfulness_table(curves, {"occlusion": 0.0}, {}, learned=True)["trustworthy"].tolist() == [0, 0]
+
+
+def test_a_network_has_learned_if_its_probabilities_beat_the_share_of_on_genes() -> None:
+    label = np.repeat([0, 1], [60, 40])
+    base_rate = np.full(100, np.log(0.4 / 0.6))
+    assert not has_learned(base_rate, label)
+    # The Brier score of p for ON and 1 - p for OFF is (1 - p)^2, and that of the base rate is 0.24.
+    for probability, learned in ((0.53, False), (0.54, True)):
+        assert has_learned(np.where(label == 1, 1, -1) * np.log(probability / (1 - probability)), label) == learned
+    assert not has_learned(np.where(label == 1, -3.0, 3.0), label)
+    assert not has_learned(np.full(10, 5.0), np.ones(10))
+
+
+@pytest.mark.parametrize("name", ["attentivechrome", "deepchrome"])
+def test_no_explanation_of_a_network_with_its_initial_weights_is_trusted(name: str, dataset: xr.Dataset) -> None:
+    options = ExplainOptions(["input_x_gradient", "occlusion"], genes=40, starts=1, optimiser_steps=1)
+    model = quick(name, dataset, max_epochs=1, learning_rate=1e-12)[0]
+    assert isinstance(model, Network)
+    # Only its own probabilities tell, and a calibration, which can make them fair, hides nothing.
+    model.kept_epochs = []
+    model.calibration.copy_(torch.tensor([20.0, 0.0]))
+    initial = explain(model, dataset, options).faithfulness
+    assert ((initial["low"] > 0) & (initial["similarity"] < SIMILAR)).any()  # so without `learned` it would be trusted
+    assert not initial["learned"].any()
+    assert not initial["trustworthy"].any()
+
+
+def test_explanations_of_a_trained_network_are_trusted(dataset: xr.Dataset) -> None:
+    options = ExplainOptions(["input_x_gradient", "occlusion"], genes=40, starts=1, optimiser_steps=1)
+    model = quick("deepchrome", dataset, max_epochs=3)[0]
+    assert isinstance(model, Network)
+    assert min(model.kept_epochs) > 0
+    trained = explain(model, dataset, options).faithfulness
+    assert trained["learned"].all()
+    assert trained["trustworthy"].all()
+    # The same weights are not trusted as those of a first epoch.
+    model.kept_epochs = [0]
+    first = explain(model, dataset, options).faithfulness
+    assert not first["learned"].any()
+    assert not first["trustworthy"].any()
 
 
 def test_signed_weights_are_read_in_the_direction_of_the_answer() -> None:

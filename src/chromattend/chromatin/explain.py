@@ -18,7 +18,13 @@ from chromattend.errors import UserError
 from chromattend.interpret import METHODS, methods_of
 from chromattend.interpret.attribution import Explained, attribute, randomised
 from chromattend.interpret.class_optimization import STATES, class_optima
-from chromattend.interpret.faithfulness import curve_table, faithfulness_curves, faithfulness_table, similarity
+from chromattend.interpret.faithfulness import (
+    curve_table,
+    faithfulness_curves,
+    faithfulness_table,
+    has_learned,
+    similarity,
+)
 from chromattend.models.base import TrainedModel
 from chromattend.models.network import Network, batches, in_batches, network_of
 from chromattend.models.registry import REGISTRY
@@ -105,7 +111,15 @@ def explain(model: TrainedModel, dataset: xr.Dataset, options: ExplainOptions) -
     score = subjects["trained"]
     inputs, reference, highest = _transformed(network, dataset, genes)
     with torch.inference_mode():
-        logits = in_batches(score, inputs)
+        logits, outputs = in_batches(score, inputs), in_batches(score.mean_output, inputs)
+    learned = 0 not in network.kept_epochs and has_learned(outputs.double().numpy(), genes["label"].values)
+    if not learned:
+        logger.warning(
+            "%s: kept its first epoch, or predicts the %d explained genes hardly better than their share of ON genes;"
+            " no method is trustworthy",
+            spec.model,
+            len(inputs),
+        )
 
     weights: dict[str, dict[str, Tensor]] = {}
     incomplete: dict[str, float] = {}
@@ -138,7 +152,7 @@ def explain(model: TrainedModel, dataset: xr.Dataset, options: ExplainOptions) -
     }
     return Explanation(
         maps.transpose("weights", "state", "gene", "mark", "bin", "other"),
-        faithfulness_table(curves, similarities, incomplete),
+        faithfulness_table(curves, similarities, incomplete, learned=learned),
         curve_table(curves),
         importance_table(maps["effect"], maps["score"], maps.get("beta")),
         influential_marks(maps["optimum"].sel(weights="trained")),

@@ -25,21 +25,25 @@ CONTROL = 0x0C0
 
 
 class Explained(nn.Module):
-    """Mean logit of a network's replicates as a function of transformed signal."""
+    """Logit of a network as a function of transformed signal."""
 
     def __init__(self, network: Network) -> None:
         """Share the network's weights."""
         super().__init__()
-        self.replicates, self.calibrated = network.replicates, network.calibrated
+        self.network = network
         self.eval()
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Return logits, shape (gene,), for inputs of shape (gene, bin, mark)."""
-        return self.calibrated(torch.stack([replicate(inputs) for replicate in self.replicates]).mean(dim=0))
+        return self.network.calibrated(self.mean_output(inputs))
+
+    def mean_output(self, inputs: Tensor) -> Tensor:
+        """Return the mean output of the replicates, shape (gene,)."""
+        return torch.stack([replicate(inputs) for replicate in self.network.replicates]).mean(dim=0)
 
     def attend(self, inputs: Tensor) -> tuple[Tensor, Tensor | None]:
         """Return attention over the bins, shape (gene, bin, mark), and over the marks, shape (gene, mark) or None."""
-        attention: list[Attention] = [replicate.attend(inputs) for replicate in self.replicates]  # type: ignore[operator]
+        attention: list[Attention] = [replicate.attend(inputs) for replicate in self.network.replicates]  # type: ignore[operator]
         alpha = torch.stack([replicate.alpha for replicate in attention]).mean(dim=0)
         betas = [replicate.beta for replicate in attention if replicate.beta is not None]
         return alpha.expand_as(inputs), torch.stack(betas).mean(dim=0) if betas else None

@@ -5,17 +5,19 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import pandas as pd
 import torch
-from scipy import stats
+from scipy import special, stats
 from torch import Tensor
 
 from chromattend.interpret import METHODS, RANDOM
 from chromattend.models.network import in_batches
-from chromattend.statistics import mean_interval
+from chromattend.statistics import beats_base_rate, mean_interval
 
 # Shares of all bins of all marks that are removed or restored.
 SHARES = np.array([0, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0])
 # A map with a higher rank correlation with the maps of untrained models shows the architecture, not the learning.
 SIMILAR = 0.5
+# Largest share of genes whose weights may miss the change of the logit, for methods that guarantee the sum.
+INCOMPLETE = 0.05
 
 
 def order_of(weights: Tensor, direction: Tensor, signed: bool) -> Tensor:
@@ -113,8 +115,29 @@ def area(curves: np.ndarray) -> np.ndarray:
     return np.trapezoid(curves, SHARES, axis=1)
 
 
+def has_learned(logits: np.ndarray, label: np.ndarray) -> bool:
+    """Return whether a network predicts labels better than their base rate does.
+
+    Explanations of a network that has learned nearly nothing can pass every other test: its logit changes with the
+    signal, though not with expression.
+
+    Args:
+        logits: logits of ON as the network was trained, shape (gene,). A later calibration would hide that the
+            network's own probabilities are wrong.
+        label: 1 for ON and 0 for OFF, shape (gene,).
+
+    Returns:
+        See `chromattend.statistics.beats_base_rate`; never if all labels are equal.
+    """
+    return beats_base_rate(float(np.mean((special.expit(logits) - label) ** 2)), float(label.mean()))
+
+
 def faithfulness_table(
-    curves: Mapping[tuple[str, str], np.ndarray], similarities: Mapping[str, float], incomplete: Mapping[str, float]
+    curves: Mapping[tuple[str, str], np.ndarray],
+    similarities: Mapping[str, float],
+    incomplete: Mapping[str, float],
+    *,
+    learned: bool,
 ) -> pd.DataFrame:
     """Compare every method with a random order of the bins.
 
@@ -122,12 +145,14 @@ def faithfulness_table(
         curves: see `faithfulness_curves`.
         similarities: method -> mean absolute `similarity` to untrained networks.
         incomplete: method -> share of genes whose weights do not add up, for methods whose weights should.
+        learned: see `has_learned`.
 
     Returns:
         One row per method and measure: method, measure, genes, area (mean change of the logit over all shares), random
-        (area of a random order), difference with its bootstrap interval low and high, similarity, incomplete, and
-        trustworthy: 1 if the method's first bins matter more than random bins, and its maps depend on what the model
-        has learned (similarity up to 0.5); otherwise 0.
+        (area of a random order), difference with its bootstrap interval low and high, similarity, incomplete, learned
+        (1 or 0), and trustworthy: 1 if the method's first bins matter more than random bins, its maps depend on what
+        the model has learned (similarity is known and at most `SIMILAR`), its weights add up if they should (for all
+        but `INCOMPLETE` of the genes), and the model has learned something; otherwise 0.
     """
     rows = []
     for (method, measure), changes in curves.items():
@@ -135,7 +160,8 @@ def faithfulness_table(
             continue
         gain = area(changes) - area(curves[RANDOM, measure])
         low, high = mean_interval(gain)
-        similar = similarities[method]
+        similar, missed = similarities[method], incomplete.get(method, np.nan)
+        trusted = learned and low > 0 and similar <= SIMILAR and not missed > INCOMPLETE
         rows.append(
             {
                 "method": method,
@@ -147,8 +173,9 @@ def faithfulness_table(
                 "low": low,
                 "high": high,
                 "similarity": similar,
-                "incomplete": incomplete.get(method, np.nan),
-                "trustworthy": int(low > 0 and similar <= SIMILAR),
+                "incomplete": missed,
+                "learned": int(learned),
+                "trustworthy": int(trusted),
             }
         )
     return pd.DataFrame(rows, columns=FAITHFULNESS)
@@ -156,7 +183,7 @@ def faithfulness_table(
 
 FAITHFULNESS = [
     *("method", "measure", "genes", "area", "random", "difference", "low", "high"),
-    *("similarity", "incomplete", "trustworthy"),
+    *("similarity", "incomplete", "learned", "trustworthy"),
 ]
 
 

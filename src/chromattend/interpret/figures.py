@@ -36,5 +36,7 @@ def plot_faithfulness(curves: pd.DataFrame, table: pd.DataFrame, heading: str) -
         axes.tick_params(labelsize=8)
     panels[0].set_ylabel("Change of the logit\nfor the model's answer")
     panels[1].legend(loc="upper left", bbox_to_anchor=(1.01, 1), fontsize=8, frameon=False)
+    if not table["learned"].all():
+        heading += ": the network has learned nearly nothing"
     figure.suptitle(heading, fontsize=11)
     return figure

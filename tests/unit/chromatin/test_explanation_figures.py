@@ -81,11 +81,17 @@ def test_maps_of_every_method_are_drawn(explanation: Explanation, tmp_path: Path
 
 
 def test_methods_that_fail_a_test_are_marked(explanation: Explanation, tmp_path: Path) -> None:
-    table = explanation.faithfulness.assign(trustworthy=1)
+    table = explanation.faithfulness.assign(trustworthy=1, learned=1)
     table.loc[table["method"] == "saliency", "trustworthy"] = 0
     shown = texts(plot_faithfulness(explanation.curves, table, "E003"), tmp_path / "a.svg")
     assert "Saliency (not trusted)" in shown
-    assert {"Occlusion", "Random order", "Deletion", "Insertion"} <= set(shown)
+    assert {"Occlusion", "Random order", "Deletion", "Insertion", "E003"} <= set(shown)
+
+
+def test_a_network_that_has_learned_nothing_is_marked(explanation: Explanation, tmp_path: Path) -> None:
+    table = explanation.faithfulness.assign(trustworthy=0, learned=0)
+    shown = texts(plot_faithfulness(explanation.curves, table, "E003"), tmp_path / "a.svg")
+    assert "E003: the network has learned nearly nothing" in shown
 
 
 def test_a_network_without_any_of_the_chosen_methods_has_its_class_optimisation(
