@@ -4,11 +4,12 @@
     .venv/bin/python benchmarks/kept_epoch.py datasets --epigenomes results/E003/dataset.nc
 
 For every network: test AUC, Brier score and accuracy of the epoch with the highest validation AUC and of the epoch with
-the lowest validation loss, each with the network's own P(ON) and with a logistic curve fitted to the validation genes.
-Early stopping is applied afterwards, so both rules see the same training.
+the lowest validation loss, with and without early stopping, each with the network's own P(ON) and with a logistic curve
+fitted to the validation genes. Early stopping is applied afterwards, so all rules see the same training.
 """
 
 import argparse
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -80,8 +81,9 @@ def rows_of(
     labels, split = dataset["label"].values, dataset["split"].values
     valid, test = split == "valid", split == "test"
     base = labels[test].mean()
-    for rule, values in (("auc", history["valid_auc"]), ("loss", -history["valid_loss"])):
-        epoch = kept(values.to_numpy(), patience)
+    values = {"auc": history["valid_auc"].to_numpy(), "loss": -history["valid_loss"].to_numpy()}
+    for rule, stop in itertools.product(values, (patience, None)):
+        epoch = kept(values[rule], stop)
         curve = calibrate(logits[epoch, valid], labels[valid])
         own = 1 / (1 + np.exp(-logits[epoch]))
         for calibration, scores in (("none", own), ("platt", curve.predict_proba(logits[epoch, :, None])[:, 1])):
@@ -90,6 +92,7 @@ def rows_of(
                 "dataset": name,
                 "model": model,
                 "rule": rule,
+                "patience": stop,
                 "calibration": calibration,
                 "epoch": epoch,
                 "auc": roc_auc_score(labels[test], p),
@@ -130,7 +133,8 @@ def main() -> None:
             table.to_csv(options.output, sep="\t", index=False, mode="a", header=not options.output.exists())
             print(table.to_string(index=False, header=False), flush=True)
     table = pd.read_csv(options.output, sep="\t")  # noqa: TID251
-    print(table.groupby(["model", "rule", "calibration"])[["epoch", "auc", "brier", "accuracy"]].mean().round(4))
+    groups = table.groupby(["model", "rule", "patience", "calibration"], dropna=False)
+    print(groups[["epoch", "auc", "brier", "accuracy"]].mean().round(4).to_string())
 
 
 if __name__ == "__main__":

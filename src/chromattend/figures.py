@@ -73,11 +73,14 @@ def title(model: str) -> str:
 
 
 def style_number(model: str) -> int:
-    """Return the place of a model in the registry, which gives its colour and line in every figure and on every page.
+    """Return the number of a model, which gives its colour and line in every figure and on every page.
 
-    There are eight colour-blind-safe colours; later models have the same colours with another line or symbol.
+    There are eight colour-blind-safe colours. The eight networks of single epigenomes have them first, with solid
+    lines; the baselines, and the models of several epigenomes after them, have the same colours with another line or
+    symbol.
     """
-    return list(REGISTRY).index(model)
+    order = sorted(REGISTRY.values(), key=lambda spec: (spec.scope != "epigenome", spec.kind != "network"))
+    return [spec.name for spec in order].index(model)
 
 
 def style(model: str) -> dict[str, Any]:

@@ -163,7 +163,11 @@ def test_a_gzip_damaged_in_the_middle_is_refused(write: Callable[..., Path]) -> 
     one_line(caught, path)
 
 
-@pytest.mark.parametrize(("name", "data"), [("a.bed.gz", LINES.encode()), ("a.bed", gzip.compress(LINES.encode()))])
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [("a.bed.gz", LINES.encode()), ("a.bed", gzip.compress(LINES.encode()))],
+    ids=["text as .gz", "gzip as .bed"],
+)
 def test_compression_is_recognised_by_the_content(tmp_path: Path, name: str, data: bytes) -> None:
     path = tmp_path / name
     path.write_bytes(data)
