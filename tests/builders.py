@@ -127,6 +127,8 @@ SMALL = {
     "random_forest_best_bins": {"n_estimators": 30},
     "deepchrome": {"hidden1": 40, "hidden2": 20},
 }
+# Gene counts of a study whose annotation and matrix have the same genes.
+ALL_GENES = pd.DataFrame([{"annotated": 640, "expressed": 640, "both": 640, "share": 1.0}])
 QUICK = TrainingOptions(max_epochs=3, learning_rate=0.01, batch_size=16, warmup=0, accelerator="cpu")
 Trained = tuple[TrainedModel, pd.DataFrame]
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from axe_selenium_python import Axe
-from builders import synthetic_dataset
+from builders import ALL_GENES, synthetic_dataset
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webdriver import WebDriver
@@ -49,7 +49,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
         synthetic_dataset(epigenome=name, seed=seed).assign_attrs(genes_left_out=200 * (seed == 1))
         for seed, name in enumerate(EPIGENOMES)
     ]
-    quality = pd.concat([quality_table(dataset, [], overlaps) for dataset in datasets], ignore_index=True)
+    quality = pd.concat([quality_table(dataset, [], overlaps, ALL_GENES) for dataset in datasets], ignore_index=True)
     sources = pd.concat([sources_table(dataset, []) for dataset in datasets], ignore_index=True)
     warnings = warnings_table(quality, sources)
     write_quality_page(

@@ -36,6 +36,8 @@ TWICE_LISTED = {
     "ENSG00000188629": ("ZNF177", "ZNF559-ZNF177"),
     "ENSG00000213030": ("CGB1", "CGB8"),
 }
+# A smaller share of genes in both annotation and expression matrix is a sign of different kinds of ids.
+FEW_IN_COMMON = 0.5
 
 
 def without_version(gene: str) -> str:
@@ -153,6 +155,22 @@ def _one_locus(loci: pd.DataFrame, chroms: Collection[str], path: str | Path) ->
     return kept.reset_index(drop=True)
 
 
+def count_genes(annotation: pd.DataFrame, expressed: pd.Index) -> pd.DataFrame:
+    """Count the genes of annotation and expression matrix.
+
+    Args:
+        annotation: result of `read_annotation`.
+        expressed: gene ids of the expression matrix.
+
+    Returns:
+        One row: annotated, expressed, both, and share, which is both over the smaller of the two.
+    """
+    both = int(annotation["gene"].isin(expressed).sum())
+    smaller = min(len(annotation), len(expressed))
+    row = {"annotated": len(annotation), "expressed": len(expressed), "both": both, "share": both / smaller}
+    return pd.DataFrame([row])
+
+
 def build_gene_table(
     annotation: pd.DataFrame,
     expressed: pd.Index,
@@ -186,7 +204,7 @@ def build_gene_table(
         len(annotation) - len(table),
     )
     apart = ""
-    if 2 * len(table) < min(len(annotation), len(expressed)):
+    if count_genes(annotation, expressed)["share"].item() < FEW_IN_COMMON:
         annotated = pd.Index(annotation["gene"])
         apart = (
             f"such as {_examples(expressed.difference(annotated))} of the matrix and "

@@ -13,6 +13,7 @@ from chromattend.chromatin.binned import doubled_marks
 from chromattend.chromatin.chromosomes import cause_of_empty, listed, may_be_absent
 from chromattend.chromatin.count import LONGEST_READS
 from chromattend.chromatin.dataset import FEWEST_ON, MOST_ON, SPLITS, rows_of
+from chromattend.chromatin.genes import FEW_IN_COMMON
 from chromattend.files import read_table
 
 MARK_COLUMNS = [
@@ -21,7 +22,18 @@ MARK_COLUMNS = [
     *("median_length", "one_start", "all_even", "constant"),
 ]
 EPIGENOME_COLUMNS = [
-    *("genes", "genes_left_out", "left_out", "on_share", "on_train", "on_valid", "on_test", "on_range", "overlap"),
+    *(
+        "genes",
+        "genes_in_common",
+        "genes_left_out",
+        "left_out",
+        "on_share",
+        "on_train",
+        "on_valid",
+        "on_test",
+        "on_range",
+        "overlap",
+    ),
 ]
 # Columns of integers, some of them missing.
 WHOLE = (
@@ -148,6 +160,12 @@ CHECKS = (
         share=False,
     ),
     Check(
+        *("genes_in_common", "few genes in common", FEW_IN_COMMON, False, False),
+        "Share of the genes of annotation or expression matrix, whichever has fewer, that are in both. A small share "
+        "means other kinds of gene ids, or files of different genomes or releases.",
+        "Compare the gene ids of annotation and matrix; the log of the rule genes has examples of both.",
+    ),
+    Check(
         *("left_out", "genes left out", 0.05, True, False),
         "Genes of the study without counts in the source. Models of this epigenome are not trained or tested on them.",
         "Compare the gene ids; compare models within the epigenome only, as its test genes are others.",
@@ -181,7 +199,9 @@ CHECKS = (
 )
 
 
-def quality_table(dataset: xr.Dataset, signals: Sequence[xr.Dataset], overlaps: pd.DataFrame) -> pd.DataFrame:
+def quality_table(
+    dataset: xr.Dataset, signals: Sequence[xr.Dataset], overlaps: pd.DataFrame, gene_counts: pd.DataFrame
+) -> pd.DataFrame:
     """Measure the data of one epigenome.
 
     Args:
@@ -189,15 +209,16 @@ def quality_table(dataset: xr.Dataset, signals: Sequence[xr.Dataset], overlaps: 
         signals: signal of marks that no model sees (the validation mark), see
             `chromattend.chromatin.signal.count_signal`.
         overlaps: see `chromattend.chromatin.dataset.overlaps_across_splits`.
+        gene_counts: see `chromattend.chromatin.genes.count_genes`.
 
     Returns:
         One row per mark: epigenome, mark, role (model or validation), format, reads (counted), reads_elsewhere,
         share_elsewhere (of all reads), depth (mean per bin), relative_depth (over the median of the model's marks),
         without_signal (share of genes), empty_chromosomes (those with genes on which the file holds nothing),
         genes_without_data (genes on these, without chromosome Y), median_length (of reads, bp), one_start, all_even and
-        constant (1 or 0); then the same in each row: genes, genes_left_out, left_out (share), on_share (of ON genes;
-        missing with published labels), on_train, on_valid, on_test (share of ON genes in each part), on_range (their
-        range) and overlap (share of test genes whose window overlaps a train or validation window). Values that a
+        constant (1 or 0); then the same in each row: genes, genes_in_common (share of the genes of annotation or
+        matrix, whichever has fewer, that are in both), genes_left_out, left_out (share), on_share (of ON genes; missing
+        with published labels), on_train, on_valid, on_test (share of ON genes in each part), on_range (their range) and overlap (share of test genes whose window overlaps a train or validation window). Values that a
         source does not give are missing: what is known of reads for bigWig and binned CSV, chromosomes of a binned
         CSV, and, for a bigWig, whose values are not reads, relative_depth and all_even.
     """
@@ -220,7 +241,7 @@ def quality_table(dataset: xr.Dataset, signals: Sequence[xr.Dataset], overlaps: 
         )
         for signal in signals
     ]
-    whole = _of_epigenome(dataset, overlaps)
+    whole = _of_epigenome(dataset, overlaps) | {"genes_in_common": gene_counts["share"].item()}
     table = pd.DataFrame([{"epigenome": str(dataset.attrs["epigenome"]), **row, **whole} for row in rows])
     types = dict.fromkeys(WHOLE, "Int64") | {"median_length": "float64"}
     return table.reindex(columns=[*MARK_COLUMNS, *EPIGENOME_COLUMNS]).astype(types)

@@ -16,6 +16,7 @@ import pyBigWig
 import pysam
 import pytest
 import xarray as xr
+from builders import ALL_GENES
 
 from chromattend.chromatin.bins import Bins
 from chromattend.chromatin.dataset import build_dataset
@@ -285,7 +286,7 @@ def test_a_file_is_read_rightly_warned_of_or_refused(
         assert len(warned) == 1
     else:
         assert warned == []
-    warnings = warnings_table(quality_table(dataset, [], NO_OVERLAPS), sources_table(dataset, []))
+    warnings = warnings_table(quality_table(dataset, [], NO_OVERLAPS, ALL_GENES), sources_table(dataset, []))
     assert set(warnings["what"]) == set(case.page)
     assert all(advice.startswith("data/reads.file: ") for advice in warnings["advice"])
     if case.counted is not None:

@@ -5,7 +5,8 @@ rule genes:
         include=CONFIG["genes"]["include"] or [],
         chrom_sizes=CONFIG["genome"]["chrom_sizes"],
     output:
-        "<results>/genes.tsv",
+        genes="<results>/genes.tsv",
+        counts="<results>/gene_counts.tsv",
     log:
         "<logs>/genes.log",
     priority: INPUTS_FIRST

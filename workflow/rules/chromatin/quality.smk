@@ -3,6 +3,7 @@ rule quality:
         dataset="<results>/{epigenome}/dataset.nc",
         validation=validation_signal,
         overlaps="<results>/tables/split_overlaps.tsv",
+        gene_counts="<results>/gene_counts.tsv",
     output:
         quality="<results>/{epigenome}/quality.tsv",
         sources="<results>/{epigenome}/sources.tsv",
