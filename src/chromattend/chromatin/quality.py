@@ -218,9 +218,10 @@ def quality_table(
         genes_without_data (genes on these, without chromosome Y), median_length (of reads, bp), one_start, all_even and
         constant (1 or 0); then the same in each row: genes, genes_in_common (share of the genes of annotation or
         matrix, whichever has fewer, that are in both), genes_left_out, left_out (share), on_share (of ON genes; missing
-        with published labels), on_train, on_valid, on_test (share of ON genes in each part), on_range (their range) and overlap (share of test genes whose window overlaps a train or validation window). Values that a
-        source does not give are missing: what is known of reads for bigWig and binned CSV, chromosomes of a binned
-        CSV, and, for a bigWig, whose values are not reads, relative_depth and all_even.
+        with published labels), on_train, on_valid, on_test (share of ON genes in each part), on_range (their range) and
+        overlap (share of test genes whose window overlaps a train or validation window). Values that a source does not
+        give are missing: what is known of reads for bigWig and binned CSV, chromosomes of a binned CSV, and, for a
+        bigWig, whose values are not reads, relative_depth and all_even.
     """
     marks = [str(mark) for mark in dataset["mark"].values]
     rows = [
