@@ -701,11 +701,9 @@ def test_the_defaults_of_the_configuration_agree_with_the_options(repository: Pa
         if part["default"] is not None:
             assert part["default"] == options[key], key
         else:  # depends on the protocol: the description states both
-            assert (
-                f"default {options[key]:g}" in part["description"]
-                if not isinstance(options[key], str)
-                else (f"default {options[key]}" in part["description"])
-            ), key
+            value = options[key]
+            shown = "none" if value is None else str(value).lower() if isinstance(value, bool | str) else f"{value:g}"
+            assert f"default {shown}" in part["description"], key
 
 
 def test_the_paper_protocol_agrees_with_the_authors_code(repository: Path) -> None:
@@ -813,7 +811,7 @@ def test_networks_trained_together_learn_the_same_in_the_operators_of_other_devi
     for (_, history), (_, in_c) in zip(
         in_operators, train_together("attentivechrome", epigenomes("attentivechrome")[:2], {}, options), strict=True
     ):
-        pd.testing.assert_frame_equal(history, in_c, rtol=1e-3, atol=1e-4)
+        pd.testing.assert_frame_equal(history.drop(columns=UNCOMPILED), in_c, rtol=1e-3, atol=1e-4)
 
 
 def test_each_network_trained_together_stops_by_itself() -> None:

@@ -58,7 +58,7 @@ def flip(path: Path) -> None:
 def mend(workspace: Workspace, found: Run) -> None:
     """Do what verify's last line says, and then the run that made the study."""
     files = found.output.partition("rm -f ")[2].partition(";")[0]
-    assert f"; snakemake --cores all {files}; then repeat that run" in found.output
+    assert f"; snakemake --cores all {files}; then repeat it to update" in found.output
     for path in shlex.split(files):
         (workspace / path).unlink(missing_ok=True)
     workspace.succeed("--", *shlex.split(files))
@@ -93,7 +93,8 @@ def test_a_flipped_bit_in_a_dataset(study: Workspace, finished: Workspace) -> No
     assert not (study / NETWORK).exists()
     found = verify(study)
     assert f"missing\t{NETWORK}\t" in found.output
-    assert "; 1 damaged; 1 missing\n" in found.output
+    assert f"missing\t{Path(NETWORK).with_name('history.csv')}\t" in found.output
+    assert "; 1 damaged; 2 missing\n" in found.output
     mend(study, found)
     assert verify(study).code == 0
     for path in (DATASET, NETWORK, "results/SYN1/deepchrome/predictions.tsv", "results/tables/auc.tsv"):

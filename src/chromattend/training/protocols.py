@@ -54,7 +54,7 @@ class TrainingOptions:
     batch_size: int = 32
     max_epochs: int = 30
     monitor: Literal["loss", "metric"] = "loss"
-    patience: int | None = 8
+    patience: int | None = None
     calibrate: bool = True
     gradient_clip: float = 1.0
     initial_range: float | None = None
@@ -72,7 +72,7 @@ class TrainingOptions:
 _DEFAULT: dict[str, dict[str, Any]] = {
     "mlp": {"learning_rate": 1e-3},
     "deepchrome": {"learning_rate": 1e-3},
-    "lstm": {"learning_rate": 1e-3, "max_epochs": 60, "patience": 15},
+    "lstm": {"learning_rate": 1e-3, "max_epochs": 60},
 }
 
 # Settings of DeepChrome's Torch7 code, the only published code of the MLP.
