@@ -13,5 +13,6 @@ class UserError(ValueError):
 
 def did_you_mean(word: str, known: Iterable[object]) -> str:
     """Return `, did you mean 'x'?` with the closest known word, or an empty string if none is close."""
-    close = difflib.get_close_matches(word, [str(item) for item in known], n=1, cutoff=0.6)
-    return f", did you mean {close[0]!r}?" if close else ""
+    by_lower = {str(item).lower(): str(item) for item in known}
+    close = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
+    return f", did you mean {by_lower[close[0]]!r}?" if close else ""

@@ -40,6 +40,8 @@ ENCODINGS = {
 }
 # Errors that reading damaged compressed data can raise.
 DAMAGED: tuple[type[Exception], ...] = (*GZIP_ERRORS, lzma.LZMAError)
+# First line of GCT tables, whose second line has their size.
+GCT = ("#1.2", "#1.3")
 WEB_PAGE = (b"<!doctype", b"<html", b"<?xml")
 _QUOTED = re.compile(r'"((?:[^"]|"")*)"')
 
@@ -153,6 +155,10 @@ def read_cells(
         if empty and not comments:
             raise UserError(f"{name}: line {empty}: is empty; remove it, or give its content")
         cells = line.split("\t")
+        if header is None and line.startswith(GCT):
+            raise UserError(f"{name}: is a GCT table; remove the two lines before its header line")
+        if header is None and line.startswith("# Program:"):
+            continue
         if header is None:
             header = number, [text_of(cell) for cell in line.rstrip().split("\t")]
             continue

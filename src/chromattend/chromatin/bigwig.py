@@ -68,6 +68,13 @@ def bin_bigwig(
             f"{path}: has negative values around genes, as log ratios do; give counts or a non-negative signal, "
             "such as fold change or -log10 p"
         )
+    if not np.isfinite(values).all():
+        row, number = np.argwhere(~np.isfinite(values))[0]
+        start = bins.starts(genes)[row] + number * bins.size
+        raise UserError(
+            f"{path}: has an infinite value in {genes['chrom'].iloc[row]}:{start}-{start + bins.size}, as -log10 of "
+            "p 0 or a ratio to 0; replace such values by the largest finite one"
+        )
     empty = find_empty_chromosomes(path, genes, chrom_sizes, held, sizes, sizes)
     return bins.orient(values, genes), {"empty_chromosomes": " ".join(empty)}
 

@@ -61,8 +61,8 @@ def check_chromosomes(genes: pd.DataFrame, chrom_sizes: dict[str, int]) -> None:
     missing = sorted(set(genes["chrom"]) - chrom_sizes.keys())
     if missing:
         raise UserError(
-            f"{CHROM_SIZES} lack {', '.join(missing[:3])}, where the annotation has genes; "
-            "give those of the annotation's genome build"
+            f"{CHROM_SIZES} lack {', '.join(missing[:3])}, where the annotation has genes, and have "
+            f"{', '.join(list(chrom_sizes)[:3])}; give both with the same names, of the same genome build"
         )
 
 

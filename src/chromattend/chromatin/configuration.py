@@ -1,7 +1,7 @@
 """Checks of a study's configuration and sample sheet, which report every error before the first job."""
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +22,8 @@ from chromattend.errors import UserError, did_you_mean
 from chromattend.interpret import METHODS
 from chromattend.models.registry import REGISTRY
 from chromattend.pipeline.config import Parts, check, part_of, with_defaults
-from chromattend.pipeline.locations import is_url
-from chromattend.text import read_cells
+from chromattend.pipeline.locations import check_file, is_url
+from chromattend.text import read_cells, read_lines
 
 # Names a key and the file, or other part of the configuration, that gives it.
 Place = Callable[[str], str]
@@ -232,12 +232,21 @@ def _check_shared_files(study: Study, at: Place) -> None:
             if study.local_path(location, "") == location:
                 local[f"sources.{key}"] = location
     for key, path in local.items():
-        if path and not (study.workdir / path).is_file():
-            raise UserError(f"{at(key)}: file {path!r} does not exist; correct the path")
+        if path:
+            with _located(at(key)):
+                check_file(path, study.workdir)
+    if config["split"]["mode"] == "chromosome":
+        sizes = config["genome"]["chrom_sizes"]
+        chroms = {line.split()[0] for _, line in read_lines(study.workdir / sizes, sizes) if line.strip()}
+        for key in ("split.valid_chromosomes", "split.test_chromosomes"):
+            for chrom in config["split"][key.removeprefix("split.")]:
+                if chrom not in chroms:
+                    raise UserError(
+                        f"{at(key)}: {chrom!r} is not in {sizes}{did_you_mean(chrom, chroms)}; correct or remove it"
+                    )
     if matrix := local.get("sources.expression"):
-        rows = read_cells(study.workdir / matrix, matrix)
-        number, header = next(rows, (1, []))
-        rows.close()
+        with closing(read_cells(study.workdir / matrix, matrix)) as rows:
+            number, header = next(rows, (1, []))
         find_matrix_columns(f"{matrix}: line {number}", header, list(study.epigenomes))
 
 
@@ -291,8 +300,8 @@ def _check_locations(study: Study, name: str, template: str) -> None:
                         f"{location!r} holds all marks of an epigenome; "
                         "put it into the column 'signal', without {mark}"
                     )
-                if study.local_path(location, "") == location and not (study.workdir / location).is_file():
-                    raise UserError(f"file {location!r} does not exist; correct the path")
+                if study.local_path(location, "") == location:
+                    check_file(location, study.workdir)
 
 
 def _check_given_twice(study: Study) -> None:

@@ -1,6 +1,8 @@
 """Gene expression: the RPKM matrix and the labels made from it."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,8 @@ from chromattend.text import read_cells, text_of
 # With no other characters, Python's numbers are those that tables have, so nan, inf, 1_000 and digits of other scripts
 # are not numbers.
 NUMERALS = frozenset("0123456789.eE+- ")
+# What a spreadsheet makes of MARCH1, SEPT2 and DEC1.
+DATE = re.compile(r"\d{1,2}-(Mar|Sep|Sept|Dec)|(Mar|Sep|Dec)-\d{1,2}", re.IGNORECASE)
 
 
 def read_rpkm(path: str | Path, epigenome: str) -> pd.Series:
@@ -38,7 +42,15 @@ def read_matrix(path: str | Path, epigenomes: Sequence[str]) -> pd.DataFrame:
         UserError: an epigenome has no column or two, a gene has no id or is given twice, or a value is not a
             non-negative number; the message names the line.
     """
-    rows = read_cells(path)
+    with closing(read_cells(path)) as rows:
+        genes, values = _read_columns(path, rows, epigenomes)
+    return pd.DataFrame(values, index=pd.Index(genes, name="gene_id"), columns=list(epigenomes))
+
+
+def _read_columns(
+    path: str | Path, rows: Iterator[tuple[int, list[str]]], epigenomes: Sequence[str]
+) -> tuple[list[str], np.ndarray]:
+    """Return the gene ids and the values, shape (gene, epigenome)."""
     number, header = next(rows, (1, []))
     if not header:
         raise UserError(f"{path}: is empty; give the RPKM matrix")
@@ -51,6 +63,14 @@ def read_matrix(path: str | Path, epigenomes: Sequence[str]) -> pd.DataFrame:
         # The copy on Y of a pseudoautosomal gene has its own row in GTEx's matrices; the study takes the gene on X.
         if name.endswith("_PAR_Y") and gene in lines:
             continue
+        # Rows of HTSeq that count reads without a gene, such as __no_feature.
+        if gene.startswith("__"):
+            continue
+        if DATE.fullmatch(gene):
+            raise UserError(
+                f"{path}: line {number}: gene {gene!r} is a date that a spreadsheet made of a gene's name, such as "
+                "SEPT2; give the name or remove the line"
+            )
         if not gene:
             raise UserError(f"{path}: line {number}: gene_id is empty; give it or remove the line")
         first = lines.setdefault(gene, number)
@@ -61,6 +81,8 @@ def read_matrix(path: str | Path, epigenomes: Sequence[str]) -> pd.DataFrame:
         if len(numbers) < len(texts):
             wrong = next(index for index, text in enumerate(texts) if _non_negative(text) is None)
             fix = "give a number or remove the gene's line"
+            if texts[wrong].startswith("-") and _non_negative(texts[wrong][1:]) is not None:
+                fix = "is it a logarithm? give RPKM or TPM themselves"
             if "," in texts[wrong]:
                 fix = "write a decimal point, and no commas"
             raise UserError(
@@ -70,8 +92,7 @@ def read_matrix(path: str | Path, epigenomes: Sequence[str]) -> pd.DataFrame:
         values.append(numbers)
     if not lines:
         raise UserError(f"{path}: has a header line but no gene; give the RPKM matrix")
-    matrix = np.array(values, dtype=float).reshape(len(lines), len(columns))
-    return pd.DataFrame(matrix, index=pd.Index(list(lines), name="gene_id"), columns=list(epigenomes))
+    return list(lines), np.array(values, dtype=float).reshape(len(lines), len(columns))
 
 
 def _non_negative(text: str) -> float | None:

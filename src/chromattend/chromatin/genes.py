@@ -3,6 +3,7 @@
 import logging
 import re
 from collections.abc import Collection, Iterable, Sequence
+from contextlib import closing
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -64,9 +65,20 @@ def read_annotation(path: str | Path, chroms: Collection[str] = ()) -> pd.DataFr
     Raises:
         UserError: the file is damaged, a line is not GTF, or no line is a gene.
     """
+    with closing(read_lines(path)) as lines:
+        rows, features = _gene_rows(path, lines)
+    if not rows:
+        raise UserError(f"{path}: has no line with the feature 'gene'{_instead(features)}")
+    return _one_locus(pd.DataFrame(rows, columns=COLUMNS), chroms, path)
+
+
+def _gene_rows(
+    path: str | Path, lines: Iterable[tuple[int, str]]
+) -> tuple[list[tuple[str, str, str, int, str]], dict[str, int]]:
+    """Return the genes with all their loci, and the first line of each other feature."""
     rows = []
     features: dict[str, int] = {}
-    for number, line in read_lines(path):
+    for number, line in lines:
         if line.startswith("#"):
             if line.startswith("##FASTA"):
                 break
@@ -103,9 +115,7 @@ def read_annotation(path: str | Path, chroms: Collection[str] = ()) -> pd.DataFr
             )
         gene = without_version(gene)
         rows.append((gene, symbol or gene, chrom, first if strand == "+" else last, strand))
-    if not rows:
-        raise UserError(f"{path}: has no line with the feature 'gene'{_instead(features)}")
-    return _one_locus(pd.DataFrame(rows, columns=COLUMNS), chroms, path)
+    return rows, features
 
 
 def _value(attribute: re.Pattern[str], attributes: str) -> str:
@@ -226,7 +236,7 @@ def build_gene_table(
         table = pd.concat([first, second])
     if table.empty:
         raise UserError(
-            f"annotation and expression matrix: have no gene in common, {apart}; give both with Ensembl gene ids"
+            f"annotation and expression matrix: have no gene in common, {apart}; give both with the same ids"
         )
     return table.sort_values(["gene", "symbol"], ignore_index=True)[COLUMNS]
 
@@ -244,7 +254,7 @@ def read_gene_table(path: str | Path) -> pd.DataFrame:
     Raises:
         UserError: a column is missing, a name is empty, a TSS or strand is not valid, or a row is given twice.
     """
-    table = read_cells(path)
+    table = iter([*read_cells(path)])
     number, header = next(table, (1, []))
     if not header:
         raise UserError(f"{path}: is empty; give the study's genes.tsv")
@@ -275,7 +285,7 @@ def read_gene_table(path: str | Path) -> pd.DataFrame:
 def read_gene_list(path: str | Path) -> set[str]:
     """Read gene ids, one per line, without the versions of Ensembl ids; lines that begin with `#` are left out."""
     genes = set()
-    for number, line in read_lines(path):
+    for number, line in [*read_lines(path)]:
         gene = text_of(line)
         if re.search(r"[\s,;]", gene) and not gene.startswith("#"):
             raise UserError(f"{path}: line {number}: {gene[:60]!r} is not one gene id; give one per line")
@@ -324,7 +334,7 @@ def read_chrom_sizes(path: str | Path) -> dict[str, int]:
     """
     sizes: dict[str, int] = {}
     lines: dict[str, int] = {}
-    for number, line in read_lines(path):
+    for number, line in [*read_lines(path)]:
         fields = line.split()
         if not fields or line.startswith("#"):
             continue

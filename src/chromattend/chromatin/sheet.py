@@ -33,6 +33,8 @@ RESERVED_NAMES = (
     "quality.html",
 )
 MISSING = "none"
+# What tables write for no data elsewhere, which nobody calls a file.
+NOT_FILES = ("na", "n/a", "nan", "null", "-", ".", "missing")
 
 
 @dataclass(frozen=True)
@@ -62,12 +64,13 @@ def read_sheet(
     """Read the sample sheet into rows by epigenome, and the names of its mark columns."""
     if not path.is_file():
         raise UserError(f"key 'epigenomes': file {name!r} does not exist; give the path of the sample sheet")
-    table = read_cells(path, name, comments=True)
+    table = iter([*read_cells(path, name, comments=True)])
     number, header = next(table, (1, []))
     if not header:
         raise UserError(f"{name}: is empty; give a header line and one row per epigenome")
     where = f"{name}: line {number}"
-    find_columns(where, header, ["epigenome", *header], "a tab-separated sheet with one row per epigenome")
+    expected = "a tab-separated sheet with one row per epigenome, whose lines that begin with # are comments"
+    find_columns(where, header, ["epigenome", *header], expected)
     fixed = list(schema["properties"])
     columns = [column for column in header if column not in fixed]
     for column in columns:
@@ -89,6 +92,11 @@ def read_sheet(
                 f"{where}: epigenome {epigenome!r} is given twice, also in line {lines[epigenome]}; "
                 "remove or rename one row"
             )
+        for column in columns:
+            if row[column].lower() in (*NOT_FILES, MISSING) and row[column] != MISSING:
+                raise UserError(
+                    f"{where}: {column}: {row[column]!r} is not a file; write {MISSING} if there are no data"
+                )
         if epigenome in RESERVED_NAMES:
             raise UserError(f"{where}: epigenome name {epigenome!r} is reserved for another result; rename it")
         rows[epigenome], lines[epigenome] = row, number
@@ -130,7 +138,7 @@ def read_checksums(config: dict[str, Any], workdir: Path) -> dict[str, tuple[str
     path = workdir / name
     if not path.is_file():
         raise UserError(f"key 'sources.checksums': file {name!r} does not exist; correct the path or give null")
-    table = read_cells(path, name, comments=True)
+    table = iter([*read_cells(path, name, comments=True)])
     number, header = next(table, (1, []))
     find_columns(f"{name}: line {number}", header, ["url"], "the columns url, checksum and size, separated by tabs")
     checksums: dict[str, tuple[str | None, int | None]] = {}

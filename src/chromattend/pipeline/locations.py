@@ -1,6 +1,6 @@
 """URLs and paths of sources: templates, and the paths of downloads."""
 
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from string import Formatter
 from urllib.parse import unquote, urlsplit
 
@@ -10,6 +10,17 @@ from chromattend.errors import UserError
 def is_url(location: str) -> bool:
     """Return whether a location is a URL, which is downloaded, or a local path, which is read in place."""
     return "://" in location
+
+
+def check_file(path: str, workdir: Path) -> None:
+    """Raise a `UserError` if a path, relative to the working directory, is not that of a file."""
+    if (workdir / path).is_file():
+        return
+    if (workdir / path).is_dir():
+        raise UserError(f"{path!r} is a folder; give the path of a file")
+    if path.startswith("~") or "$" in path:
+        raise UserError(f"file {path!r} does not exist: ~ and $ are not expanded; write the whole path")
+    raise UserError(f"file {path!r} does not exist; correct the path")
 
 
 def fill(template: str, **fields: str) -> str:

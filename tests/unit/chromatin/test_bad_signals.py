@@ -173,6 +173,14 @@ CASES = [
     Case("BAM of a header", "a.bam", bam([]), refused=r"has a header but no reads"),
     Case("BAM of duplicates", "a.bam", bam(ONE, flag=1024), refused=r"none of its 500 .*duplicates"),
     Case("BAM that is not aligned", "a.bam", unaligned_bam, refused=r"reads that are not aligned; align them"),
+    Case("bigWig with inf", "a.bw", bigwig({"chr1": 1, "chr2": np.inf}), refused=r"an infinite value in chr2:\d+-\d+"),
+    Case("peaks of MACS as BED5", "a.bed", bed(READS, "run_peak_{line}", 87), refused=r"holds peaks"),
+    Case(
+        "summits of MACS",
+        "a.bed",
+        bed([(c, s, s + 1) for c, s, _ in READS], "a_peak_{line}", 7.5),
+        refused=r"holds peaks",
+    ),
     Case("bigWig without values", "a.bw", bigwig({"chrY": 1}), refused=r"only 0 or no value on the genes' chromosomes"),
     # Intervals that are no reads.
     Case("bedGraph", "a.bed", bed(VALUES, "{line}"), refused=r"holds signal \(bedGraph\), no reads; convert it"),

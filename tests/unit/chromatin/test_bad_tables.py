@@ -242,6 +242,16 @@ CASES: dict[str, tuple[Callable[[Path], Any], str | bytes, Any]] = {
         f"the value {value!r}": (matrix, MATRIX.replace("0.5", value), f"line 3: E1 of {B} is {value!r}, not a non-neg")
         for value in ("NaN", "inf", "-1", "", "1e999", "1_0", "٣", "1 5", "0x10")
     },
+    "a logarithm": (matrix, MATRIX.replace("0.5", "-0.57"), "is '-0.57', not .*; is it a logarithm"),
+    "summary rows of HTSeq": (matrix, MATRIX + "__no_feature\t1234\n__ambiguous\t7\n", READ),
+    "a date of Excel": (matrix, MATRIX + "2-Sep\t3\n", "line 4: gene '2-Sep' is a date that a spreadsheet made"),
+    "GCT": (matrix, f"#1.2\n2\t1\nName\tDescription\tE1\n{A}\ta\t5\n", "is a GCT table; remove the two lines"),
+    "featureCounts": (
+        matrix,
+        f"# Program:featureCounts v2\nGeneid\tChr\tE1\n{A}\t1\t5\n",
+        "line 2: has no column 'gene_id', did you mean 'Geneid'",
+    ),
+    "another case": (matrix, MATRIX.replace("gene_id", "Gene_ID"), "did you mean 'Gene_ID'"),
     "too few columns": (matrix, f"gene_id\tx\tE1\n{A}\t1\t5\n{B}\t5\n", "line 3: has 2 columns, but line 1 has 3;"),
     "too many columns": (
         matrix,
@@ -275,6 +285,13 @@ CASES: dict[str, tuple[Callable[[Path], Any], str | bytes, Any]] = {
         "gene_id\tE01\nA\t1\n",
         "table.tsv: line 1: has no column 'E1', did",
     ),
+    "a path that a shell would expand": (study, "epigenome\tsignal\nE1\t~/{mark}.bed\n", "~ and \\$ are not expanded"),
+    "no data by another word": (
+        study,
+        "epigenome\tH3K4me3\nE1\tNA\n",
+        "line 2: H3K4me3: 'NA' is not a file; write none",
+    ),
+    "a comment as header": (study, "#epigenome\tH3K4me3\nE1\tx.bed\n", "has no column 'epigenome'.*begin with # are"),
     "planned with a column": (study_with_matrix, MATRIX, ["E1"]),
     # 5. The configuration.
     "a key twice": (

@@ -202,8 +202,9 @@ def read_bam(
         raise UserError(f"{path}: holds reads that are not aligned; align them")
     if not number:
         raise UserError(
-            f"{path}: none of its {total} alignments is counted: they are unmapped, duplicates or secondary, failed "
-            f"quality checks, or have a mapping quality below {options.min_mapq}; change the key 'reads' or align again"
+            f"{path}: none of its {total} alignments is counted: they are unmapped, duplicates or secondary, "
+            + (f"have a mapping quality below {options.min_mapq}, " if options.min_mapq else "")
+            + "or failed quality checks; change the key 'reads' or align again"
         )
 
 

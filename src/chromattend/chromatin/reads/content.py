@@ -52,6 +52,7 @@ _BEFORE_DATA = re.compile(r"(?:(?:#|track|browser|variableStep|fixedStep)[^\n]*\
 # Reads do not cover a chromosome without a gap or an overlap: so many lines of which so many touch are no reads.
 LEAST_LINES, MOST_TOUCHING = 20, 0.9
 _CIGAR = re.compile(r"(\d+[MIDNSHP=X])+|\*")
+_PEAK_NAME = re.compile(r".*(peak|summit).*", re.IGNORECASE)
 _INTEGER, _NUMBER = re.compile(r"-?\d+"), re.compile(r"-?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
@@ -156,6 +157,9 @@ def _layout(lines: Sequence[str]) -> str | None:
     if second > len(rows) / 2 and every(4, _INTEGER) and every(5, _INTEGER):
         return "holds pairs of intervals (BEDPE); give the reads as BAM, or one line per fragment as BED"
     if columns in (9, 10, 15) and _has_peaks(rows, columns):
+        return PEAKS
+    # MACS and other callers name what they find; aligners name reads after the sequencer's run.
+    if columns >= 4 and every(3, _PEAK_NAME):
         return PEAKS
     disjoint, touching = _arrangement(rows)
     if columns == 4 and every(3, _NUMBER):
