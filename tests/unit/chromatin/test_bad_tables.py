@@ -286,10 +286,11 @@ CASES: dict[str, tuple[Callable[[Path], Any], str | bytes, Any]] = {
         "table.tsv: line 1: has no column 'E1', did",
     ),
     "a path that a shell would expand": (study, "epigenome\tsignal\nE1\t~/{mark}.bed\n", "~ and \\$ are not expanded"),
-    "no data by another word": (
-        study,
-        "epigenome\tH3K4me3\nE1\tNA\n",
-        "line 2: H3K4me3: 'NA' is not a file; write none",
+    "no data by another word": (study, "epigenome\tH3K4me3\nE1\tNA\n", "H3K4me3: 'NA' is not a file; write none"),
+    "a chromosome of the split": (
+        lambda path: study(path, split={"mode": "chromosome", "valid_chromosomes": ["chrl"]}),
+        "epigenome\nE1\n",
+        "study.yaml: key 'split.valid_chromosomes': 'chrl' is not in genome.sizes, did you mean 'chr1'",
     ),
     "a comment as header": (study, "#epigenome\tH3K4me3\nE1\tx.bed\n", "has no column 'epigenome'.*begin with # are"),
     "planned with a column": (study_with_matrix, MATRIX, ["E1"]),
