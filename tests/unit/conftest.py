@@ -1,7 +1,7 @@
 """Builders that several test files share."""
 
 import gzip
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -76,3 +76,18 @@ def covered(real_data: Path) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
     published = {mark: truth["X"][rows, :, index] for index, mark in enumerate(truth["marks"])}
     published |= {name: truth[name][rows] for name in ("label", "rpkm")}
     return table.iloc[rows].reset_index(drop=True), published
+
+
+@pytest.fixture
+def two_threads() -> Iterator[None]:
+    """Two threads in the recurrence in C."""
+    # Most tests here do not need torch, which takes seconds to import.
+    import torch
+
+    from chromattend.recurrence import use_threads
+
+    before = torch.get_num_threads()
+    use_threads(2)
+    yield
+    use_threads(1)
+    torch.set_num_threads(before)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from chromattend.recurrence import BidirectionalLSTM, compiled, use_threads
+from chromattend.recurrence import BidirectionalLSTM, compiled
 
 
 @pytest.fixture(autouse=True)
@@ -25,15 +25,6 @@ def fresh(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     compiled.library.cache_clear()
     yield
     compiled.library.cache_clear()
-
-
-@pytest.fixture
-def two_threads() -> Iterator[None]:
-    before = torch.get_num_threads()
-    use_threads(2)
-    yield
-    use_threads(1)
-    torch.set_num_threads(before)
 
 
 def test_without_a_compiler_there_is_a_warning_and_torch(

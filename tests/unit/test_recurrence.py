@@ -2,7 +2,6 @@
 
 import importlib
 import logging
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -33,15 +32,6 @@ def implementation(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPat
 
         monkeypatch.setattr(recurrence, "_implementation", chosen)
     return request.param
-
-
-@pytest.fixture
-def two_threads() -> Iterator[None]:
-    before = torch.get_num_threads()
-    use_threads(2)
-    yield
-    use_threads(1)
-    torch.set_num_threads(before)
 
 
 def gradient_of(lstms: list[nn.LSTM], part: str) -> Tensor:
