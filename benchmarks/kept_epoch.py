@@ -31,6 +31,8 @@ from chromattend.training.protocols import TrainingOptions, resolve
 from chromattend.training.train import train
 
 NETWORKS = [name for name, spec in REGISTRY.items() if spec.kind == "network" and spec.scope == "epigenome"]
+# Epochs of patience with early stopping, 8 for other networks; the protocols themselves train to the end.
+PATIENCE = {"lstm": 15}
 
 
 def every_epoch(
@@ -75,7 +77,7 @@ def kept(values: np.ndarray, patience: int | None) -> int:
 
 
 def rows_of(
-    model: str, name: str, dataset: xr.Dataset, patience: int | None, history: pd.DataFrame, logits: np.ndarray
+    model: str, name: str, dataset: xr.Dataset, patience: int, history: pd.DataFrame, logits: np.ndarray
 ) -> Iterator[dict]:
     """Yield the test metrics of every rule, without and with calibration."""
     labels, split = dataset["label"].values, dataset["split"].values
@@ -125,11 +127,10 @@ def main() -> None:
         for model in options.models:
             training = training_defaults(config) | {"protocol": "default"}
             settled, model_options = resolve(model, training, config["model_options"].get(model, {}))
-            patience = settled["patience"]
             history, logits = every_epoch(
                 model, dataset, model_options, TrainingOptions(**settled | {"patience": None}, accelerator="cpu")
             )
-            table = pd.DataFrame(rows_of(model, name, dataset, patience, history, logits))
+            table = pd.DataFrame(rows_of(model, name, dataset, PATIENCE.get(model, 8), history, logits))
             table.to_csv(options.output, sep="\t", index=False, mode="a", header=not options.output.exists())
             print(table.to_string(index=False, header=False), flush=True)
     table = pd.read_csv(options.output, sep="\t")  # noqa: TID251

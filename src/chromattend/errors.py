@@ -1,7 +1,10 @@
 """The exception whose message is shown to users."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+
+# Names that a message lists before it only counts.
+NAMED = 5
 
 
 class UserError(ValueError):
@@ -16,3 +19,9 @@ def did_you_mean(word: str, known: Iterable[object]) -> str:
     by_lower = {str(item).lower(): str(item) for item in known}
     close = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
     return f", did you mean {by_lower[close[0]]!r}?" if close else ""
+
+
+def listed(names: Collection[str]) -> str:
+    """Join names for a message; if there are many, only the first ones and the number of the rest."""
+    shown = ", ".join(list(names)[:NAMED])
+    return shown if len(names) <= NAMED else f"{shown} and {len(names) - NAMED} more"

@@ -174,14 +174,26 @@ def read_cells(
         yield header
 
 
-def _ragged(where: str, found: int, header: tuple[int, list[str]], first: bool) -> UserError:
+def _ragged(where: str, columns: int, header: tuple[int, list[str]], first: bool) -> UserError:
     number, expected = header[0], len(header[1])
     fix = "separate columns by tabs, and repair joined or cut lines"
-    if first and found == expected + 1:
+    if first and columns == expected + 1:
         # R's write.table gives row names, and no name to their column.
         fix = f"if line {number} lacks the name of the first column, as in tables of R, add it; else repair the line"
-    columns = "column" if found == 1 else "columns"
-    return UserError(f"{where}: has {found} {columns}, but line {number} has {expected}; {fix}")
+    noun = "column" if columns == 1 else "columns"
+    return UserError(f"{where}: has {columns} {noun}, but line {number} has {expected}; {fix}")
+
+
+def read_small_table(
+    path: str | Path, name: str | Path = "", *, comments: bool = False
+) -> tuple[int, list[str], list[tuple[int, list[str]]]]:
+    """Read a whole table, see `read_cells`: number and cells of the header line, and the rows; no cells if it is empty.
+
+    Nothing is left open if a row is refused. A table that is too large for memory is streamed with
+    `contextlib.closing(read_cells(...))`: the traceback of an error would otherwise keep the file open.
+    """
+    (number, header), *rows = [*read_cells(path, name, comments=comments)] or [(1, [])]
+    return number, header, rows
 
 
 def find_columns(where: str, header: Sequence[str], wanted: Iterable[str], expected: str) -> list[int]:
@@ -198,15 +210,15 @@ def find_columns(where: str, header: Sequence[str], wanted: Iterable[str], expec
     """
     positions = []
     for column in wanted:
-        found = [position for position, other in enumerate(header) if other == column]
-        if len(found) > 1:
-            first, second = found[0] + 1, found[1] + 1
+        matches = [position for position, other in enumerate(header) if other == column]
+        if len(matches) > 1:
+            first, second = matches[0] + 1, matches[1] + 1
             raise UserError(
                 f"{where}: column {column!r} is given twice, as columns {first} and {second}; remove or rename one"
             )
-        if not found:
+        if not matches:
             raise UserError(f"{where}: {_missing(column, header)}; give {expected}")
-        positions += found
+        positions += matches
     return positions
 
 

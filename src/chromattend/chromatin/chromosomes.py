@@ -7,12 +7,9 @@ from pathlib import Path
 import pandas as pd
 
 from chromattend.chromatin.bins import CHROM_SIZES
-from chromattend.errors import UserError
+from chromattend.errors import UserError, listed
 
 logger = logging.getLogger(__name__)
-
-# Names that a message lists before it only counts.
-NAMED = 5
 
 
 def check_lengths(source: str | Path, lengths: Mapping[str, int], chrom_sizes: Mapping[str, int]) -> None:
@@ -104,12 +101,6 @@ def may_be_absent(chrom: str) -> bool:
 def is_mitochondrial(chrom: str) -> bool:
     """Return whether the chromosome is the mitochondrial one."""
     return _key(chrom) == "M"
-
-
-def listed(names: Collection[str]) -> str:
-    """Join names for a message; of many, only the first ones and the number of the others."""
-    shown = ", ".join(list(names)[:NAMED])
-    return shown if len(names) <= NAMED else f"{shown} and {len(names) - NAMED} more"
 
 
 def _key(name: str) -> str:

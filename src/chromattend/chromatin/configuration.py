@@ -7,7 +7,6 @@ from typing import Any
 
 import yaml
 
-from chromattend.chromatin.chromosomes import listed
 from chromattend.chromatin.formats import PUBLISHED_MARKS, format_of
 from chromattend.chromatin.sheet import (
     ROADMAP_MARKS,
@@ -18,7 +17,7 @@ from chromattend.chromatin.sheet import (
     read_sheet,
 )
 from chromattend.chromatin.study import MARK_NAME, Study, wanted_marks
-from chromattend.errors import UserError, did_you_mean
+from chromattend.errors import UserError, did_you_mean, listed
 from chromattend.interpret import METHODS
 from chromattend.models.registry import REGISTRY
 from chromattend.pipeline.config import Parts, check, part_of, with_defaults

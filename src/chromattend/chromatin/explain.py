@@ -111,7 +111,8 @@ def explain(model: TrainedModel, dataset: xr.Dataset, options: ExplainOptions) -
     score = subjects["trained"]
     inputs, reference, highest = _transformed(network, dataset, genes)
     with torch.inference_mode():
-        logits, outputs = in_batches(score, inputs), in_batches(score.mean_output, inputs)
+        outputs = in_batches(score.mean_output, inputs)
+        logits = network.calibrated(outputs)
     learned = 0 not in network.kept_epochs and has_learned(outputs.double().numpy(), genes["label"].values)
     if not learned:
         logger.warning(

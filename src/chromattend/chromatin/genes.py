@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from chromattend.errors import UserError, did_you_mean
-from chromattend.text import find_columns, read_cells, read_lines, text_of
+from chromattend.text import find_columns, read_lines, read_small_table, text_of
 
 logger = logging.getLogger(__name__)
 
@@ -119,8 +119,8 @@ def _gene_rows(
 
 
 def _value(attribute: re.Pattern[str], attributes: str) -> str:
-    found = attribute.match(attributes)
-    return found[1].strip('" ') if found else ""
+    match = attribute.match(attributes)
+    return match[1].strip('" ') if match else ""
 
 
 def _gff3_names(attributes: str) -> tuple[str, str]:
@@ -154,7 +154,7 @@ def _one_locus(loci: pd.DataFrame, chroms: Collection[str], path: str | Path) ->
     places = [f"{row.chrom}:{row.tss}" for row in loci[loci["gene"] == gene].itertuples()]
     chosen = kept[kept["gene"] == gene].iloc[0]
     logger.warning(
-        "%s: %d genes have several loci, of which one is taken: %s is at %s, and %s:%d is taken",
+        "%s: %d genes have several loci; the study takes one of each: %s is at %s, and %s:%d is taken",
         path,
         loci["gene"][several].nunique(),
         gene,
@@ -254,15 +254,14 @@ def read_gene_table(path: str | Path) -> pd.DataFrame:
     Raises:
         UserError: a column is missing, a name is empty, a TSS or strand is not valid, or a row is given twice.
     """
-    table = iter([*read_cells(path)])
-    number, header = next(table, (1, []))
+    number, header, lines = read_small_table(path)
     if not header:
         raise UserError(f"{path}: is empty; give the study's genes.tsv")
     positions = find_columns(
         f"{path}: line {number}", header, COLUMNS, f"a tab-separated table with {', '.join(COLUMNS)}"
     )
     rows: dict[tuple[str, str], tuple[int, tuple[str, str, str, int, str]]] = {}
-    for number, cells in table:
+    for number, cells in lines:
         gene, symbol, chrom, tss, strand = (text_of(cells[position]) for position in positions)
         gene = without_version(gene)
         for column, value, valid, expected in (

@@ -10,10 +10,11 @@ import pandas as pd
 import xarray as xr
 
 from chromattend.chromatin.binned import doubled_marks
-from chromattend.chromatin.chromosomes import cause_of_empty, listed, may_be_absent
+from chromattend.chromatin.chromosomes import cause_of_empty, may_be_absent
 from chromattend.chromatin.count import LONGEST_READS
 from chromattend.chromatin.dataset import FEWEST_ON, MOST_ON, SPLITS, rows_of
 from chromattend.chromatin.genes import FEW_IN_COMMON
+from chromattend.errors import listed
 from chromattend.files import read_table
 
 MARK_COLUMNS = [
@@ -22,18 +23,8 @@ MARK_COLUMNS = [
     *("median_length", "one_start", "all_even", "constant"),
 ]
 EPIGENOME_COLUMNS = [
-    *(
-        "genes",
-        "genes_in_common",
-        "genes_left_out",
-        "left_out",
-        "on_share",
-        "on_train",
-        "on_valid",
-        "on_test",
-        "on_range",
-        "overlap",
-    ),
+    *("genes", "genes_in_common", "genes_left_out", "left_out"),
+    *("on_share", "on_train", "on_valid", "on_test", "on_range", "overlap"),
 ]
 # Columns of integers, some of them missing.
 WHOLE = (

@@ -8,7 +8,7 @@ from typing import Any
 
 from chromattend.errors import UserError, did_you_mean
 from chromattend.pipeline.config import check
-from chromattend.text import find_columns, read_cells, text_of
+from chromattend.text import find_columns, read_small_table, text_of
 
 # Histone marks and histone variants of Roadmap's consolidated epigenomes. Any other mark needs a column in the sheet.
 ROADMAP_MARKS = frozenset(
@@ -64,8 +64,7 @@ def read_sheet(
     """Read the sample sheet into rows by epigenome, and the names of its mark columns."""
     if not path.is_file():
         raise UserError(f"key 'epigenomes': file {name!r} does not exist; give the path of the sample sheet")
-    table = iter([*read_cells(path, name, comments=True)])
-    number, header = next(table, (1, []))
+    number, header, table = read_small_table(path, name, comments=True)
     if not header:
         raise UserError(f"{name}: is empty; give a header line and one row per epigenome")
     where = f"{name}: line {number}"
@@ -95,7 +94,7 @@ def read_sheet(
         for column in columns:
             if row[column].lower() in (*NOT_FILES, MISSING) and row[column] != MISSING:
                 raise UserError(
-                    f"{where}: {column}: {row[column]!r} is not a file; write {MISSING} if there are no data"
+                    f"{where}: {column}: {row[column]!r} is not a file; write {MISSING} for a mark without data"
                 )
         if epigenome in RESERVED_NAMES:
             raise UserError(f"{where}: epigenome name {epigenome!r} is reserved for another result; rename it")
@@ -138,8 +137,7 @@ def read_checksums(config: dict[str, Any], workdir: Path) -> dict[str, tuple[str
     path = workdir / name
     if not path.is_file():
         raise UserError(f"key 'sources.checksums': file {name!r} does not exist; correct the path or give null")
-    table = iter([*read_cells(path, name, comments=True)])
-    number, header = next(table, (1, []))
+    number, header, table = read_small_table(path, name, comments=True)
     find_columns(f"{name}: line {number}", header, ["url"], "the columns url, checksum and size, separated by tabs")
     checksums: dict[str, tuple[str | None, int | None]] = {}
     lines: dict[str, int] = {}

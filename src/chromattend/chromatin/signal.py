@@ -53,15 +53,15 @@ def count_signal(
     """
     kind = format_of(str(path))
     if kind == "bigwig":
-        counts, found = bin_bigwig(path, genes, bins, chrom_sizes, statistic)
+        counts, findings = bin_bigwig(path, genes, bins, chrom_sizes, statistic)
     else:
         reader = read_bam if kind == "bam" else read_intervals
-        counts, found = count_reads(reader(path, options, chrom_sizes), genes, bins, chrom_sizes, path)
+        counts, findings = count_reads(reader(path, options, chrom_sizes), genes, bins, chrom_sizes, path)
     return _packed(
         xr.DataArray(counts, dims=("gene", "bin")),
         genes["gene"].to_numpy(str),
         bins,
-        {**attributes, "format": kind, "sha256": sha256(path), **found},
+        {**attributes, "format": kind, "sha256": sha256(path), **findings},
     )
 
 

@@ -352,7 +352,10 @@ def test_genes_are_found_by_whole_names() -> None:
 def test_a_gene_at_several_loci_is_logged(write: Callable[..., Path], caplog: pytest.LogCaptureFixture) -> None:
     path = write("a.gtf", gene("gene_id A", "chrY") + gene("gene_id B") + gene("gene_id A", "chrX", 20))
     tss(path)
-    assert "1 genes have several loci, of which one is taken: A is at chrY:10, chrX:20, and chrX:20 is" in caplog.text
+    assert (
+        "1 genes have several loci; the study takes one of each: A is at chrY:10, chrX:20, and chrX:20 is"
+        in caplog.text
+    )
     caplog.clear()
     tss(write("b.gtf", gene("gene_id A") + gene("gene_id B")))
     assert not caplog.records

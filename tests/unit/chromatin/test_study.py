@@ -1,6 +1,8 @@
 """The configuration and the sample sheet: every error is one line, and a correct study has the expected content."""
 
 import csv
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -633,3 +635,10 @@ def test_the_sheet_agrees_with_the_table_of_roadmap(repository: Path, real_data:
         assert row["colour"] == known["COLOR"]
         assert row["H3K27ac"] == ("" if known["Has K27ac"] == "1" else "none"), name
     assert sum(row["H3K27ac"] == "" for row in sheet.values()) == 48
+
+
+def test_planning_imports_neither_pandas_nor_numpy() -> None:
+    """Every call of Snakemake, and every job, reads the rules: what these import is start-up time."""
+    code = "import sys, chromattend.chromatin.configuration; print(sorted({'pandas', 'numpy'} & sys.modules.keys()))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout == "[]\n"

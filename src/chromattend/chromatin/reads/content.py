@@ -12,7 +12,7 @@ from chromattend.files import GZIP_ERRORS
 
 GZIP = b"\x1f\x8b"
 BIGWIG = (b"\x26\xfc\x8f\x88", b"\x88\x8f\xfc\x26")
-# First bytes of files that are no text and no gzip file: what they are, and what to do.
+# First bytes of files that are neither text nor gzip: what the file is, and the fix.
 BINARY = (
     (b"BZh", "is compressed by bzip2, which is not read; decompress it or compress it by gzip"),
     (b"\xfd7zXZ\0", "is compressed by xz, which is not read; decompress it or compress it by gzip"),
@@ -49,7 +49,7 @@ TRACKS = (
     (r"^track[^\n]*type=[\"']?(narrowPeak|broadPeak|gappedPeak)", PEAKS),
 )
 _BEFORE_DATA = re.compile(r"(?:(?:#|track|browser|variableStep|fixedStep)[^\n]*\n|\s*\n)*")
-# Reads do not cover a chromosome without a gap or an overlap: so many lines of which so many touch are no reads.
+# Reads leave gaps and overlap: intervals are not reads if at least this many lines are there and this share touches.
 LEAST_LINES, MOST_TOUCHING = 20, 0.9
 _CIGAR = re.compile(r"(\d+[MIDNSHP=X])+|\*")
 _PEAK_NAME = re.compile(r".*(peak|summit).*", re.IGNORECASE)
@@ -136,7 +136,7 @@ def _start(text: str) -> str | None:
 
 
 def _layout(lines: Sequence[str]) -> str | None:
-    """Return why lines of a known format are no reads, by their columns; None if they may be reads."""
+    """Return the reason why lines are not reads, from their columns; None if they may be reads."""
     rows = [line.split("\t") if "\t" in line else line.split() for line in lines]
     columns = len(rows[0]) if rows else 0
     if not rows or any(len(row) != columns for row in rows):
