@@ -1,4 +1,4 @@
-"""Evaluation: scores of every gene, AUC with a confidence interval, and the study's tables."""
+"""Evaluation: scores of every example, AUC with a confidence interval, calibration."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,16 +13,16 @@ from chromattend.statistics import auc_interval, beats_base_rate, reliability
 
 
 def predict(model: TrainedModel, dataset: xr.Dataset) -> pd.DataFrame:
-    """Score every gene of a dataset.
+    """Score every example of a dataset.
 
     Returns:
-        Columns gene, symbol, split, label, score and, if the model has several replicates, seed_1, seed_2, ... with
-        the score of each; one row per gene, in the dataset's order.
+        Columns that name the example (gene and symbol, or sequence), split, label, score and, if the model has several
+        replicates, seed_1, seed_2, ... with the score of each; one row per example, in the dataset's order.
 
     Raises:
-        UserError: marks or bins differ from the training data, or counts are invalid.
+        UserError: the dataset does not fit the model, or has invalid values.
     """
-    columns = {name: dataset[name].values for name in ("gene", "symbol", "split", "label")}
+    columns = model.input_spec.examples(dataset) | {name: dataset[name].values for name in ("split", "label")}
     scores = model.scores(dataset)
     columns["score"] = scores.joint
     if len(scores.replicates) > 1:
@@ -38,7 +38,7 @@ def metrics(predictions: pd.DataFrame, kept_epochs: Sequence[int] = ()) -> dict[
         kept_epochs: see `chromattend.models.base.TrainedModel`.
 
     Returns:
-        Split -> auc, auc_low, auc_high (95 %, DeLong), aupr, base_rate (share of ON genes, which is the AUPR of
+        Split -> auc, auc_low, auc_high (95 %, DeLong), aupr, base_rate (share of positives, which is the AUPR of
         guessing), accuracy (at a score of 0.5), brier, n, n_on, seeds (number of replicates), auc_seed_mean and
         auc_seed_sd (over single replicates; auc_seed_sd is None for one replicate), kept_epoch (the earliest of
         `kept_epochs`, counted from 0; None if there are none) and note (see `doubts`).
@@ -65,31 +65,32 @@ def metrics(predictions: pd.DataFrame, kept_epochs: Sequence[int] = ()) -> dict[
             "auc_seed_sd": float(np.std(aucs, ddof=1)) if len(aucs) > 1 else None,
             "kept_epoch": min(kept_epochs, default=None),
         }
-        by_split[str(split)]["note"] = doubts(by_split[str(split)])
+        by_split[str(split)]["note"] = doubts(by_split[str(split)], str(predictions.columns[0]))
     return by_split
 
 
-def doubts(metrics: Mapping[str, Any]) -> str:
+def doubts(metrics: Mapping[str, Any], noun: str = "gene") -> str:
     """Return why a model has learned next to nothing, as a note for tables and pages; empty if it has learned.
 
     Args:
         metrics: kept_epoch, brier and base_rate of a part of the split, see `metrics`.
+        noun: what an example is called, see `InputSpec`.
     """
     reasons = []
     if metrics["kept_epoch"] == 0:
-        reasons.append("its first epoch was the best on the validation genes, so it has hardly learned")
+        reasons.append(f"its first epoch was the best on the validation {noun}s, so it has hardly learned")
     constant = metrics["base_rate"] * (1 - metrics["base_rate"])
     if not beats_base_rate(metrics["brier"], metrics["base_rate"]):
         brier = f"{metrics['brier']:.3f}"
-        reasons.append(f"its Brier score of {brier} is close to {constant:.3f}, that of the base rate for every gene")
+        reasons.append(f"its Brier score of {brier} is close to {constant:.3f}, that of the base rate for every {noun}")
     return "; ".join(reasons)
 
 
 def scores_of_test(predictions: Mapping[str, pd.DataFrame]) -> tuple[np.ndarray, pd.DataFrame]:
-    """Return the labels of the test genes of an epigenome, and their scores with one column per model.
+    """Return the labels of the test examples, and their scores with one column per model.
 
     Args:
-        predictions: model -> see `predict`, all for the same genes.
+        predictions: model -> see `predict`, all for the same examples.
     """
     test = {model: rows[rows["split"] == "test"] for model, rows in predictions.items()}
     labels = next(iter(test.values()))["label"].to_numpy()
@@ -97,7 +98,7 @@ def scores_of_test(predictions: Mapping[str, pd.DataFrame]) -> tuple[np.ndarray,
 
 
 def calibration_table(predictions: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Return the reliability of every model on the test genes of an epigenome.
+    """Return the reliability of every model on the test part.
 
     Args:
         predictions: model -> see `predict`.

@@ -73,14 +73,15 @@ def title(model: str) -> str:
 
 
 def style_number(model: str) -> int:
-    """Return the number of a model, which gives its colour and line in every figure and on every page.
+    """Return the number of a model in its track, which gives its colour and line in every figure and on every page.
 
-    There are eight colour-blind-safe colours. The eight networks of single epigenomes have them first, with solid
-    lines; the baselines, and the models of several epigenomes after them, have the same colours with another line or
-    symbol.
+    There are eight colour-blind-safe colours. The networks that the key `models` can list have them first, with solid
+    lines; the baselines, and the models of other stages after them, have the same colours with another line or symbol.
     """
-    order = sorted(REGISTRY.values(), key=lambda spec: (spec.scope != "epigenome", spec.kind != "network"))
-    return [spec.name for spec in order].index(model)
+    track = [spec for spec in REGISTRY.values() if spec.track == REGISTRY[model].track]
+    listed = [spec.scope in ("epigenome", "sequence") for spec in track]
+    order = sorted(zip(listed, track, strict=True), key=lambda each: (not each[0], each[1].kind != "network"))
+    return [spec.name for _, spec in order].index(model)
 
 
 def style(model: str) -> dict[str, Any]:
@@ -90,14 +91,15 @@ def style(model: str) -> dict[str, Any]:
 
 
 def plot_roc(
-    predictions: Mapping[str, pd.DataFrame], metrics: Mapping[str, Mapping[str, Any]], epigenome: str
+    predictions: Mapping[str, pd.DataFrame], metrics: Mapping[str, Mapping[str, Any]], name: str, noun: str = "gene"
 ) -> Figure:
-    """Draw the ROC curves of all models on the test genes of one epigenome.
+    """Draw the ROC curves of all models on the test part of one dataset.
 
     Args:
         predictions: model -> label and score of each gene, see `chromattend.evaluate.predict`.
         metrics: model -> metrics, see `chromattend.evaluate.metrics`.
-        epigenome: name for the heading.
+        name: name of the epigenome or set for the heading.
+        noun: what an example is called.
     """
     # Most figures do not need scikit-learn, which takes longer to import than they take to draw.
     from sklearn.metrics import roc_curve
@@ -114,18 +116,25 @@ def plot_roc(
     axes.plot([0, 1], [0, 1], color="0.6", linewidth=0.8, linestyle="--")
     axes.set(xlabel="False positive rate", ylabel="True positive rate", xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
     axes.set_aspect("equal")
-    axes.set_title(f"{epigenome}: {metrics[order[0]]['test']['n']:,} test genes")
+    axes.set_title(f"{name}: {metrics[order[0]]['test']['n']:,} test {noun}s")
     _name_models(axes, len(order), "AUC (95 % interval)", "lower right")
     return figure
 
 
-def plot_calibration(calibration: pd.DataFrame, metrics: Mapping[str, Mapping[str, Any]], epigenome: str) -> Figure:
-    """Draw the share of ON genes among genes of similar predicted P(ON), for each model.
+def plot_calibration(
+    calibration: pd.DataFrame,
+    metrics: Mapping[str, Mapping[str, Any]],
+    name: str,
+    noun: str = "gene",
+    positive: str = "ON",
+) -> Figure:
+    """Draw the share of positives among examples of similar predicted probability, for each model.
 
     Args:
         calibration: see `chromattend.evaluate.calibration_table`.
         metrics: model -> metrics, see `chromattend.evaluate.metrics`.
-        epigenome: name for the heading.
+        name: name of the epigenome or set for the heading.
+        noun, positive: what an example and the positive class are called.
     """
     figure, axes = _panel_of_models(len(metrics))
     order = sorted(metrics, key=lambda model: metrics[model]["test"]["brier"])
@@ -142,10 +151,10 @@ def plot_calibration(calibration: pd.DataFrame, metrics: Mapping[str, Mapping[st
             **style(model),
         )
     axes.plot([0, 1], [0, 1], color="0.6", linewidth=0.8, linestyle="--")
-    axes.set(xlabel="Predicted P(ON), tenths of the genes", ylabel="Share of them that is ON")
+    axes.set(xlabel=f"Predicted P({positive}), tenths of the {noun}s", ylabel=f"Share of them that is {positive}")
     axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
     axes.set_aspect("equal")
-    axes.set_title(f"{epigenome}: calibration on the test genes")
+    axes.set_title(f"{name}: calibration on the test {noun}s")
     _name_models(axes, len(order), "Brier score", "upper left")
     return figure
 

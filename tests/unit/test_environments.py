@@ -38,7 +38,9 @@ def test_conda_has_what_the_library_needs_in_the_locked_versions(
     repository: Path, locked: dict[str, str], needed: list[str], device: str
 ) -> None:
     environment = yaml.safe_load((repository / "envs" / f"{device}.yaml").read_text())
-    found = dict(line.split(" =") for line in environment["dependencies"])
+    *lines, by_pip = environment["dependencies"]
+    lines.remove("pip")
+    found = dict(line.split(" =") for line in lines) | dict(line.split("==") for line in by_pip["pip"])
     python = found.pop("python")
     # The recurrence of LSTMs is compiled on first use; the containers take a compiler from Debian.
     found.pop("c-compiler")

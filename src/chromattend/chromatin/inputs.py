@@ -1,6 +1,7 @@
 """Inputs of chromatin models: signal of the right marks and bins, in the form of the training data."""
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 import xarray as xr
@@ -27,6 +28,8 @@ class ChromatinInputs:
         task: `classification` into ON and OFF, or `regression` of the dataset's variable `target`.
         epigenomes: training epigenomes of a model that takes the epigenome as input; empty for other models.
     """
+
+    noun: ClassVar[str] = "gene"
 
     model: str
     marks: list[str]
@@ -126,6 +129,13 @@ class ChromatinInputs:
     def target(self, dataset: xr.Dataset) -> np.ndarray:
         """Return the label, or the variable `target` of a regression, float32, shape (gene,)."""
         return dataset["label" if self.task == "classification" else "target"].values.astype(np.float32)
+
+    def examples(self, dataset: xr.Dataset) -> dict[str, np.ndarray]:
+        """Return the columns gene and symbol."""
+        return {name: dataset[name].values for name in ("gene", "symbol")}
+
+    def redraw(self, dataset: xr.Dataset, rows: np.ndarray) -> None:
+        """Return None: genes are not drawn."""
 
     def measured(self, dataset: xr.Dataset) -> np.ndarray | None:
         """Return log(1 + RPKM), float32, shape (gene,), or None if the dataset has no RPKM."""

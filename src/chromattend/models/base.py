@@ -1,8 +1,8 @@
 """Common interface of all trained models, whatever their track."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol
 
 import numpy as np
 import xarray as xr
@@ -20,10 +20,12 @@ class InputSpec(Protocol):
     Attributes:
         model: name in the registry.
         task: `classification` into two classes, or `regression`.
+        noun: what an example is called in messages, such as `gene`.
     """
 
     model: str
     task: str
+    noun: ClassVar[str]
 
     @classmethod
     def of(cls, model: str, dataset: xr.Dataset, inputs: Form) -> "InputSpec":
@@ -59,6 +61,15 @@ class InputSpec(Protocol):
 
     def target(self, dataset: xr.Dataset) -> np.ndarray:
         """Return the label, or the value to predict in a regression, float32, shape (example,)."""
+
+    def examples(self, dataset: xr.Dataset) -> dict[str, np.ndarray]:
+        """Return the columns that name the examples in a table, each of shape (example,)."""
+
+    def redraw(self, dataset: xr.Dataset, rows: np.ndarray) -> Callable[[int], np.ndarray] | None:
+        """Return a function that draws the examples of some rows again, if they are random in part.
+
+        It takes a seed and returns their signal, such as with other shuffles of the negative sequences.
+        """
 
     def measured(self, dataset: xr.Dataset) -> np.ndarray | None:
         """Return the measurement that the label is derived from, float32, shape (example,), or None."""

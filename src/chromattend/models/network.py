@@ -88,11 +88,13 @@ class Network(nn.Module):
         self.transform = Standardise(input_spec.shape[1], raw=not input_spec.logarithmic)
         self.register_buffer("calibration", torch.tensor([1.0, 0.0]))
         self.kept_epochs: list[int] = []
-        build = REGISTRY[input_spec.model].load()
+        spec = REGISTRY[input_spec.model]
+        build = spec.load()
         try:
             self.replicates = nn.ModuleList(build(**input_spec.sizes, **options) for _ in range(replicates))
         except ValueError as error:
-            raise UserError(f"model_options.{input_spec.model}: {error}; change the options or the bins") from None
+            key = "model_options" if spec.track == "chromatin" else f"{spec.track}.model_options"
+            raise UserError(f"{key}.{spec.name}: {error}; change the options or the input") from None
 
     @classmethod
     def together(cls, networks: Sequence["Network"]) -> "Network":

@@ -1,9 +1,10 @@
 """Registry of models: the names that the configuration can list, and the properties of each model.
 
-A network takes signal, float32, shape (gene, bin, mark), and returns a logit per gene, whose sigmoid is the
-probability that the gene is ON. A baseline is a function that builds a scikit-learn estimator for the same signal
-flattened to (gene, bin * mark). Classes and functions of tracks are named as text, `package.module:name`, and imported
-on demand, so that this package does not depend on a track and imports nothing heavy until a model is needed.
+A network takes signal, float32, shape (example, position, channel), and returns a logit per example, whose sigmoid is
+the probability of the positive class. A baseline is a function that builds a scikit-learn estimator for the same signal
+flattened to (example, position * channel). Classes and functions of tracks are named as text, `package.module:name`,
+and imported on demand, so that this package does not depend on a track and imports nothing heavy until a model is
+needed.
 """
 
 import importlib
@@ -27,7 +28,8 @@ class ModelSpec:
         attention: levels of attention: none, `alpha` over bins or `alpha_beta` over bins and marks.
         relu: whether its layers have rectified units and none is recurrent.
         inputs: class of its inputs, see `chromattend.models.base.InputSpec`, as `package.module:name`.
-        scope: `epigenome` for models that `models` can list; other models belong to their own stage.
+        scope: stage that trains the model: `epigenome` or `sequence` for models that the key `models` of their track
+            can list; other models belong to their own stage.
     """
 
     name: str
@@ -42,6 +44,18 @@ class ModelSpec:
     inputs: str = "chromatin.inputs:ChromatinInputs"
     scope: str = "epigenome"
 
+    @property
+    def track(self) -> str:
+        """Name of the track that the model belongs to."""
+        return self.builder.partition(".")[0]
+
+    def protocols(self) -> Any:
+        """Import and return the module with the training protocols of the model's track.
+
+        Its DEFAULT, PAPER and PAPER_MODEL map the model's name to options, see `chromattend.training.protocols`.
+        """
+        return importlib.import_module(f"chromattend.{self.track}.protocols")
+
     def load(self) -> Callable[..., Any]:
         """Import and return the class or function."""
         return _imported(self.builder)
@@ -54,6 +68,11 @@ class ModelSpec:
 def _imported(place: str) -> Any:
     module, _, name = place.partition(":")
     return getattr(importlib.import_module(f"chromattend.{module}"), name)
+
+
+def _sequence(name: str, title: str, place: str, kind: str = "network", **facts: Any) -> ModelSpec:
+    inputs = "sequence.inputs:SequenceInputs"
+    return ModelSpec(name, title, f"sequence.models.{place}", kind, inputs=inputs, scope="sequence", **facts)
 
 
 def _network(name: str, title: str, builder: str, **facts: Any) -> ModelSpec:
@@ -93,6 +112,20 @@ REGISTRY = {
         ),
         _network("pan_epigenome", "Pan-epigenome", "PanEpigenome", attention="alpha_beta", scope="pan_epigenome"),
         _network("deepdiff", "DeepDiff", "DeepDiff", attention="alpha_beta", scope="differential"),
+        _sequence(
+            "kmer_logistic", "k-mer logistic regression", "baselines:kmer_logistic", kind="baseline", random=False
+        ),
+        _sequence(
+            "gapped_kmer_logistic",
+            "Gapped k-mer logistic regression",
+            "baselines:gapped_kmer_logistic",
+            kind="baseline",
+            random=False,
+        ),
+        _sequence("cnn", "CNN", "cnn:CNN", relu=True),
+        _sequence("rnn", "RNN", "rnn:RNN"),
+        _sequence("cnn_rnn", "CNN-RNN", "cnn_rnn:CNNRNN"),
+        _sequence("dilated", "Dilated CNN", "dilated:Dilated", relu=True),
     )
 }
 

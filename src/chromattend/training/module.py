@@ -111,6 +111,8 @@ class NetworkTraining(L.LightningModule):
         # A fused step unscales 16-bit gradients itself, but they must be unscaled before the clipping.
         arguments["fused"] = options.precision != "16-mixed"
         optimizer = OPTIMIZERS[options.optimizer](self.parameters(), lr=options.learning_rate, **arguments)
+        if options.halve_every:
+            return [optimizer], [torch.optim.lr_scheduler.StepLR(optimizer, options.halve_every, gamma=0.5)]
         if options.warmup == 0:
             return optimizer
         steps = int(self.trainer.estimated_stepping_batches)

@@ -70,14 +70,15 @@ def train_networks(
         Each network, on the CPU, and one row per seed and epoch.
 
     Raises:
-        UserError: the datasets differ in their numbers of genes, a training diverges, or it is interrupted.
+        UserError: the datasets differ in their numbers of examples, a training diverges, or it is interrupted.
     """
     for part in ("train", "valid"):
         counts = [len(getattr(one, part).target) for one in data]
         if len(set(counts)) > 1:
             other = next(number for number, count in enumerate(counts) if count != counts[0])
+            noun = data[0].input_spec.noun
             raise UserError(
-                f"{data[0].name} has {counts[0]} genes in the {part} part, but {data[other].name} has "
+                f"{data[0].name} has {counts[0]} {noun}s in the {part} part, but {data[other].name} has "
                 f"{counts[other]}, so they cannot train together; set training.epigenomes_per_job to 1"
             )
     use_threads(options.threads)
@@ -103,7 +104,7 @@ def _calibrate(network: Network, data: TrainingData, options: TrainingOptions) -
     scaler, curve = calibrate(outputs.double().numpy(), data.valid.target, options.class_weight)
     slope = float(curve.coef_[0, 0] / scaler.scale_[0])
     if slope <= 0:
-        logger.warning("%s: ranks the valid genes no better than chance, so P(ON) is not calibrated", data.name)
+        logger.warning("%s: ranks the valid part no better than chance, so P(ON) is not calibrated", data.name)
         return
     intercept = float(curve.intercept_[0] - slope * scaler.mean_[0])
     network.calibration.copy_(torch.tensor([slope, intercept]))

@@ -1,4 +1,8 @@
-"""Training options of models, and their values in each protocol."""
+"""Training options of models, and their values in each protocol.
+
+A track's module `protocols` has three tables by the name of the model: DEFAULT and PAPER, the arguments of
+`TrainingOptions` in the two protocols, and PAPER_MODEL, the model's own options in the paper's.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +21,7 @@ class TrainingOptions:
 
     Attributes:
         inputs: form of the signal, see `chromattend.chromatin.inputs.ChromatinInputs`.
-        class_weights: `balanced` weights genes so that ON and OFF count alike.
+        class_weights: `balanced` weights examples so that both classes count alike.
         seed: seed of the weights, shuffling and dropout of the first replicate.
         seeds: number of replicates, with this seed and the following ones.
         threads: number of CPU threads.
@@ -30,8 +34,11 @@ class TrainingOptions:
         warmup: share of all steps in which the learning rate rises, before it falls along a cosine; 0 for a constant
             rate.
         weight_decay: weight decay of AdamW.
-        batch_size: genes per step.
-        max_epochs: maximum number of passes over the training genes.
+        batch_size: examples per step.
+        fresh: whether examples that are random in part, such as shuffled negative sequences, are drawn again in every
+            epoch.
+        halve_every: epochs after which the learning rate is halved, again and again; 0 for never. Not with a warm-up.
+        max_epochs: maximum number of passes over the training examples.
         monitor: what the valid part chooses the epoch by: the lowest `loss`, or the highest `metric`, which is the AUC,
             or r in a regression.
         patience: epochs without a better value after which the training stops; None to train to the end.
@@ -51,6 +58,8 @@ class TrainingOptions:
     learning_rate: float = 4e-3
     warmup: float = 0.1
     weight_decay: float = 0.01
+    halve_every: int = 0
+    fresh: bool = False
     batch_size: int = 32
     max_epochs: int = 30
     monitor: Literal["loss", "metric"] = "loss"
@@ -67,46 +76,6 @@ class TrainingOptions:
         return "balanced" if self.class_weights == "balanced" else None
 
 
-# Where the default protocol differs from the defaults above: large linear layers need smaller steps, and an LSTM whose
-# last states alone are classified learns slowly.
-_DEFAULT: dict[str, dict[str, Any]] = {
-    "mlp": {"learning_rate": 1e-3},
-    "deepchrome": {"learning_rate": 1e-3},
-    "lstm": {"learning_rate": 1e-3, "max_epochs": 60},
-}
-
-# Settings of DeepChrome's Torch7 code, the only published code of the MLP.
-_TORCH7 = {
-    "inputs": "raw",
-    "optimizer": "sgd",
-    "learning_rate": 1e-3,
-    "warmup": 0.0,
-    "weight_decay": 0.0,
-    "batch_size": 1,
-    "max_epochs": 100,
-    "monitor": "metric",
-    "patience": None,
-    "calibrate": False,
-    "gradient_clip": 0.0,
-}
-# Settings of AttentiveChrome's PyTorch code.
-_PYTORCH = _TORCH7 | {
-    "optimizer": "adam",
-    "learning_rate": 2e-4,
-    "batch_size": 16,
-    "max_epochs": 30,
-    "gradient_clip": 1.0,
-    "initial_range": 0.1,
-}
-_PAPER: dict[str, dict[str, Any]] = {
-    "mlp": _TORCH7,
-    "deepchrome": _TORCH7,
-    "deepdiff": _PYTORCH | {"learning_rate": 1e-4, "batch_size": 10, "max_epochs": 90},
-}
-# Options of the models themselves. Dropout never acts in the PyTorch code, so it is 0.
-_PAPER_MODEL = {name: {"dropout": 0.5 if name in ("mlp", "deepchrome") else 0.0} for name in REGISTRY}
-
-
 def resolve(
     model: str, training: Mapping[str, Any], model_options: Mapping[str, Any]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -121,17 +90,19 @@ def resolve(
         The arguments of `TrainingOptions` that the model depends on, and the keyword arguments of the model.
     """
     spec, protocol = REGISTRY[model], training["protocol"]
+    tables = spec.protocols()
     given = {key: value for key, value in training.items() if key != "protocol" and value is not None}
     options = {key: value for key, value in model_options.items() if value is not None}
     if protocol == "paper":
-        base = _PAPER.get(model, _PYTORCH)
-        if spec.kind == "network":
-            options = _PAPER_MODEL[model] | options
+        base = tables.PAPER.get(model, {})
+        options = tables.PAPER_MODEL.get(model, {}) | options
     else:
-        base = _DEFAULT.get(model, {})
+        base = tables.DEFAULT.get(model, {})
     settled = vars(TrainingOptions(**(base | given)))
     # The trained model does not depend on the device and the number of threads.
     unused = {"threads", "accelerator"}
+    # These do nothing unless they are given. Models that do not use them need not be trained again because they exist.
+    unused |= {key for key in ("halve_every", "fresh") if not settled[key]}
     if spec.kind == "baseline":
         unused = settled.keys() - {"inputs", "class_weights", "seed", *(["seeds"] if spec.random else [])}
     return {key: value for key, value in settled.items() if key not in unused}, options

@@ -64,10 +64,14 @@ def train_together(
     if len(datasets) > 1:
         names = [f"{dataset.attrs.get('epigenome', number)}, {model}" for number, dataset in enumerate(datasets)]
     specs = [REGISTRY[model].input_spec().of(model, dataset, options.inputs) for dataset in datasets]
-    data = [TrainingData.of(*each) for each in zip(names, specs, datasets, strict=True)]
+    data = [TrainingData.of(*each, fresh=options.fresh) for each in zip(names, specs, datasets, strict=True)]
     for one in data:
         logger.info(
-            "%s: training on %d genes, validating on %d", one.name, len(one.train.target), len(one.valid.target)
+            "%s: training on %d %ss, validating on %d",
+            one.name,
+            len(one.train.target),
+            one.input_spec.noun,
+            len(one.valid.target),
         )
     if REGISTRY[model].kind == "network":
         # Lightning takes seconds to import, and baselines do not need it.
