@@ -4,9 +4,11 @@ from chromattend.figures import plot_calibration, plot_roc, save
 from chromattend.files import read_json, read_table
 
 with job(snakemake):
-    models, epigenome = snakemake.params.models, snakemake.wildcards.epigenome
+    models, of_sequences = snakemake.params.models, "set" in snakemake.wildcards.keys()
+    name = snakemake.wildcards.set if of_sequences else snakemake.wildcards.epigenome
+    noun, positive = ("sequence", "bound") if of_sequences else ("gene", "ON")
     predictions = {model: read_table(path) for model, path in zip(models, snakemake.input.predictions, strict=True)}
     metrics = {model: read_json(path) for model, path in zip(models, snakemake.input.metrics, strict=True)}
     calibration = read_table(snakemake.input.calibration)
-    save(plot_roc(predictions, metrics, epigenome), snakemake.output.roc)
-    save(plot_calibration(calibration, metrics, epigenome), snakemake.output.calibration)
+    save(plot_roc(predictions, metrics, name, noun), snakemake.output.roc)
+    save(plot_calibration(calibration, metrics, name, noun, positive), snakemake.output.calibration)

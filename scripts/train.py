@@ -6,13 +6,16 @@ from chromattend.files import read_netcdf
 from chromattend.training.train import train_to_files
 
 with job(snakemake):
+    settings = snakemake.config["settings"]
+    if "set" in snakemake.wildcards.keys():
+        settings = settings["sequence"]
     train_to_files(
-        snakemake.wildcards.model,
+        snakemake.wildcards.get("model") or snakemake.wildcards.sequence_model,
         [read_netcdf(path) for path in snakemake.input],
         snakemake.params.options,
         snakemake.params.training | {"threads": snakemake.threads},
         [Path(path) for path in snakemake.output.model],
         [Path(path) for path in snakemake.output.history],
         # Not a param of the rule, because another device must not train everything again.
-        accelerator=snakemake.config["settings"]["training"]["accelerator"],
+        accelerator=settings["training"]["accelerator"],
     )

@@ -1,4 +1,4 @@
-"""Gene expression from histone marks around the TSS: data, models, evaluation and reports.
+"""Interpretable deep learning of gene regulation: data, models, explanations and reports.
 
 The library behind the chromattend Snakemake pipeline. It never imports Snakemake.
 """
@@ -18,4 +18,6 @@ STAGE_VERSIONS = {
     "interpret": "interpret 3",
     "report": "report 6",
     "predict": "predict 1",
+    "sequence_dataset": "sequence_dataset 1",
+    "sequence_explain": "sequence_explain 1",
 }

@@ -449,6 +449,41 @@ def test_training_without_a_work_folder_leaves_no_file(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_learning_rate_can_be_halved_every_few_epochs(dataset: xr.Dataset) -> None:
+    _, history = quick("deepchrome", dataset, max_epochs=5, warmup=0.0, learning_rate=0.004, halve_every=2)
+    # The rate at the end of each epoch, which is that of the next one.
+    assert history["learning_rate"].tolist() == [0.004, 0.002, 0.002, 0.001, 0.001]
+
+
+def test_examples_that_are_random_in_part_are_drawn_again_in_every_epoch(
+    dataset: xr.Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Here, an epoch's draw adds its number of reads: the trained network must have seen the draws."""
+    seeds: list[int] = []
+
+    def redraw(_: ChromatinInputs, dataset: xr.Dataset, rows: np.ndarray) -> Any:
+        original = ChromatinInputs.of("deepchrome", dataset, "depth").signal(dataset)[rows]
+
+        def draw(seed: int) -> np.ndarray:
+            seeds.append(seed)
+            return np.ascontiguousarray(original[:, ::-1]) if len(seeds) % 2 else original
+
+        return draw
+
+    fixed, _ = quick("deepchrome", dataset, max_epochs=2)
+    monkeypatch.setattr(ChromatinInputs, "redraw", redraw)
+    same, _ = quick("deepchrome", dataset, max_epochs=2)
+    assert seeds == []
+    drawn, _ = quick("deepchrome", dataset, max_epochs=2, fresh=True)
+    assert len(seeds) == len(set(seeds)) == 2
+    assert np.array_equal(scores_of(fixed, dataset), scores_of(same, dataset))
+    assert not np.array_equal(scores_of(fixed, dataset), scores_of(drawn, dataset))
+    first = list(seeds)
+    again, _ = quick("deepchrome", dataset, max_epochs=2, fresh=True)
+    assert seeds[2:] == first
+    assert np.array_equal(scores_of(again, dataset), scores_of(drawn, dataset))
+
+
 RESUMED: dict[str, Any] = {"max_epochs": 4, "seeds": 2, "warmup": 0.3, "patience": 2, "learning_rate": 0.003}
 
 

@@ -23,6 +23,7 @@ RESERVED_NAMES = (
     "pan_epigenome",
     "transfer",
     "differential",
+    "sequence",
     "genes.tsv",
     "gene_counts.tsv",
     "named_genes.tsv",

@@ -1,0 +1,36 @@
+# Sets, models and networks to explain; all are empty while the configuration names no sheet of sequences.
+SETS = SEQUENCES.sets if SEQUENCES else {}
+SEQUENCE = CONFIG["sequence"]
+SEQUENCE_MODELS = SEQUENCE["models"] if SEQUENCES else []
+SEQUENCE_EXPLAINED = [model for model in SEQUENCE["explain"]["models"] if model in SEQUENCE_MODELS] if SEQUENCES else []
+
+
+wildcard_constraints:
+    set=one_of(SETS),
+    sequence_model=one_of(SEQUENCE_MODELS),
+
+
+def sequence_protocol(wildcards):
+    """Return the training options and the model's own options, as `protocol_of`."""
+    training = {
+        key: value for key, value in SEQUENCE["training"].items() if key not in ("threads", "gpus", "gpu_model", "accelerator")
+    }
+    model = wildcards.sequence_model
+    return resolve(model, training, SEQUENCE["model_options"].get(model, {}))
+
+
+def sequence_gpus(wildcards):
+    """Return the number of GPUs of a training job: only networks use them."""
+    return SEQUENCE["training"]["gpus"] if REGISTRY[wildcards.sequence_model].kind == "network" else 0
+
+
+def of_set(name, models=None):
+    """Return the pattern of a file of every model of a set, or of the given models."""
+    return expand(f"<results>/sequence/{{{{set}}}}/{{model}}/{name}", model=SEQUENCE_MODELS if models is None else models)
+
+
+def of_sets(name, models=None):
+    """Return a file of every model of every set, or of the given models."""
+    return expand(
+        f"<results>/sequence/{{set}}/{{model}}/{name}", set=SETS, model=SEQUENCE_MODELS if models is None else models
+    )

@@ -1,0 +1,19 @@
+rule sequence_dataset:
+    input:
+        lambda wildcards: SETS[wildcards.set].files,
+    output:
+        dataset="<results>/sequence/{set}/dataset.nc",
+        quality="<results>/sequence/{set}/quality.json",
+    log:
+        "<logs>/sequence_dataset/{set}.log",
+    priority: INPUTS_FIRST
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(30),
+    params:
+        options=lambda wildcards: SEQUENCES.dataset_options(wildcards.set),
+        version=STAGE_VERSIONS["sequence_dataset"],
+    script:
+        "../../../scripts/sequence/dataset.py"
