@@ -13,7 +13,9 @@ wildcard_constraints:
 def sequence_protocol(wildcards):
     """Return the training options and the model's own options, as `protocol_of`."""
     training = {
-        key: value for key, value in SEQUENCE["training"].items() if key not in ("threads", "gpus", "gpu_model", "accelerator")
+        key: value
+        for key, value in SEQUENCE["training"].items()
+        if key not in ("threads", "gpus", "gpu_model", "accelerator")
     }
     model = wildcards.sequence_model
     return resolve(model, training, SEQUENCE["model_options"].get(model, {}))
@@ -26,7 +28,9 @@ def sequence_gpus(wildcards):
 
 def of_set(name, models=None):
     """Return the pattern of a file of every model of a set, or of the given models."""
-    return expand(f"<results>/sequence/{{{{set}}}}/{{model}}/{name}", model=SEQUENCE_MODELS if models is None else models)
+    return expand(
+        f"<results>/sequence/{{{{set}}}}/{{model}}/{name}", model=SEQUENCE_MODELS if models is None else models
+    )
 
 
 def of_sets(name, models=None):

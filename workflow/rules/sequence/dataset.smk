@@ -1,6 +1,6 @@
 rule sequence_dataset:
     input:
-        lambda wildcards: SETS[wildcards.set].files,
+        lambda wildcards: SETS[wildcards.set].inputs,
     output:
         dataset="<results>/sequence/{set}/dataset.nc",
         quality="<results>/sequence/{set}/quality.json",
@@ -13,7 +13,8 @@ rule sequence_dataset:
         mem_mb=growing(4000),
         runtime=growing(30),
     params:
-        options=lambda wildcards: SEQUENCES.dataset_options(wildcards.set),
+        source=lambda wildcards: vars(SETS[wildcards.set]),
+        choices=CHOICES,
         version=STAGE_VERSIONS["sequence_dataset"],
     script:
         "../../../scripts/sequence/dataset.py"

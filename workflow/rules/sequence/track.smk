@@ -21,6 +21,8 @@ if SEQUENCES:
         of_sets("model.ckpt"),
         of_sets("predictions.tsv"),
     ]
+
+
 REPORTED += SEQUENCE_REPORTED
 
 

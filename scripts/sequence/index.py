@@ -1,0 +1,20 @@
+from chromattend.pipeline.jobs import job
+
+from chromattend.files import read_json, read_table
+from chromattend.sequence.pages.index import write_index
+from chromattend.sequence.views import RECOMMENDED
+
+with job(snakemake):
+    sets = snakemake.params.sets
+    for name, path in zip(sets, snakemake.input.quality, strict=True):
+        quality = read_json(path)
+        positives = sum(counts.get("1", 0) for counts in quality["counts"].values())
+        sets[name] |= {"positives": positives, "notes": len(quality["notes"])}
+    views = read_table(snakemake.input.views)
+    write_index(
+        snakemake.output[0],
+        auc=read_table(snakemake.input.auc),
+        motifs=views[views["route"] == RECOMMENDED],
+        sets=sets,
+        links=snakemake.params.links,
+    )

@@ -1,0 +1,170 @@
+"""Routes from a network to motifs: every view of letters, the first filters and the class optimum."""
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from chromattend.models.network import Network
+from chromattend.sequence.alphabets import ALPHABETS, one_hot
+from chromattend.sequence.database import Database
+from chromattend.sequence.matching import Verdict, match, scan, verdict
+from chromattend.sequence.motifs import Motif, discover, filter_motifs, first_convolution, pwm_of_optimum
+from chromattend.sequence.views import FILTERS
+
+CLASS_OPTIMISATION = "class_optimisation"
+# Ranks of the matches that are written; `verdict` sees all of them.
+KEPT = 10
+# Sequences whose windows make the motifs of filters.
+FILTERED = 500
+
+
+@dataclass(frozen=True)
+class Routes:
+    """What every route says.
+
+    Attributes:
+        motifs: one row per motif: route, motif, consensus, sites, seconds (of view and discovery); entry, name, family,
+            p, e, q of its best match; own_entry, own_rank, own_q, own_e; recovered (1 if the factor's motif was
+            learned, see `Verdict`, 0 if not, missing if the database has no entry of the factor) and sentence, of the
+            route's verdict. The best filter stands for its route.
+        matches: route, motif, and the best ranks of `match`.
+        sites: route, motif, sequence, start, end, strand, score.
+        hits: known motifs in the shown sequences: sequence, entry, name, start, end, strand, score, p.
+        meme: motifs named `{route}_{motif}`.
+    """
+
+    motifs: pd.DataFrame
+    matches: pd.DataFrame
+    sites: pd.DataFrame
+    hits: pd.DataFrame
+    meme: list[Motif]
+
+
+MOTIFS = [
+    *("route", "motif", "consensus", "sites", "seconds", "entry", "name", "family", "p", "e", "q"),
+    *("own_entry", "own_rank", "own_q", "own_e", "recovered", "sentence"),
+]
+SITES = ["route", "motif", "sequence", "start", "end", "strand", "score"]
+HITS = ["sequence", "entry", "name", "start", "end", "strand", "score", "p"]
+
+
+def find_motifs(
+    network: Network,
+    dataset: xr.Dataset,
+    views: xr.Dataset,
+    designs: xr.Dataset,
+    database: Database,
+    tf: str,
+    *,
+    number: int = 3,
+) -> Routes:
+    """Find motifs by every route and compare them with a database.
+
+    Args:
+        network: the explained network.
+        dataset: see `chromattend.sequence.dataset.build_dataset`.
+        views, designs: see `chromattend.sequence.explain.Explanation`.
+        database: known motifs of the same alphabet.
+        tf: name of the factor; may be empty.
+        number: largest number of motifs of each view.
+    """
+    letters = ALPHABETS[network.input_spec.alphabet].letters
+    bound = views["label"].values == 1
+    signal = one_hot(views["letters"].values, len(letters))
+    names = views["sequence"].values.astype(str)
+    of_view = json.loads(views.attrs["seconds"])
+    found: dict[str, tuple[list[Motif], float]] = {}
+    for view in views["view"].values.astype(str):
+        started = time.perf_counter()
+        weights = signal * views["weights"].sel(view=view).values[:, :, None]
+        motifs = discover(signal[bound], weights[bound], letters=letters, number=number)
+        found[view] = motifs, of_view[view] + time.perf_counter() - started
+    started = time.perf_counter()
+    convolution = first_convolution(network)
+    if convolution is not None:
+        positives = np.flatnonzero((dataset["split"].values == "train") & (dataset["label"].values == 1))[:FILTERED]
+        filters = filter_motifs(convolution, network.input_spec.signal(dataset.isel(sequence=positives)), letters=letters)
+        found[FILTERS] = filters, time.perf_counter() - started
+    optimum = pwm_of_optimum(designs["published"].values, letters=letters)
+    found[CLASS_OPTIMISATION] = [optimum], of_view[CLASS_OPTIMISATION]
+    rows, tables, sites, meme = [], [], [], []
+    for route, (motifs, seconds) in found.items():
+        started = time.perf_counter()
+        matches = match(motifs, database)
+        judged = verdict(matches, tf, database)
+        seconds += time.perf_counter() - started
+        rows += _rows(route, motifs, matches, judged, round(seconds, 2))
+        tables.append(matches[matches["rank"] <= KEPT].assign(route=route))
+        meme += [Motif(f"{route}_{motif.name}", motif.probabilities, motif.sites, letters) for motif in motifs]
+        for motif in motifs:
+            places = motif.places
+            rows_of = np.flatnonzero(bound)[places["sequence"].to_numpy(int)]
+            sites.append(places.assign(route=route, motif=motif.name, sequence=names[rows_of]))
+    entries = _entries_to_scan(rows, database, tf)
+    shown = views["shown_sequence"].values
+    return Routes(
+        pd.DataFrame(rows, columns=MOTIFS),
+        pd.concat(tables, ignore_index=True)[["route", *[column for column in tables[0] if column != "route"]]],
+        pd.concat(sites, ignore_index=True)[SITES],
+        _hits(entries, database, signal[shown], names[shown]),
+        meme,
+    )
+
+
+def _rows(
+    route: str, motifs: Sequence[Motif], matches: pd.DataFrame, judged: Verdict, seconds: float
+) -> list[dict[str, object]]:
+    """Return the rows of a route, that of its verdict first; of filters only the one with the best match."""
+    best = matches[matches["rank"] == 1].set_index("motif")
+    chosen = list(motifs)
+    if route == FILTERS and chosen:
+        strongest = str(best["e"].idxmin())
+        chosen = [motif for motif in chosen if motif.name == strongest]
+    chosen.sort(key=lambda motif: motif.name != judged.motif)
+    own = judged.own_entry != ""
+    rows = []
+    for motif in chosen:
+        top = best.loc[motif.name]
+        mine = matches[(matches["motif"] == motif.name) & (matches["entry"] == judged.own_entry)]
+        rows.append(
+            {
+                "route": route,
+                "motif": motif.name,
+                "consensus": motif.consensus,
+                "sites": motif.sites,
+                "seconds": seconds,
+                **top[["entry", "name", "family", "p", "e", "q"]].to_dict(),
+                "own_entry": judged.own_entry,
+                "own_rank": int(mine["rank"].iloc[0]) if own else None,
+                "own_q": float(mine["q"].iloc[0]) if own else None,
+                "own_e": float(mine["e"].iloc[0]) if own else None,
+                "recovered": int(judged.learned and motif.name == judged.motif) if own else None,
+                "sentence": judged.sentence,
+            }
+        )
+    return rows
+
+
+def _entries_to_scan(rows: Sequence[Mapping[str, object]], database: Database, tf: str) -> list[int]:
+    """Return the rows of the database whose sites pages show: the factor's own entries, and the best of each route."""
+    wanted = {str(row["entry"]) for row in rows if row["route"] != FILTERS}
+    best = [number for number, entry in enumerate(database.entries["id"]) if entry in wanted]
+    return list(dict.fromkeys([*database.own(tf), *best]))
+
+
+def _hits(entries: Sequence[int], database: Database, signal: np.ndarray, names: np.ndarray) -> pd.DataFrame:
+    if len(database.letters) != 4 or not entries:
+        return pd.DataFrame(columns=HITS)
+    motifs = {database.motif(row).name: row for row in entries}
+    hits = scan([database.motif(row) for row in entries], signal)
+    rows = [motifs[name] for name in hits["motif"]]
+    return hits.assign(
+        entry=database.entries["id"].to_numpy()[rows],
+        name=database.entries["name"].to_numpy()[rows],
+        sequence=names[hits["sequence"].to_numpy(int)],
+    )[HITS]
