@@ -216,7 +216,7 @@ def _join(
         ),
         origin=np.full(number, "given", dtype="U7"),
         template=np.full(number, -1, dtype=np.int32),
-        name=np.array([name for sequences, _ in files for name in sequences.names]),
+        name=np.array([name for sequences, part in files for name in _names(sequences, ("train", "test")[part])]),
         place=np.array([place for sequences, _ in files for place in sequences.places]),
         at=np.array([f"{sequences.source} line {line}" for sequences, _ in files for line in sequences.lines]),
     )
@@ -239,6 +239,11 @@ def _join(
     return rows, {"lengths": lengths, "padded": padded, "cropped": cropped}
 
 
+def _names(sequences: Sequences, part: str) -> list[str]:
+    """Return names in which a mere place in the file says which part it is of."""
+    return [f"{part}_{name}" if name == str(number) else name for number, name in enumerate(sequences.names, start=1)]
+
+
 def _fit(letters: np.ndarray, row: np.ndarray) -> None:
     """Write letters into the middle of a row of unknown letters, or the middle of the letters into it."""
     missing = len(row) - len(letters)
@@ -248,22 +253,25 @@ def _fit(letters: np.ndarray, row: np.ndarray) -> None:
         row[:] = letters[-missing // 2 : -missing // 2 + len(row)]
 
 
-def _letters_of(rows: _Rows) -> list[np.ndarray]:
-    """Return the letters of each row without padding."""
-    left = (rows.letters.shape[1] - rows.kept) // 2
-    return [row[start : start + number] for row, start, number in zip(rows.letters, left, rows.kept, strict=True)]
-
-
 def _keys(rows: _Rows, alphabet: Alphabet) -> tuple[list[bytes], list[bytes]]:
     """Return the letters of each row as bytes, and those of the strand that sorts first, which both strands share.
 
     RNA and proteins have one strand.
     """
-    own = [letters.tobytes() for letters in _letters_of(rows)]
+    length = rows.letters.shape[1]
+    left = (length - rows.kept) // 2  # of the padding
+    own = _without_padding(rows.letters, left, rows.kept)
     if alphabet.name != "dna":
         return own, own
-    other = [reverse_complement(letters).tobytes() for letters in _letters_of(rows)]
+    other = _without_padding(reverse_complement(rows.letters), length - left - rows.kept, rows.kept)
     return own, [min(pair) for pair in zip(own, other, strict=True)]
+
+
+def _without_padding(letters: np.ndarray, left: np.ndarray, kept: np.ndarray) -> list[bytes]:
+    return [
+        row[start : start + number].tobytes()
+        for row, start, number in zip(letters, left.tolist(), kept.tolist(), strict=True)
+    ]
 
 
 def _groups(rows: _Rows, alphabet: Alphabet) -> np.ndarray:
@@ -503,7 +511,7 @@ def _repeats(rows: _Rows, alphabet: Alphabet, notes: list[str]) -> dict[str, Any
     unchanged = int((rows.letters[shuffles] == rows.letters[rows.template[shuffles]]).all(axis=1).sum())
     if unchanged:
         notes.append(
-            f"{unchanged} shuffled negatives equal their positive, which has no or hardly any other order with the same "
+            f"{unchanged} shuffled negatives equal their positive, which has hardly another order with the same "
             "dinucleotides."
         )
     real = rows.take(np.flatnonzero(rows.origin != "shuffle"))
@@ -534,19 +542,21 @@ def _repeats(rows: _Rows, alphabet: Alphabet, notes: list[str]) -> dict[str, Any
 def _shared_stretches(rows: _Rows, alphabet: Alphabet) -> dict[str, int]:
     """Count the test sequences of each label that share a long stretch with another part, on either strand."""
     test = rows.split == "test"
-    seen = np.unique(_stretches(rows.letters[~test]))
+    seen = np.sort(_stretches(rows.letters[~test]), axis=None)
     strands = [rows.letters[test]]
     if alphabet.name == "dna":
-        strands.append(np.ascontiguousarray(reverse_complement(rows.letters[test])))
+        strands.append(reverse_complement(rows.letters[test]))
     shares = np.zeros(int(test.sum()), dtype=bool)
     for letters in strands:
-        hashes = _stretches(letters, keep_shape=True)
-        shares |= (np.isin(hashes, seen) & (hashes != 0)).any(axis=1)
+        numbers = _stretches(letters)
+        if seen.size:
+            place = np.minimum(np.searchsorted(seen, numbers), seen.size - 1)
+            shares |= ((seen[place] == numbers) & (numbers != 0)).any(axis=1)
     return {name: int(shares[rows.label[test] == label].sum()) for name, label in (("positive", 1), ("negative", 0))}
 
 
-def _stretches(letters: np.ndarray, keep_shape: bool = False) -> np.ndarray:
-    """Return a 64-bit number of every stretch of known letters; 0 for one with an unknown letter.
+def _stretches(letters: np.ndarray) -> np.ndarray:
+    """Return a 64-bit number of every stretch, shape (sequence, stretch); 0 for one with an unknown letter.
 
     Equal stretches have equal numbers; different ones practically never do.
     """
@@ -559,4 +569,4 @@ def _stretches(letters: np.ndarray, keep_shape: bool = False) -> np.ndarray:
         number += codes[:, offset : offset + windows]
         known &= legal[:, offset : offset + windows]
     number[~known] = 0
-    return number if keep_shape else number[known]
+    return number
