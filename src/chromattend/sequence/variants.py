@@ -16,7 +16,7 @@ from chromattend.errors import UserError, listed
 from chromattend.models.base import TrainedModel
 from chromattend.models.baseline import Baseline
 from chromattend.sequence.alphabets import ALPHABETS, UNKNOWN, Alphabet, one_hot
-from chromattend.sequence.readers import _other_name, open_genome, read_sequences
+from chromattend.sequence.readers import open_genome, read_sequences
 from chromattend.text import read_lines
 
 logger = logging.getLogger(__name__)
@@ -89,7 +89,7 @@ def common_input(models: Mapping[str, TrainedModel]) -> tuple[Alphabet, int]:
             own, other = (getattr(models[each].input_spec, what) for each in (name, first))
             if own != other:
                 raise UserError(
-                    f"{name}: was trained on sequences of {what} {own}, but {first} on {other}; score with one at a time"
+                    f"{name}: was trained on sequences of {what} {own}, but {first} on {other}; give models of one kind"
                 )
     spec = models[first].input_spec
     return ALPHABETS[spec.alphabet], spec.length
@@ -216,8 +216,7 @@ def _alleles(variant: Variant, fasta: Any, length: int, source: str, genome: str
         names = list(fasta.references)
         raise UserError(
             f"{where}: chromosome {variant.chrom!r} is not in {genome}, which has {listed(names)}"
-            f"{_other_name(variant.chrom, dict.fromkeys(names, 0))}; use the names of the genome, or give the right "
-            "genome"
+            "; use the names of the genome, or give the right genome"
         )
     size, stop = fasta.get_reference_length(variant.chrom), variant.start + len(variant.ref)
     if stop > size:
