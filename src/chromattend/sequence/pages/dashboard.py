@@ -83,6 +83,36 @@ def warnings_of(metrics: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> list[
     return found
 
 
+def measures_of(quality: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return what a set's sequences are like, as names and values for a table.
+
+    Args:
+        quality: see `chromattend.sequence.dataset.build_dataset`.
+    """
+    lengths, repeats, shared = quality["lengths"], quality["duplicates"], quality["shared_stretches"]
+    rows = [
+        ("Letters, shortest to longest", f"{lengths['shortest']:,} to {lengths['longest']:,}"),
+        ("Letters used", f"{lengths['used']:,}"),
+        ("Padded sequences", f"{quality['padded']:,}"),
+        ("Cropped sequences", f"{quality['cropped']:,}"),
+        *((f"Sequences by origin: {_ORIGINS[origin]}", f"{number:,}") for origin, number in quality["origins"].items()),
+        *((f"GC content, {_CLASSES[name]}", f"{100 * share:.1f} %") for name, share in quality["gc"].items()),
+        ("Unknown letters", f"{100 * quality['unknown']:.2f} %"),
+        ("Lower-case letters (repeats)", f"{100 * quality['soft_masked']:.1f} %"),
+        ("Sequences equal to an earlier one", f"{repeats['same_strand']:,}"),
+        ("Sequences equal to the other strand of an earlier one", f"{repeats['other_strand']:,}"),
+        ("Equal sequences in two parts", f"{repeats['across_parts']:,}"),
+        ("Training sequences dropped, since they are in the test part", f"{quality['dropped']:,}"),
+        (f"Bound test sequences that share {shared['letters']} letters with training", f"{shared['positive']:,}"),
+        ("Shuffles equal to their positive", f"{quality['unchanged_shuffles']:,}"),
+    ]
+    return rows
+
+
+_ORIGINS = {"given": "as given", "shuffle": "shuffled positives", "genome": "drawn from the genome"}
+_CLASSES = {"positive": "bound", "negative": "not bound"}
+
+
 def write_dashboard(
     path: str | Path,
     *,
@@ -154,10 +184,12 @@ def write_dashboard(
         views=VIEWS,
         largest_e=LARGEST_E,
         quality=quality,
+        notes=quality["notes"],
+        measures=measures_of(quality),
         glyphs={letter: GLYPHS[letter] for letter in alphabet.letters},
         data={
             "letters": alphabet.letters,
-            "views": {name: view.title for name, view in VIEWS.items()},
+            "views": {name: [view.title, view.description] for name, view in VIEWS.items()},
             "networks": {
                 model: browser_data(network, alphabet, places) for model, network in explained.items()
             },

@@ -105,6 +105,8 @@ def write_index(
         sets=rows,
         limits=(low - margin, high + margin),
         ticks=ticks_of(low, high),
+        # A column that repeats the names of the sets would only take room.
+        factors=any(row["tf"] != row["set"] for row in rows),
         explained=bool(len(motifs)),
         route=ROUTES[RECOMMENDED],
         links=links,

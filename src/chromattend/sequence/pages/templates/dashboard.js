@@ -142,8 +142,8 @@
     const zero = top + highest * unit;
     const peak = weights.indexOf(highest);
     return {
-      name: data.views[view], about: "", keys: sites.length ? [["site", "site of its motif"]] : [], height: top + tall + (sites.length ? 12 : 6),
-      label: `${data.views[view]}: the highest weight, ${short(highest)}, is that of ${shown.letters[peak]} at position ${peak + 1}` +
+      name: data.views[view][0], about: data.views[view][1], keys: sites.length ? [["site", "site of its motif"]] : [], height: top + tall + (sites.length ? 12 : 6),
+      label: `${data.views[view][0]}: the highest weight, ${short(highest)}, is that of ${shown.letters[peak]} at position ${peak + 1}` +
         (sites.length ? "; motif sites at " + sites.map((site) => `${site.start + 1} to ${site.end}`).join(", ") : ""),
       value: (i) => signed(weights[i]),
       draw(parent, place) {
@@ -285,7 +285,12 @@
         cursor.setAttribute("x", two(place.left + i * dx));
       }
     }
-    slider.addEventListener("input", () => look(Number(slider.value) - 1));
+    function show(i) {
+      look(i);
+      const x = LEFT + (i + 0.5) * dx;
+      if (x < box.scrollLeft + LEFT || x > box.scrollLeft + box.clientWidth - dx) box.scrollLeft = x - box.clientWidth / 2;
+    }
+    slider.addEventListener("input", () => show(Number(slider.value) - 1));
     box.addEventListener("pointermove", (event) => {
       const i = Math.floor((event.clientX - box.getBoundingClientRect().left + box.scrollLeft - LEFT) / dx);
       if (i >= 0 && i < length) look(i);
@@ -293,7 +298,7 @@
     element.replaceChildren(tools, box);
     // At first, the letter with the highest weight of the first view.
     const [first] = Object.values(shown.weights);
-    look(position === null || position >= length ? first.indexOf(Math.max(...first)) : position);
+    show(position === null || position >= length ? first.indexOf(Math.max(...first)) : position);
   }
 
   // ---- Logos of motifs, optima and filters
