@@ -199,7 +199,8 @@ def trust_of(views: list[str]) -> pd.DataFrame:
     return pd.DataFrame(
         [
             {"view": view, "measure": measure, "sequences": 200, "area": 2.1, "random": 0.8, "difference": 1.3}
-            | {"low": 1.2, "high": 1.4, "gc": 0.9, "similarity": 0.1 + 0.1 * number, "incomplete": np.nan, "learned": 1}
+            | {"low": 1.2, "high": 1.4, "gc": 0.9, "gc_difference": 1.2, "gc_low": 1.1, "gc_high": 1.3}
+            | {"planted": np.nan, "similarity": 0.1 + 0.1 * number, "incomplete": np.nan, "learned": 1}
             | {"trustworthy": int(number < 4)}
             for number, view in enumerate(views)
             for measure in ("deletion", "insertion")

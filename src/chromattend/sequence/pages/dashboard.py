@@ -224,17 +224,24 @@ def _network(model: str, network: ExplainedNetwork, predictions: pd.DataFrame, t
     return {
         "title": REGISTRY[model].title,
         "shown": shown,
-        "views": network.views,
-        "seconds": network.seconds,
         "motif": network.main_motif(),
-        "motifs": table_rows(routes),
+        "motifs": [
+            without_own(row) | {"seconds": row["seconds"] + network.seconds.get(row["route"], 0)}
+            for row in table_rows(routes)
+        ],
         "filters": table_rows(filters[filters["e"] < LARGEST_E].sort_values("e", kind="stable")),
         "filter_summary": filter_summary(network.motifs) if len(filters) else "",
         "design": {key: float(value) for key, value in network.designs.attrs.items() if key in _SCORES},
         "trust": table_rows(network.trust),
+        "planted": bool(network.trust["planted"].notna().any()),
         "tf": tf,
         "recommended": RECOMMENDED,
     }
+
+
+def without_own(row: dict[str, Any]) -> dict[str, Any]:
+    """Return the row of a motif without the rank of an own entry that the database does not have."""
+    return row if row["own_entry"] else row | dict.fromkeys(("own_rank", "own_q", "own_e", "recovered"))
 
 
 _SCORES = ("score_published", "score_published_one_hot", "score_design", "highest_training_score")

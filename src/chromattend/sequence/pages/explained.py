@@ -2,14 +2,19 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
+from chromattend.files import read_netcdf, read_table
+from chromattend.pages import table_rows
 from chromattend.sequence.alphabets import Alphabet
+from chromattend.sequence.database import Database
+from chromattend.sequence.motifs import read_meme
 
 # The route to motifs that the page's sentence is taken from: the cheapest, and the best in every network measured.
 RECOMMENDED = "corrected_gradient"
@@ -36,8 +41,8 @@ class ExplainedNetwork:
             shown, position) are temporal outputs. Attribute `seconds` is JSON: view -> seconds.
         designs: `published` (position, letter) in [0, 1], `design` (position) letters; attributes score_published,
             score_published_one_hot, score_design and highest_training_score.
-        trust: one row per view and measure.
-        motifs: one row per motif: route, motif, consensus, sites, seconds, entry, name, family, p, e, q (best match),
+        trust: see `chromattend.sequence.trust.trust_table`.
+        motifs: one row per motif: route, motif, consensus, sites, seconds (without those of the view), entry, name, family, p, e, q (best match),
             own_entry, own_rank, own_q, own_e, recovered, sentence.
         matrices: motif -> probabilities, shape (position, letter).
         matches: route, motif, rank, entry, name, family, p, e, q, offset (of the entry's first letter from the motif's
@@ -59,11 +64,11 @@ class ExplainedNetwork:
     hits: pd.DataFrame
     sites: pd.DataFrame
     influence: pd.DataFrame
-    views: list[str] = field(init=False)
 
-    def __post_init__(self) -> None:
-        """List the views, in the order of the explanation."""
-        object.__setattr__(self, "views", self.explanation["view"].values.astype(str).tolist())
+    @property
+    def views(self) -> list[str]:
+        """The views with weights, in the order of the explanation."""
+        return [str(view) for view in self.explanation["view"].values]
 
     @property
     def seconds(self) -> dict[str, float]:
@@ -71,11 +76,43 @@ class ExplainedNetwork:
         return {str(view): float(value) for view, value in json.loads(self.explanation.attrs["seconds"]).items()}
 
     def main_motif(self) -> dict[str, Any] | None:
-        """Return the first motif of the recommended route, or of the first other route but the filters."""
+        """Return the row of the motif that the page's sentence is about.
+
+        It is the first of the recommended route that recovers the factor, or else the first of that route, or of the
+        first other route but the filters; None if there is no motif.
+        """
         routes = self.motifs[self.motifs["route"] != FILTERS]
         chosen = routes[routes["route"] == RECOMMENDED]
-        rows = (chosen if len(chosen) else routes).to_dict("records")
-        return {str(name): value for name, value in rows[0].items()} if rows else None
+        rows = (chosen if len(chosen) else routes).sort_values("recovered", ascending=False, kind="stable")
+        return table_rows(rows)[0] if len(rows) else None
+
+
+def read_explained(folder: str | Path, database: Database) -> ExplainedNetwork:
+    """Read the files of one explained network.
+
+    Args:
+        folder: folder of the network, `results/sequence/{set}/{model}`.
+        database: the database that its motifs were compared with.
+
+    Raises:
+        UserError: a file is damaged.
+    """
+    folder = Path(folder)
+    tables = {
+        name: read_table(folder / f"{name}.tsv")
+        for name in ("trust", "motifs", "matches", "hits", "sites", "influence")
+    }
+    # A file without motifs is not in MEME format.
+    matrices = {motif.name: motif.probabilities for motif in read_meme(folder / "motifs.meme")} if len(
+        tables["motifs"]
+    ) else {}
+    return ExplainedNetwork(
+        explanation=read_netcdf(folder / "explanation.nc"),
+        designs=read_netcdf(folder / "designs.nc"),
+        matrices=matrices,
+        entries=dict(zip(database.entries["id"], database.matrices, strict=True)),
+        **tables,
+    )
 
 
 def rounded(values: np.ndarray, decimals: int = DECIMALS) -> Any:

@@ -8,8 +8,8 @@ import pandas as pd
 
 from chromattend.figures import style_number
 from chromattend.models.registry import REGISTRY
-from chromattend.pages import render
-from chromattend.sequence.pages.dashboard import ROUTES
+from chromattend.pages import render, table_rows
+from chromattend.sequence.pages.dashboard import ROUTES, without_own
 from chromattend.sequence.pages.explained import RECOMMENDED
 
 
@@ -46,7 +46,7 @@ def index_values(
         # Of the explained networks, the one with the highest AUC tells what was learned, as on the dashboard.
         explained = explained.loc[[model for model in explained.index if model in own.index]]
         told = max(explained.index, key=lambda model: own.loc[model, "auc"], default=None)
-        learned = {str(key): value for key, value in explained.loc[told].items()} if told is not None else {}
+        learned = without_own(table_rows(explained.loc[[told]])[0]) if told is not None else {}
         floors = [own.loc[model, "auc"] for model in own.index if REGISTRY[model].kind == "baseline"]
         rows.append(
             dict(facts)
@@ -61,7 +61,7 @@ def index_values(
                 "best_auc": float(own["auc"].max()),
                 "floor": float(max(floors)) if floors else None,
                 "told": REGISTRY[told].title if told is not None else None,
-                "learned": {key: None if pd.isna(value) else value for key, value in learned.items()},
+                "learned": learned,
             }
         )
     return models, sorted(rows, key=lambda row: -row["best_auc"])

@@ -142,7 +142,7 @@
     const zero = top + highest * unit;
     const peak = weights.indexOf(highest);
     return {
-      name: data.views[view][0], about: data.views[view][1], keys: sites.length ? [["site", "site of its motif"]] : [], height: top + tall + (sites.length ? 12 : 6),
+      name: data.views[view][0], about: data.views[view][1], keys: sites.length ? [["site", "motif site"]] : [], height: top + tall + (sites.length ? 12 : 6),
       label: `${data.views[view][0]}: the highest weight, ${short(highest)}, is that of ${shown.letters[peak]} at position ${peak + 1}` +
         (sites.length ? "; motif sites at " + sites.map((site) => `${site.start + 1} to ${site.end}`).join(", ") : ""),
       value: (i) => signed(weights[i]),
@@ -205,7 +205,7 @@
       keys: curves.map(({ direction, kind }) => [`${direction} ${kind}`, direction + (kind === "prefix" ? ", only these letters" : ", as published"), true]),
       height: top + tall + 8,
       label: `Temporal outputs: the score of the growing sequence, which ends at ${signed(shown.score)}`,
-      value: (i) => curves.map((curve) => `${curve.direction} ${signed(curve.values[i])}`).slice(0, 2).join("  "),
+      value: (i) => curves.filter((curve) => curve.kind === "prefix").map((curve) => `${curve.direction} ${signed(curve.values[i])}`).join("  "),
       draw(parent, place) {
         const right = place.left + place.length * place.dx;
         const marks = [[y(0), "0", true]];
