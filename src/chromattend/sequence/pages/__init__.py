@@ -1,0 +1,1 @@
+"""The pages of the sequence track, one self-contained HTML file each."""
