@@ -7,6 +7,10 @@ from dataclasses import dataclass
 
 from chromattend.models.registry import REGISTRY, ModelSpec
 
+# The route to motifs that pages name the motif by: the cheapest view, and as good as any other in every network measured.
+RECOMMENDED = "corrected_gradient"
+# The route of the first convolution's filters, which is no view of a sequence.
+FILTERS = "filters"
 # Kinds of temporal outputs, see `chromattend.sequence.temporal`: the sentence says what the network sees.
 WHOLE, PREFIX = "whole", "prefix"
 TEMPORAL_KINDS = {

@@ -13,12 +13,10 @@ import xarray as xr
 from chromattend.files import read_netcdf, read_table
 from chromattend.pages import table_rows
 from chromattend.sequence.alphabets import Alphabet
+from chromattend.sequence.views import FILTERS, RECOMMENDED
 from chromattend.sequence.database import Database
 from chromattend.sequence.motifs import read_meme
 
-# The route to motifs that the page's sentence is taken from: the cheapest, and the best in every network measured.
-RECOMMENDED = "corrected_gradient"
-FILTERS = "filters"
 # A motif or filter whose best entry has a larger E value matches nothing.
 LARGEST_E = 0.05
 # Known-motif hits below a sequence: more bars than these cannot be read.
