@@ -148,7 +148,6 @@ def _draw(
 
     The list is shorter than the positives if the chromosome has too few windows.
     """
-    number = len(positives)
     gc, masked, _ = _shares(bases, positives, width)
     waiting: dict[int, list[int]] = defaultdict(list)
     for row, one in enumerate(_classes(gc, masked).tolist()):
@@ -156,21 +155,21 @@ def _draw(
     wanted = np.zeros(GC_CLASSES * REPEAT_CLASSES, dtype=int)
     for one, rows in waiting.items():
         wanted[one] = len(rows)
-    chosen = np.full(number, -1)
+    chosen = np.full(len(positives), -1)
     seen: list[np.ndarray] = []
     for _ in range(ROUNDS):
-        starts = rng.integers(0, max(len(bases) - width + 1, 1), max(PER_ROUND * number, 2000))
+        starts = rng.integers(0, max(len(bases) - width + 1, 1), max(PER_ROUND * len(positives), 2000))
         window_gc, window_masked, known = _shares(bases, starts, width)
         classes = _classes(window_gc, window_masked)
         for place in np.flatnonzero(known & (wanted[classes] > 0)).tolist():
-            one, start = int(classes[place]), int(starts[place])
-            if wanted[one] and not taken.has(start):
+            number, start = int(classes[place]), int(starts[place])
+            if waiting[number] and not taken.has(start):
                 taken.add(start, start + width)
-                wanted[one] -= 1
-                chosen[waiting[one].pop()] = start
+                wanted[number] -= 1
+                chosen[waiting[number].pop()] = start
         if not wanted.any():
             break
-        rest = np.flatnonzero(known)[: 4 * number + 1000]
+        rest = np.flatnonzero(known)[: 4 * len(positives) + 1000]
         seen.append(np.stack([starts[rest], window_gc[rest], window_masked[rest]], axis=1))
     left = np.flatnonzero(chosen < 0)
     windows = np.concatenate(seen) if len(left) else np.empty((0, 3))
@@ -178,9 +177,9 @@ def _draw(
     for row in left:
         distance = np.abs(windows[:, 1] - gc[row]) + np.abs(windows[:, 2] - masked[row]) / 5
         distance[used] = np.inf
-        while len(distance) and distance[place := int(distance.argmin())] < np.inf:
-            used[place], distance[place] = True, np.inf
-            if not taken.has(start := int(windows[place, 0])):
+        while len(distance) and distance[nearest := int(distance.argmin())] < np.inf:
+            used[nearest], distance[nearest] = True, np.inf
+            if not taken.has(start := int(windows[nearest, 0])):
                 taken.add(start, start + width)
                 chosen[row] = start
                 break
