@@ -30,17 +30,22 @@ _LETTERS = {"dna": 4, "rna": 4, "protein": 20}
 
 def read_schema(schemas: Path) -> dict[str, Any]:
     """Read the schema of the section, with the names of models from the registry and the shared keys of training."""
-    schema = yaml.safe_load((schemas / "sequence.schema.yaml").read_text(encoding="utf-8"))
+    schema = _read_yaml(schemas / "sequence.schema.yaml")
     models = [spec for spec in REGISTRY.values() if spec.scope == SECTION]
     schema["$defs"]["model"]["enum"] = [spec.name for spec in models]
     schema["$defs"]["network"]["enum"] = [spec.name for spec in models if spec.kind == "network"]
-    shared = yaml.safe_load((schemas / "config.schema.yaml").read_text(encoding="utf-8"))
+    shared = _read_yaml(schemas / "config.schema.yaml")
     training, own = shared["properties"]["training"]["properties"], schema["properties"]["training"]["properties"]
     for key, part in own.items():
         own[key] = copy.deepcopy(training.get(key, {})) | part
     missing = training.keys() - own.keys() - set(_OTHER_TRAINING)
     assert not missing, missing
     return schema
+
+
+def _read_yaml(path: Path) -> Any:
+    # The loader in C, where there is one, is ten times as fast.
+    return yaml.load(path.read_text(encoding="utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
 
 
 def load_sequences(
@@ -77,7 +82,7 @@ def load_sequences(
         return None
     with _located(at("sheet")):
         check_file(section["sheet"], workdir)
-    row_schema = yaml.safe_load((schemas / "sequences.schema.yaml").read_text(encoding="utf-8"))
+    row_schema = _read_yaml(schemas / "sequences.schema.yaml")
     rows = read_sheet(workdir / section["sheet"], section["sheet"], row_schema)
     for name in section["select"]:
         if name not in rows:

@@ -85,8 +85,8 @@ def draw_negatives(
         negatives.add(0, f"genome_{place}", alphabet.encode(text, place), masked, place, 0)
     if loose:
         negatives.notes.append(
-            f"{loose} of {len(negatives)} negatives from the genome differ from their positive by more than a class of "
-            "GC content or repeats, because their chromosome has too few such windows."
+            "Negatives from the genome of another class of GC content or repeats than their positive, because the "
+            f"chromosome has too few such windows: {loose} of {len(negatives)}."
         )
     if not masked_bases:
         negatives.notes.append("No negative from the genome is soft-masked, so repeats may not have been matched.")
@@ -172,9 +172,10 @@ def _draw(
         rest = np.flatnonzero(known)[: 4 * len(positives) + 1000]
         seen.append(np.stack([starts[rest], window_gc[rest], window_masked[rest]], axis=1))
     left = np.flatnonzero(chosen < 0)
-    windows = np.concatenate(seen) if len(left) else np.empty((0, 3))
+    windows = np.unique(np.concatenate(seen), axis=0) if len(left) else np.empty((0, 3))
+    windows = windows[[not taken.has(int(start)) for start in windows[:, 0]]]
     used = np.zeros(len(windows), dtype=bool)
-    for row in left:
+    for row in left.tolist():
         distance = np.abs(windows[:, 1] - gc[row]) + np.abs(windows[:, 2] - masked[row]) / 5
         distance[used] = np.inf
         while len(distance) and distance[nearest := int(distance.argmin())] < np.inf:

@@ -97,8 +97,12 @@ def read_sequences(
     else:
         sequences = read_bed(path, alphabet, name, label, genome, width)
     if not len(sequences):
-        left_out = f": {sequences.notes[0]}" if sequences.notes else ""
-        raise UserError(f"{name}: has no sequence{left_out or '; give at least one'}")
+        if sequences.notes:
+            raise UserError(
+                f"{name}: every window of {width} bp reaches beyond the end of its chromosome; give a smaller width, "
+                "or the right genome"
+            )
+        raise UserError(f"{name}: has no sequence; give at least one")
     return sequences
 
 
@@ -267,8 +271,7 @@ def read_bed(
             title = cells[3] if len(cells) > 3 and cells[3] not in ("", ".") else place
             sequences.add(number, title, letters, soft_masked(text), place, label)
     if beyond:
-        windows = "window reaches" if beyond == 1 else "windows reach"
-        sequences.notes.append(f"{name}: {beyond} {windows} beyond the end of a chromosome and were left out.")
+        sequences.notes.append(f"Windows of {name} beyond the end of their chromosome, which were left out: {beyond}.")
     return sequences
 
 
