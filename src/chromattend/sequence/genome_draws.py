@@ -12,13 +12,16 @@ from chromattend.sequence.readers import Sequences, open_genome
 
 # Classes of GC content and of repeats in which negatives are drawn.
 GC_CLASSES, REPEAT_CLASSES = 50, 10
-# Windows looked at per negative, in rounds. Windows of the CpG islands' GC content are one in a hundred.
-PER_ROUND, ROUNDS = 20, 25
+# Windows looked at per missing negative in each round, and at least. Windows of CpG islands are one in a hundred.
+PER_ROUND, LEAST, ROUNDS = 20, 5000, 25
 # A byte of the genome -> whether it is G or C, in lower case, and no letter of the four.
 _BYTES = np.arange(256)
 _GC = np.isin(_BYTES, [ord(letter) for letter in "GCgc"])
 _MASKED = (ord("a") <= _BYTES) & (ord("z") >= _BYTES)
 _UNKNOWN = ~np.isin(_BYTES, [ord(letter) for letter in "ACGTacgt"])
+# All three as one number, so that windows are read once: counts up to a width of 2^20 do not mix.
+_BITS = 20
+_PACKED = _GC + (_MASKED.astype(np.int64) << _BITS) + (_UNKNOWN.astype(np.int64) << 2 * _BITS)
 
 
 def draw_negatives(
@@ -125,14 +128,13 @@ class _Taken:
 
 def _shares(bases: np.ndarray, starts: np.ndarray, width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return GC content and soft-masked share of windows, and whether all of their letters are known."""
-    gc, masked, known = np.empty(len(starts)), np.empty(len(starts)), np.empty(len(starts), dtype=bool)
+    counts = np.empty(len(starts), dtype=np.int64)
     step = max(2_000_000 // width, 1)  # bounds the memory
     for first in range(0, len(starts), step):
         some = slice(first, first + step)
-        windows = bases[starts[some, None] + np.arange(width)]
-        gc[some], masked[some] = _GC[windows].mean(axis=1), _MASKED[windows].mean(axis=1)
-        known[some] = ~_UNKNOWN[windows].any(axis=1)
-    return gc, masked, known
+        counts[some] = _PACKED[bases[starts[some, None] + np.arange(width)]].sum(axis=1)
+    least = (1 << _BITS) - 1
+    return (counts & least) / width, (counts >> _BITS & least) / width, counts >> 2 * _BITS == 0
 
 
 def _classes(gc: np.ndarray, masked: np.ndarray) -> np.ndarray:
@@ -158,7 +160,7 @@ def _draw(
     chosen = np.full(len(positives), -1)
     seen: list[np.ndarray] = []
     for _ in range(ROUNDS):
-        starts = rng.integers(0, max(len(bases) - width + 1, 1), max(PER_ROUND * len(positives), 2000))
+        starts = rng.integers(0, max(len(bases) - width + 1, 1), max(PER_ROUND * int(wanted.sum()), LEAST))
         window_gc, window_masked, known = _shares(bases, starts, width)
         classes = _classes(window_gc, window_masked)
         for place in np.flatnonzero(known & (wanted[classes] > 0)).tolist():
