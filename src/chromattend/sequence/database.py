@@ -72,8 +72,9 @@ def _plain(name: str) -> str:
 def read_jaspar(release: int = RELEASE, taxon: str = TAXON) -> Database:
     """Read the collection CORE of a JASPAR release (Rauluseviciute et al., Nucleic Acids Res. 52:D174, 2024).
 
-    pyjaspar's wheel has the releases, so no network is used. It takes over a second: keep the result by `write_database`.
-    Counts become probabilities with a pseudocount of one site a position, spread evenly over the letters.
+    pyjaspar's wheel has the releases, so no network is used. It takes over a second: keep the result by
+    `write_database`. Counts become probabilities with a pseudocount of one site a position, spread evenly over the
+    letters.
 
     Args:
         release: year of the release.
@@ -87,8 +88,8 @@ def read_jaspar(release: int = RELEASE, taxon: str = TAXON) -> Database:
     releases = sorted(int(name.removeprefix("JASPAR")) for name in pyjaspar.jaspar_releases)
     if release not in releases:
         raise UserError(
-            f"motif.release: JASPAR {release} is not installed; give one of {', '.join(map(str, releases))}, or update "
-            "pyjaspar"
+            f"motif.database: JASPAR {release} is not installed; give one of {', '.join(map(str, releases))}, or "
+            "update pyjaspar"
         )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of Biopython, about motifs that are no part of the collection

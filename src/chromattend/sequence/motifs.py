@@ -182,8 +182,7 @@ def discover(
         matrix = _align(padded, projected, strongest, starts, margin, window, reach, background, both)
         odds = np.log2(matrix / background)
         # Everything that a window can reach.
-        around = np.arange(-reach, window + reach)
-        region = padded[strongest[:, None], starts[:, None] + around]
+        region = padded[strongest[:, None], starts[:, None] + np.arange(-reach, window + reach)]
         threshold = _threshold(region, odds, both, generator)
         scores = _placed(region, odds, both)
         flat = scores.reshape(len(scores), -1)
@@ -211,7 +210,7 @@ def discover(
             }
         ).sort_values("sequence", ignore_index=True)
         control, p = _control(
-            *(padded, strongest, starts, cut, is_site, around, background, both, generator),
+            *(padded, projected, strongest, starts, margin, window, reach, background, both, generator)
         )
         motifs.append(
             Motif(f"motif_{len(motifs) + 1}", probabilities, int(is_site.sum()), letters, places, control=control, p=p)
@@ -234,32 +233,31 @@ def _threshold(region: np.ndarray, odds: np.ndarray, both: bool, generator: np.r
 
 def _control(
     padded: np.ndarray,
+    projected: np.ndarray,
     rows: np.ndarray,
     starts: np.ndarray,
-    cut: np.ndarray,
-    is_site: np.ndarray,
-    around: np.ndarray,
+    margin: int,
+    window: int,
+    reach: int,
     background: np.ndarray,
     both: bool,
     generator: np.random.Generator,
 ) -> tuple[float, float]:
     """Compare windows with those that the maps of other sequences choose.
 
-    A matrix fits the windows that it was made of. So it is made of the sites in every other window and tested on the
-    rest, in both ways.
-
-    Args:
-        padded, rows, starts, around, background, both, generator: as in `discover`.
-        cut: one-hot letters of the sites, shape (site, position, letter).
-        is_site: whether a window is a site, shape (window,).
+    A matrix fits the windows that it was made of, even if they share nothing. So every other window is aligned alone,
+    and the matrix is tested on the rest, in both ways. The arguments are those of `_align`.
 
     Returns:
         Expected number of sites in windows chosen by other maps, and the p-value of the windows' own number.
     """
+    around = np.arange(-reach, window + reach)
     own = exchanged = trials = 0
     even = np.arange(len(rows)) % 2 == 0
     for tested in (even, ~even):
-        odds = np.log2(_probabilities(cut[~tested[is_site]].sum(axis=0)) / background)
+        fitted = (rows[~tested], starts[~tested])
+        matrix = _align(padded, projected, *fitted, margin, window, reach, background, both)
+        odds = np.log2(matrix / background)
         region = padded[rows[tested, None], starts[tested, None] + around]
         threshold = _threshold(region, odds, both, generator)
         own += int((_placed(region, odds, both).max(axis=(1, 2)) > threshold).sum())
