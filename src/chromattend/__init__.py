@@ -15,7 +15,7 @@ STAGE_VERSIONS = {
     "dataset": "dataset 2",
     "train": "train 5",
     "evaluate": "evaluate 4",
-    "interpret": "interpret 3",
-    "report": "report 6",
+    "interpret": "interpret 4",
+    "report": "report 7",
     "predict": "predict 1",
 }
