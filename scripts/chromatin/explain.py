@@ -13,5 +13,5 @@ with job(snakemake):
         ExplainOptions(**snakemake.params.options),
     )
     write_netcdf(explanation.maps, snakemake.output.maps)
-    for name in ("faithfulness", "curves", "importance", "influence"):
+    for name in ("faithfulness", "curves", "importance", "optima", "influence"):
         write_table(getattr(explanation, name), snakemake.output[name])

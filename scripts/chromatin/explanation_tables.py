@@ -11,7 +11,7 @@ with job(snakemake):
     if not snakemake.params.models:
         raise UserError("key 'interpret.models': lists none of 'models', so no table can be written; name a network")
     keys = list(itertools.product(snakemake.params.epigenomes, snakemake.params.models))
-    for name in ("faithfulness", "importance", "influence"):
+    for name in ("faithfulness", "importance", "optima"):
         tables = [read_table(path) for path in snakemake.input[name]]
         joined = pd.concat(dict(zip(keys, tables, strict=True)), names=["epigenome", "model"])
         write_table(joined.reset_index(["epigenome", "model"]), snakemake.output[name], decimals=4)

@@ -26,6 +26,7 @@ GZIP_ERRORS: tuple[type[Exception], ...] = (EOFError, OSError, zlib.error, igzip
 NAMES = (
     *("epigenome", "trained_on", "tested_on", "pair"),
     *("gene", "symbol", "other_gene", "chrom", "mark", "validation_mark"),
+    *("example", "train_example", "train_gene", "train_symbol"),
     *("model", "other", "data", "format", "source", "sha256", "empty_chromosomes"),
 )
 

@@ -135,8 +135,8 @@ def test_explanations_depend_on_what_was_learned(name: str) -> None:
     assert importance.idxmax() == ("H3K4me3", "H3K4me3"), importance
     if name == "attentivechrome":
         # The optima of DeepChrome are active in all marks, and only slightly more in this one.
-        driving = explanation.influence.query("state == 'ON' and influential == 1")["mark"].tolist()
-        assert driving == ["H3K4me3"], explanation.influence  # no other mark was active in any run
+        driving = explanation.optima.query("state == 'ON' and influential == 1")["mark"].tolist()
+        assert driving == ["H3K4me3"], explanation.optima  # no other mark was active in any run
 
 
 def test_integrated_gradients_of_a_trained_lstm_add_up() -> None:

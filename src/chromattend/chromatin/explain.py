@@ -1,4 +1,4 @@
-"""All explanations of one trained network on some genes: a map per method, and how far to trust it."""
+"""All explanations of one trained network on some genes: a map per method, how far to trust it, and training genes."""
 
 import hashlib
 import logging
@@ -25,6 +25,7 @@ from chromattend.interpret.faithfulness import (
     has_learned,
     similarity,
 )
+from chromattend.interpret.influence import influential
 from chromattend.models.base import TrainedModel
 from chromattend.models.network import Network, batches, in_batches, network_of
 from chromattend.models.registry import REGISTRY
@@ -69,13 +70,16 @@ class Explanation:
         faithfulness: see `faithfulness_table`.
         curves: see `curve_table`.
         importance: see `importance_table`.
-        influence: see `influential_marks`.
+        optima: see `influential_marks`.
+        influence: see `chromattend.interpret.influence.influential`; the columns of names are gene, symbol, train_gene
+            and train_symbol.
     """
 
     maps: xr.Dataset
     faithfulness: pd.DataFrame
     curves: pd.DataFrame
     importance: pd.DataFrame
+    optima: pd.DataFrame
     influence: pd.DataFrame
 
 
@@ -157,6 +161,7 @@ def explain(model: TrainedModel, dataset: xr.Dataset, options: ExplainOptions) -
         curve_table(curves),
         importance_table(maps["effect"], maps["score"], maps.get("beta")),
         influential_marks(maps["optimum"].sel(weights="trained")),
+        influential(network, dataset, genes).rename(columns={"example": "gene", "train_example": "train_gene"}),
     )
 
 

@@ -50,7 +50,8 @@ rule explain:
         faithfulness="<results>/{epigenome}/{model}/faithfulness.tsv",
         curves="<results>/{epigenome}/{model}/curves.tsv",
         importance="<results>/{epigenome}/{model}/importance.tsv",
-        influence="<results>/{epigenome}/{model}/class_optimization.tsv",
+        optima="<results>/{epigenome}/{model}/class_optimization.tsv",
+        influence="<results>/{epigenome}/{model}/influence.tsv",
     log:
         "<logs>/explain/{epigenome}/{model}.log",
     benchmark:
@@ -181,7 +182,7 @@ rule explanation_tables:
         validation=expand("<results>/{epigenome}/validation.tsv", epigenome=STUDY.epigenomes),
         faithfulness=of_explained("faithfulness.tsv"),
         importance=of_explained("importance.tsv"),
-        influence=of_explained("class_optimization.tsv"),
+        optima=of_explained("class_optimization.tsv"),
     output:
         validation=report(
             "<results>/tables/validation.tsv",
@@ -201,7 +202,7 @@ rule explanation_tables:
             category="Explanations",
             labels={"content": "Importance of marks and their pairs (table)", "epigenome": "all"},
         ),
-        influence=report(
+        optima=report(
             "<results>/tables/class_optimization.tsv",
             caption="../../report/chromatin/class_optimization.rst",
             category="Explanations",
