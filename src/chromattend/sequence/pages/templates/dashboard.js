@@ -37,7 +37,7 @@
     const scale = `scale(${two(width * 100 / GLYPH) / 100} ${two((flipped ? -height : height) * 100 / GLYPH) / 100})`;
     return known
       ? svg("use", { href: "#glyph-" + letter, class: "letter letter-" + letter, transform: `translate(${two(x)} ${two(flipped ? y + height : y)}) ${scale}` })
-      : svg("rect", { class: "letter", x: two(x + width * 0.4), y: two(y + height * 0.4), width: two(width * 0.2), height: two(height * 0.2) });
+      : svg("rect", { class: "letter unknown", x: two(x + width * 0.4), y: two(y + height * 0.4), width: two(width * 0.2), height: two(height * 0.2) });
   }
 
   // Stacks of letters: `columns` are lists of [letter, height], heights in units of `unit` px above `zero`.
