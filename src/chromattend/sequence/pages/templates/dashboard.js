@@ -368,7 +368,7 @@
   function refresh() {
     for (const element of document.querySelectorAll("[data-draw]")) {
       const width = element.clientWidth;
-      if (!width || element.dataset.width === String(width)) continue;
+      if (!width || element.dataset.width === String(width) || element.closest("details:not([open])")) continue;
       element.dataset.width = width;
       DRAW[element.dataset.draw](element, width);
     }
