@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import markupsafe
 import pandas as pd
 import xarray as xr
 from scipy.special import expit
@@ -12,7 +13,7 @@ from chromattend.figures import inline_svg, plot_calibration, plot_roc
 from chromattend.models.registry import REGISTRY
 from chromattend.pages import render, table_rows
 from chromattend.sequence.alphabets import ALPHABETS
-from chromattend.sequence.logos import GLYPHS
+from chromattend.sequence.logos import GLYPHS, NUCLEOTIDES, SIDE_CHAINS, STYLES
 from chromattend.sequence.pages.explained import (
     FILTERS,
     LARGEST_E,
@@ -159,7 +160,7 @@ def write_dashboard(
         group=group,
         attributes=dataset.attrs,
         length=dataset.sizes["position"],
-        alphabet=alphabet.name.upper() if len(alphabet.letters) == 4 else alphabet.name,
+        alphabet=alphabet.name.upper() if len(alphabet) == 4 else alphabet.name,
         parts={
             part: {"positives": int((label[split == part] == 1).sum()), "all": int((split == part).sum())}
             for part in ("train", "valid", "test")
@@ -187,12 +188,17 @@ def write_dashboard(
         notes=quality["notes"],
         measures=measures_of(quality),
         glyphs={letter: GLYPHS[letter] for letter in alphabet.letters},
+        logo_styles=markupsafe.Markup(STYLES),
+        colours={
+            letter: name
+            for name, members in (NUCLEOTIDES if len(alphabet) == 4 else SIDE_CHAINS).items()
+            for letter in members
+            if letter in alphabet.letters and name != "ink"
+        },
         data={
             "letters": alphabet.letters,
             "views": {name: [view.title, view.description] for name, view in VIEWS.items()},
-            "networks": {
-                model: browser_data(network, alphabet, places) for model, network in explained.items()
-            },
+            "networks": {model: browser_data(network, alphabet, places) for model, network in explained.items()},
         },
         command=command,
     )

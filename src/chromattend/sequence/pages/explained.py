@@ -15,6 +15,7 @@ from chromattend.pages import table_rows
 from chromattend.sequence.alphabets import Alphabet
 from chromattend.sequence.views import FILTERS, RECOMMENDED
 from chromattend.sequence.database import Database
+from chromattend.sequence.logos import bits
 from chromattend.sequence.motifs import read_meme
 
 # A motif or filter whose best entry has a larger E value matches nothing.
@@ -40,8 +41,8 @@ class ExplainedNetwork:
         designs: `published` (position, letter) in [0, 1], `design` (position) letters; attributes score_published,
             score_published_one_hot, score_design and highest_training_score.
         trust: see `chromattend.sequence.trust.trust_table`.
-        motifs: one row per motif: route, motif, consensus, sites, seconds (without those of the view), entry, name, family, p, e, q (best match),
-            own_entry, own_rank, own_q, own_e, recovered, sentence.
+        motifs: one row per motif: route, motif, consensus, sites, seconds (without those of the view), entry, name,
+            family, p, e, q (best match), own_entry, own_rank, own_q, own_e, recovered, sentence.
         matrices: motif -> probabilities, shape (position, letter).
         matches: route, motif, rank, entry, name, family, p, e, q, offset (of the entry's first letter from the motif's
             first), strand.
@@ -101,9 +102,11 @@ def read_explained(folder: str | Path, database: Database) -> ExplainedNetwork:
         for name in ("trust", "motifs", "matches", "hits", "sites", "influence")
     }
     # A file without motifs is not in MEME format.
-    matrices = {motif.name: motif.probabilities for motif in read_meme(folder / "motifs.meme")} if len(
-        tables["motifs"]
-    ) else {}
+    matrices = (
+        {motif.name: motif.probabilities for motif in read_meme(folder / "motifs.meme")}
+        if len(tables["motifs"])
+        else {}
+    )
     return ExplainedNetwork(
         explanation=read_netcdf(folder / "explanation.nc"),
         designs=read_netcdf(folder / "designs.nc"),
@@ -116,23 +119,9 @@ def read_explained(folder: str | Path, database: Database) -> ExplainedNetwork:
 def rounded(values: np.ndarray, decimals: int = DECIMALS) -> Any:
     """Return an array as nested lists of rounded numbers, with NaN and infinity as None, which JSON has."""
     values = np.asarray(values, dtype=np.float64)
-    texts = np.where(np.isfinite(values), values.round(decimals) + 0.0, None)
-    return texts.tolist()
-
-
-def bits(probabilities: np.ndarray) -> np.ndarray:
-    """Return the heights of a sequence logo (Schneider and Stephens, Nucleic Acids Research 18:6097, 1990).
-
-    Args:
-        probabilities: shape (position, letter).
-
-    Returns:
-        Information of each letter in bits, without a correction for small samples, shape (position, letter).
-    """
-    probabilities = np.asarray(probabilities, dtype=np.float64)
-    logs = np.log2(np.where(probabilities > 0, probabilities, 1))
-    information = np.log2(probabilities.shape[1]) + (probabilities * logs).sum(axis=1)
-    return probabilities * information[:, None]
+    numbers = (values.round(decimals) + 0.0).astype(object)
+    numbers[~np.isfinite(values)] = None
+    return numbers.tolist()
 
 
 def aligned(motif: np.ndarray, others: Sequence[tuple[str, np.ndarray, int, str]], title: str) -> list[dict[str, Any]]:

@@ -37,7 +37,7 @@
     const scale = `scale(${two(width * 100 / GLYPH) / 100} ${two((flipped ? -height : height) * 100 / GLYPH) / 100})`;
     return known
       ? svg("use", { href: "#glyph-" + letter, class: "letter letter-" + letter, transform: `translate(${two(x)} ${two(flipped ? y + height : y)}) ${scale}` })
-      : svg("rect", { class: "letter", x: two(x + width * 0.4), y: two(y + height * 0.4), width: two(width * 0.2), height: two(height * 0.2) });
+      : svg("rect", { class: "letter unknown", x: two(x + width * 0.4), y: two(y + height * 0.4), width: two(width * 0.2), height: two(height * 0.2) });
   }
 
   // Stacks of letters: `columns` are lists of [letter, height], heights in units of `unit` px above `zero`.
@@ -368,7 +368,7 @@
   function refresh() {
     for (const element of document.querySelectorAll("[data-draw]")) {
       const width = element.clientWidth;
-      if (!width || element.dataset.width === String(width)) continue;
+      if (!width || element.dataset.width === String(width) || element.closest("details:not([open])")) continue;
       element.dataset.width = width;
       DRAW[element.dataset.draw](element, width);
     }
