@@ -4,7 +4,7 @@ from chromattend.figures import plot_calibration, plot_roc, save
 from chromattend.files import read_json, read_table
 
 with job(snakemake):
-    models, of_sequences = snakemake.params.models, "set" in snakemake.wildcards.keys()
+    models, of_sequences = snakemake.params.models, hasattr(snakemake.wildcards, "set")
     name = snakemake.wildcards.set if of_sequences else snakemake.wildcards.epigenome
     noun, positive = ("sequence", "bound") if of_sequences else ("gene", "ON")
     predictions = {model: read_table(path) for model, path in zip(models, snakemake.input.predictions, strict=True)}

@@ -7,7 +7,7 @@ from chromattend.training.train import train_to_files
 
 with job(snakemake):
     settings = snakemake.config["settings"]
-    if "set" in snakemake.wildcards.keys():
+    if hasattr(snakemake.wildcards, "set"):
         settings = settings["sequence"]
     train_to_files(
         snakemake.wildcards.get("model") or snakemake.wildcards.sequence_model,

@@ -6,7 +6,7 @@ from chromattend.sequence.sheet import SequenceSet
 
 with job(snakemake):
     dataset, quality = build_dataset(
-        SequenceSet(**snakemake.params.source), choices=Choices(**snakemake.params.choices)
+        SequenceSet(**snakemake.params.source), choices=Choices.of(snakemake.params.choices)
     )
     write_netcdf(dataset, snakemake.output.dataset)
     write_json(quality, snakemake.output.quality)

@@ -7,7 +7,7 @@ from chromattend.sequence.explain import explain
 
 with job(snakemake):
     use_threads(snakemake.threads)
-    options = {name: snakemake.params[name] for name in ("views", "sequences", "shown", "seed")}
+    options = {name: snakemake.params[name] for name in ("views", "sequences", "costly", "shown", "seed")}
     explanation = explain(load_model(snakemake.input.model), read_netcdf(snakemake.input.dataset), **options)
     write_netcdf(explanation.views, snakemake.output.explanation)
     write_netcdf(explanation.designs, snakemake.output.designs)

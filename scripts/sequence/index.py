@@ -8,7 +8,7 @@ with job(snakemake):
     sets = snakemake.params.sets
     for name, path in zip(sets, snakemake.input.quality, strict=True):
         quality = read_json(path)
-        positives = sum(counts.get("1", 0) for counts in quality["counts"].values())
+        positives = sum(counts["positive"] for counts in quality["counts"].values())
         sets[name] |= {"positives": positives, "notes": len(quality["notes"])}
     views = read_table(snakemake.input.views)
     write_index(
@@ -16,5 +16,4 @@ with job(snakemake):
         auc=read_table(snakemake.input.auc),
         motifs=views[views["route"] == RECOMMENDED],
         sets=sets,
-        links=snakemake.params.links,
     )

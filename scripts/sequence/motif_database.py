@@ -6,5 +6,5 @@ with job(snakemake):
     if snakemake.input:
         database = read_meme_database(snakemake.input[0])
     else:
-        database = read_jaspar(snakemake.params.release, snakemake.params.taxon)
+        database = read_jaspar(int(snakemake.params.release.removeprefix("JASPAR")), snakemake.params.taxon)
     write_database(database, snakemake.output[0])

@@ -167,7 +167,12 @@ def test_influence_is_what_training_without_the_example_changes() -> None:
     layer = LastLayer.fit(features, target, 1.0)
     exact = without_each(features, target, layer, values)
     estimate = influence(layer, features.values, target, values)
-    print("r", np.corrcoef(exact.ravel(), estimate.ravel())[0, 1], "slope", np.vdot(exact, estimate) / np.vdot(exact, exact))
+    print(
+        "r",
+        np.corrcoef(exact.ravel(), estimate.ravel())[0, 1],
+        "slope",
+        np.vdot(exact, estimate) / np.vdot(exact, exact),
+    )
     assert estimate.shape == (20, 80)
     assert np.corrcoef(exact.ravel(), estimate.ravel())[0, 1] > 0.99
     assert np.vdot(exact, estimate) / np.vdot(exact, exact) == pytest.approx(1, abs=0.05)

@@ -25,21 +25,20 @@ from chromattend.chromatin.pages.about import about
 from chromattend.chromatin.configuration import load_study, shared_files
 from chromattend.errors import UserError
 from chromattend.models.registry import REGISTRY
-from chromattend.pipeline.config import read_parts
+from chromattend.pipeline.config import part_of, read_parts
 from chromattend.pipeline.records import configuration_sha256
+from chromattend.sequence.configuration import load_sequences
 
 # The user's files are the first of these, and the last of them wins; then come those that a Snakefile names.
 FILES = [os.path.relpath(path) for path in workflow.configfiles]
 GIVEN = len(workflow.overwrite_configfiles)
+SCHEMAS = CHECKOUT / "workflow" / "schemas"
+NAME = FILES[0] if FILES else "config"
 try:
-    STUDY = load_study(
-        config,
-        CHECKOUT / "workflow" / "schemas",
-        Path.cwd(),
-        FILES[0] if FILES else "config",
-        read_parts([*reversed(FILES[:GIVEN]), *FILES[GIVEN:]], workflow.config_settings.config),
-    )
+    PARTS = read_parts([*reversed(FILES[:GIVEN]), *FILES[GIVEN:]], workflow.config_settings.config)
+    STUDY = load_study(config, SCHEMAS, Path.cwd(), NAME, PARTS)
     DOWNLOADS = STUDY.downloads
+    SEQUENCES = load_sequences(config, SCHEMAS, Path.cwd(), lambda key: part_of(key, PARTS, NAME))
 except UserError as error:
     # One line, without the traceback that Snakemake would add to an exception.
     sys.exit(f"Error: {error}")
@@ -48,6 +47,8 @@ if workflow.is_main_process:
     for warning in shared_files(STUDY):
         print(f"Warning: {warning}", file=sys.stderr)
 CONFIG = STUDY.config
+if SEQUENCES:
+    CONFIG["sequence"] = SEQUENCES.config
 # The configuration with all defaults, for scripts that read keys that are not params of their rule.
 config["settings"] = CONFIG
 # The epigenomes whose expression is checked before anything is counted. As a param, a new one would count all again.

@@ -84,7 +84,9 @@ def last_layer_features(network: Network, signal: Tensor, *context: Tensor) -> l
                     "influence functions; end the network with a linear layer"
                 )
             parts[number].append(values.cpu())
-    return [Features(torch.cat(part).numpy(), weight.cpu().numpy()) for part, weight in zip(parts, weights, strict=True)]
+    return [
+        Features(torch.cat(part).numpy(), weight.cpu().numpy()) for part, weight in zip(parts, weights, strict=True)
+    ]
 
 
 def _last_linear(replicate: nn.Module, model: str, *inputs: Tensor) -> nn.Linear:

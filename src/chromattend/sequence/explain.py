@@ -26,6 +26,8 @@ from chromattend.sequence.views import RECOMMENDED, TEMPORAL_KINDS, VIEWS
 
 logger = logging.getLogger(__name__)
 
+# Views of more passes than this explain fewer sequences.
+COSTLY = 10
 # Negatives that are explained for each positive: the tests of trust need both classes.
 NEGATIVES = 0.25
 # Names of the shown sequences by their place among the positives, strongest first.
@@ -38,7 +40,8 @@ class Explanation:
 
     Attributes:
         views: by explained sequence, `letters[sequence, position]`, `score` (calibrated logit), `label`, and
-            `weights[view, sequence, position]` at the sequence's own letters; by shown sequence, `shown_sequence` (its
+            `weights[view, sequence, position]` at the sequence's own letters, NaN where a costly view was not computed;
+            by shown sequence, `shown_sequence` (its
             row), `reason`, `mutagenesis_map[shown, position, letter]` (change of the logit by each substitution), and
             the temporal outputs `forward` and `backward[kind, shown, position]`. Attributes: set, model, and `seconds`
             (JSON: view -> seconds).
@@ -99,6 +102,7 @@ def explain(
     views: Sequence[str],
     *,
     sequences: int = 200,
+    costly: int = 40,
     shown: int = 3,
     seed: int = 1,
 ) -> Explanation:
@@ -108,7 +112,8 @@ def explain(
         model: a network of the track.
         dataset: see `chromattend.sequence.dataset.build_dataset`.
         views: names from `chromattend.sequence.views.VIEWS`, all defined for the network.
-        sequences: number of test positives, for motifs and tests of trust.
+        sequences: number of test positives, for motifs.
+        costly: number of them for views of more than `COSTLY` passes, and for the tests of trust.
         shown: number of sequences on the page.
         seed: seed of the sample, of shuffles and of random starts.
 
@@ -123,16 +128,21 @@ def explain(
     with torch.inference_mode():
         score = in_batches(Explained(network), signal).double().numpy()
     label = sample["label"].values
-    seconds: dict[str, float] = {}
-    weights: dict[str, Tensor] = {}
-    for view in (view for view in views if VIEWS[view].shape == "weights"):
-        started = time.perf_counter()
-        weights[view] = attribute(network, signal, view, reference)
-        seconds[view] = round(time.perf_counter() - started, 3)
-        logger.info("%s: %d sequences in %.1f s", view, len(signal), seconds[view])
     chosen = choose_shown(score, label, shown)
     rows = list(chosen)
-    own = {view: observed(each, signal).numpy() for view, each in weights.items()}
+    few = _few(label, costly, rows)
+    seconds: dict[str, float] = {}
+    weights: dict[str, Tensor] = {}
+    own: dict[str, np.ndarray] = {}
+    for view in (view for view in views if VIEWS[view].shape == "weights"):
+        started = time.perf_counter()
+        part = few if VIEWS[view].cost > COSTLY else np.arange(len(signal))
+        maps = attribute(network, signal[part], view, reference)
+        seconds[view] = round(time.perf_counter() - started, 3)
+        logger.info("%s: %d sequences in %.1f s", view, len(part), seconds[view])
+        own[view] = np.full(signal.shape[:2], np.nan, dtype=np.float32)
+        own[view][part] = observed(maps, signal[part]).numpy()
+        weights[view] = maps[np.isin(part, few)]
     content = {
         "letters": (("sequence", "position"), sample["letters"].values),
         "score": ("sequence", score),
@@ -147,7 +157,7 @@ def explain(
     started = time.perf_counter()
     designs = _designs(network, learned, seed)
     seconds["class_optimisation"] = designs.attrs["seconds"] = round(time.perf_counter() - started, 3)
-    maps = xr.Dataset(
+    content_of_views = xr.Dataset(
         content,
         coords={
             "sequence": sample["sequence"].values,
@@ -162,15 +172,23 @@ def explain(
     )
     table, _ = trust(
         network,
-        sample["letters"].values,
-        label,
+        sample["letters"].values[few],
+        label[few],
         weights,
         reference,
         motif=_motif_to_plant(signal.numpy(), own, label, alphabet.letters),
         seed=seed,
     )
     influence = influential(network, dataset, sample.isel(sequence=rows))
-    return Explanation(maps, designs, table, influence)
+    return Explanation(content_of_views, designs, table, influence)
+
+
+def _few(label: np.ndarray, positives: int, rows: Sequence[int]) -> np.ndarray:
+    """Return the rows of the sequences that costly views explain: the shown ones, and the first of each class."""
+    others = [row for row in np.flatnonzero(label == 1) if row not in rows]
+    bound = [*rows, *others][: max(positives, len(rows))]
+    rest = np.flatnonzero(label == 0)[: max(1, round(positives * NEGATIVES))]
+    return np.sort(np.concatenate([np.array(bound, dtype=int), rest]))
 
 
 def _motif_to_plant(
@@ -178,7 +196,7 @@ def _motif_to_plant(
 ) -> np.ndarray | None:
     """Return the letters of the strongest motif of the positives, which the test of trust plants; None without one."""
     view = RECOMMENDED if RECOMMENDED in weights else next(iter(weights))
-    bound = label == 1
+    bound = (label == 1) & np.isfinite(weights[view]).all(axis=1)
     motifs = discover(signal[bound], signal[bound] * weights[view][bound, :, None], letters=letters, number=1)
     return motifs[0].probabilities.argmax(axis=1) if motifs else None
 

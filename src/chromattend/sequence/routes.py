@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -78,22 +79,27 @@ def find_motifs(
     signal = one_hot(views["letters"].values, len(letters))
     names = views["sequence"].values.astype(str)
     of_view = json.loads(views.attrs["seconds"])
-    found: dict[str, tuple[list[Motif], float]] = {}
+    # Motifs, the explained sequences that their places count, and seconds.
+    routes: dict[str, tuple[list[Motif], np.ndarray, float]] = {}
     for view in views["view"].values.astype(str):
         started = time.perf_counter()
-        weights = signal * views["weights"].sel(view=view).values[:, :, None]
-        motifs = discover(signal[bound], weights[bound], letters=letters, number=number)
-        found[view] = motifs, of_view[view] + time.perf_counter() - started
+        weights = views["weights"].sel(view=view).values[:, :, None] * signal
+        complete = np.flatnonzero(bound & np.isfinite(weights).all(axis=(1, 2)))
+        motifs = discover(signal[complete], weights[complete], letters=letters, number=number)
+        routes[view] = motifs, complete, of_view[view] + time.perf_counter() - started
     started = time.perf_counter()
     convolution = first_convolution(network)
     if convolution is not None:
         positives = np.flatnonzero((dataset["split"].values == "train") & (dataset["label"].values == 1))[:FILTERED]
-        filters = filter_motifs(convolution, network.input_spec.signal(dataset.isel(sequence=positives)), letters=letters)
-        found[FILTERS] = filters, time.perf_counter() - started
+        filters = filter_motifs(
+            convolution, network.input_spec.signal(dataset.isel(sequence=positives)), letters=letters
+        )
+        routes[FILTERS] = filters, positives, time.perf_counter() - started
     optimum = pwm_of_optimum(designs["published"].values, letters=letters)
-    found[CLASS_OPTIMISATION] = [optimum], of_view[CLASS_OPTIMISATION]
-    rows, tables, sites, meme = [], [], [], []
-    for route, (motifs, seconds) in found.items():
+    routes[CLASS_OPTIMISATION] = [optimum], np.arange(0), of_view[CLASS_OPTIMISATION]
+    rows: list[dict[str, Any]] = []
+    tables, sites, meme = [], [], []
+    for route, (motifs, explained, seconds) in routes.items():
         started = time.perf_counter()
         matches = match(motifs, database)
         judged = verdict(matches, tf, database)
@@ -103,8 +109,8 @@ def find_motifs(
         meme += [Motif(f"{route}_{motif.name}", motif.probabilities, motif.sites, letters) for motif in motifs]
         for motif in motifs:
             places = motif.places
-            rows_of = np.flatnonzero(bound)[places["sequence"].to_numpy(int)]
-            sites.append(places.assign(route=route, motif=motif.name, sequence=names[rows_of]))
+            of_sequences = names[explained[places["sequence"].to_numpy(int)]] if len(places) else []
+            sites.append(places.assign(route=route, motif=motif.name, sequence=of_sequences))
     entries = _entries_to_scan(rows, database, tf)
     shown = views["shown_sequence"].values
     return Routes(
@@ -118,7 +124,7 @@ def find_motifs(
 
 def _rows(
     route: str, motifs: Sequence[Motif], matches: pd.DataFrame, judged: Verdict, seconds: float
-) -> list[dict[str, object]]:
+) -> list[dict[str, Any]]:
     """Return the rows of a route, that of its verdict first; of filters only the one with the best match."""
     best = matches[matches["rank"] == 1].set_index("motif")
     chosen = list(motifs)
@@ -138,7 +144,7 @@ def _rows(
                 "consensus": motif.consensus,
                 "sites": motif.sites,
                 "seconds": seconds,
-                **top[["entry", "name", "family", "p", "e", "q"]].to_dict(),
+                **{column: top[column] for column in ("entry", "name", "family", "p", "e", "q")},
                 "own_entry": judged.own_entry,
                 "own_rank": int(mine["rank"].iloc[0]) if own else None,
                 "own_q": float(mine["q"].iloc[0]) if own else None,
@@ -150,7 +156,7 @@ def _rows(
     return rows
 
 
-def _entries_to_scan(rows: Sequence[Mapping[str, object]], database: Database, tf: str) -> list[int]:
+def _entries_to_scan(rows: Sequence[Mapping[str, Any]], database: Database, tf: str) -> list[int]:
     """Return the rows of the database whose sites pages show: the factor's own entries, and the best of each route."""
     wanted = {str(row["entry"]) for row in rows if row["route"] != FILTERS}
     best = [number for number, entry in enumerate(database.entries["id"]) if entry in wanted]

@@ -25,7 +25,9 @@ def auc_table(metrics: Mapping[tuple[str, str], Mapping[str, Mapping[str, Any]]]
         test = by_split["test"]
         valid = by_split.get("valid", {}).get("auc")
         kind = REGISTRY[model].kind
-        rows.append({"set": name, "model": model, "kind": kind, "valid_auc": valid} | {key: test[key] for key in MEASURES})
+        rows.append(
+            {"set": name, "model": model, "kind": kind, "valid_auc": valid} | {key: test[key] for key in MEASURES}
+        )
     return pd.DataFrame(rows, columns=["set", "model", "kind", "valid_auc", *MEASURES])
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from chromattend.models.registry import REGISTRY, ModelSpec
 
-# The route to motifs that pages name the motif by: the cheapest view, and as good as any other in every network measured.
+# The route to motifs that pages name the motif by: the cheapest view, and as good as any other where measured.
 RECOMMENDED = "corrected_gradient"
 # The route of the first convolution's filters, which is no view of a sequence.
 FILTERS = "filters"

@@ -1,8 +1,10 @@
+from chromattend.sequence.views import views_of
+
 # Sets, models and networks to explain; all are empty while the configuration names no sheet of sequences.
 SETS = SEQUENCES.sets if SEQUENCES else {}
 SEQUENCE = CONFIG["sequence"]
 SEQUENCE_MODELS = SEQUENCE["models"] if SEQUENCES else []
-SEQUENCE_EXPLAINED = [model for model in SEQUENCE["explain"]["models"] if model in SEQUENCE_MODELS] if SEQUENCES else []
+SEQUENCE_EXPLAINED = SEQUENCES.explained if SEQUENCES else []
 
 
 wildcard_constraints:
@@ -18,7 +20,7 @@ def sequence_protocol(wildcards):
         if key not in ("threads", "gpus", "gpu_model", "accelerator")
     }
     model = wildcards.sequence_model
-    return resolve(model, training, SEQUENCE["model_options"].get(model, {}))
+    return resolve(model, training, SEQUENCES.model_options(wildcards.set, model))
 
 
 def sequence_gpus(wildcards):

@@ -14,7 +14,7 @@ rule sequence_dataset:
         runtime=growing(30),
     params:
         source=lambda wildcards: vars(SETS[wildcards.set]),
-        choices=CHOICES,
+        choices={key: SEQUENCE[key] for key in ("length", "valid_fraction", "split", "duplicates", "seed")},
         version=STAGE_VERSIONS["sequence_dataset"],
     script:
         "../../../scripts/sequence/dataset.py"

@@ -40,6 +40,7 @@ rule explain_sequence:
     params:
         views=lambda wildcards: views_of(wildcards.sequence_model, SEQUENCE["explain"]["views"]),
         sequences=SEQUENCE["explain"]["sequences"],
+        costly=SEQUENCE["explain"]["costly"],
         shown=SEQUENCE["explain"]["shown"],
         seed=SEQUENCE["training"]["seed"],
         version=STAGE_VERSIONS["sequence_explain"],

@@ -22,7 +22,6 @@ rule sequence_tables:
         metrics=of_sets("metrics.json"),
         motifs=of_sets("motifs.tsv", SEQUENCE_EXPLAINED),
         trust=of_sets("trust.tsv", SEQUENCE_EXPLAINED),
-        quality=expand("<results>/sequence/{set}/quality.json", set=SETS),
     output:
         auc=report(
             "<results>/sequence/tables/auc.tsv",
@@ -73,17 +72,15 @@ rule sequence_page:
         quality="<results>/sequence/{set}/quality.json",
         predictions=of_set("predictions.tsv"),
         metrics=of_set("metrics.json"),
-        histories=of_set("history.csv"),
         comparisons="<results>/sequence/{set}/comparisons.tsv",
-        roc="<results>/sequence/{set}/figures/roc.svg",
-        calibration="<results>/sequence/{set}/figures/calibration.svg",
+        calibration="<results>/sequence/{set}/calibration.tsv",
         database="<results>/sequence/motif_database.nc",
-        explanations=of_set("explanation.nc", SEQUENCE_EXPLAINED),
+        explanation=of_set("explanation.nc", SEQUENCE_EXPLAINED),
         designs=of_set("designs.nc", SEQUENCE_EXPLAINED),
         trust=of_set("trust.tsv", SEQUENCE_EXPLAINED),
         influence=of_set("influence.tsv", SEQUENCE_EXPLAINED),
         motifs=of_set("motifs.tsv", SEQUENCE_EXPLAINED),
-        memes=of_set("motifs.meme", SEQUENCE_EXPLAINED),
+        matrices=of_set("motifs.meme", SEQUENCE_EXPLAINED),
         matches=of_set("matches.tsv", SEQUENCE_EXPLAINED),
         sites=of_set("sites.tsv", SEQUENCE_EXPLAINED),
         hits=of_set("hits.tsv", SEQUENCE_EXPLAINED),
@@ -98,6 +95,8 @@ rule sequence_page:
         group=lambda wildcards: SETS[wildcards.set].group,
         models=SEQUENCE_MODELS,
         explained=SEQUENCE_EXPLAINED,
+        # Not inputs, because benchmarks are no outputs of jobs.
+        benchmarks=f"{CONFIG['pathvars']['benchmarks']}/train_sequence",
         command=lambda wildcards, output: command_for(output[0]),
         version=STAGE_VERSIONS["report"],
     script:
@@ -108,6 +107,7 @@ rule sequence_index:
     input:
         auc="<results>/sequence/tables/auc.tsv",
         views="<results>/sequence/tables/views.tsv",
+        quality=expand("<results>/sequence/{set}/quality.json", set=SETS),
     output:
         "<results>/sequence/index.html",
     log:
@@ -115,8 +115,10 @@ rule sequence_index:
     conda:
         ENVIRONMENT
     params:
-        sets={name: [row.tf, row.group, row.colour] for name, row in SETS.items()},
-        models=SEQUENCE_MODELS,
+        sets={
+            name: {"tf": row.tf, "group": row.group, "colour": row.colour, "alphabet": row.alphabet}
+            for name, row in SETS.items()
+        },
         version=STAGE_VERSIONS["report"],
     script:
         "../../../scripts/sequence/index.py"

@@ -13,10 +13,10 @@ import xarray as xr
 from chromattend.files import read_netcdf, read_table
 from chromattend.pages import table_rows
 from chromattend.sequence.alphabets import Alphabet
-from chromattend.sequence.views import FILTERS, RECOMMENDED
 from chromattend.sequence.database import Database
 from chromattend.sequence.logos import bits
 from chromattend.sequence.motifs import read_meme
+from chromattend.sequence.views import FILTERS, RECOMMENDED
 
 # A motif or filter whose best entry has a larger E value matches nothing.
 LARGEST_E = 0.05
