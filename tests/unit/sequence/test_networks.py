@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from sklearn.metrics import roc_auc_score
 from torch import nn
 from torch.nn import functional
 
@@ -269,7 +270,7 @@ def test_baselines_learn_a_planted_motif_and_are_read_back(tmp_path: Path) -> No
     for pipeline in (kmer_logistic(setting, k=4), gapped_kmer_logistic(setting, window=5, k=4)):
         pipeline.fit(features[::2], labels[::2])
         probability = pipeline.predict_proba(features[1::2])[:, 1]
-        assert probability[labels[1::2] == 1].min() > probability[labels[1::2] == 0].max()
+        assert roc_auc_score(labels[1::2], probability) > 0.9
         path = tmp_path / "model.skops"
         io.dump(pipeline, path)
         trusted = [f"{KmerCounts.__module__}.{KmerCounts.__name__}"]
