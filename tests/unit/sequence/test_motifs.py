@@ -1,6 +1,7 @@
 """Motifs are found where attributions point, kept in files that others read, and named with care."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -69,10 +70,20 @@ def pwm(text: str, sure: float = 0.97, name: str = "x") -> Motif:
     return Motif(name, one_hot(letters_of(text)) * (sure - (1 - sure) / 3) + (1 - sure) / 3, 100)
 
 
-def usf1_like() -> np.ndarray:
-    """What networks learn of USF1's peaks: sure of CACGTG, less of its flanks."""
-    sure = np.array([0.5, 0.85, 0.85, 1, 1, 1, 0.85, 1, 1, 0.5, 0.6, 0.6])[:, None]
-    return one_hot(letters_of("GGTCACGTGGCC")) * (sure - 0.01) + (1.01 - sure) / 4
+# About what networks learn of the peaks of two factors, in percent of A, C, G and T: GGTCACGTGgCC and CAAgATGGCGGC.
+# The verdict depends on how sure each position is, not only on the consensus.
+USF1_LIKE = [
+    *([25, 15, 50, 10], [12, 2, 85, 1], [1, 5, 2, 92], [0, 100, 0, 0], [100, 0, 0, 0], [0, 97, 0, 3]),
+    *([20, 1, 78, 1], [0, 0, 0, 100], [0, 0, 100, 0], [35, 20, 40, 5], [5, 55, 20, 20], [5, 55, 35, 5]),
+]
+YY1_LIKE = [
+    *([20, 60, 8, 12], [85, 4, 9, 2], [85, 4, 3, 8], [27, 20, 48, 5], [100, 0, 0, 0], [0, 0, 0, 100]),
+    *([0, 0, 100, 0], [0, 0, 100, 0], [2, 96, 0, 2], [3, 20, 65, 12], [9, 11, 75, 5], [5, 82, 6, 7]),
+]
+
+
+def of_percent(percent: list[list[int]], sites: int = 50, **control: float) -> Motif:
+    return Motif("motif_1", np.array(percent) / 100, sites, **control)
 
 
 @pytest.fixture(scope="module")
@@ -318,12 +329,12 @@ def test_the_verdict_is_about_the_family_and_then_the_factor(jaspar: Database) -
     def judge(text: str, tf: str) -> matching.Verdict:
         return verdict(match([pwm(text)], jaspar), tf, jaspar)
 
-    usf1 = verdict(match([Motif("motif_1", usf1_like())], jaspar), "USF-1", jaspar)
+    usf1 = verdict(match([of_percent(USF1_LIKE)], jaspar), "USF-1", jaspar)
     assert (usf1.learned, usf1.family, usf1.own_entry) == (True, "bHLH-ZIP", "MA0093.4")
     assert 1 <= usf1.own_rank <= 10
     assert "learned an E-box of bHLH-ZIP factors, q " in usf1.sentence
     # The best match of YY1's motif is a relative; both families are only "more than 3 adjacent zinc fingers".
-    yy1 = judge(YY1, "YY1")
+    yy1 = verdict(match([of_percent(YY1_LIKE)], jaspar), "YY1", jaspar)
     assert (yy1.own_entry, yy1.learned, yy1.name != "Yy1") == ("MA0095.4", True, True)
     assert "nearest entries" in yy1.sentence
     assert f"MA0095.4, is ranked {yy1.own_rank}" in yy1.sentence
@@ -346,15 +357,15 @@ def test_the_verdict_is_about_the_family_and_then_the_factor(jaspar: Database) -
 
 
 def test_a_motif_at_which_maps_do_not_point_was_not_learned(jaspar: Database) -> None:
-    learned = [Motif("motif_1", usf1_like(), 50, control=16.0, p=1e-9)]
-    chance = [Motif("motif_1", usf1_like(), 20, control=16.0, p=0.2)]
+    learned = [of_percent(USF1_LIKE, control=16.0, p=1e-9)]
+    chance = [of_percent(USF1_LIKE, sites=20, control=16.0, p=0.2)]
     table = match(learned, jaspar)
     assert verdict(table, "USF1", jaspar, learned).learned
     judged = verdict(table, "USF1", jaspar, chance)
     assert (judged.learned, judged.known, judged.above_chance, judged.family) == (False, False, False, "")
     assert "20 sequences have its best one where their attributions point, and 16 would" in judged.sentence
     # A later motif that passes comes first.
-    second = [*chance, Motif("motif_2", usf1_like(), 50, control=16.0, p=1e-9)]
+    second = [*chance, replace(learned[0], name="motif_2")]
     assert verdict(match(second, jaspar), "USF1", jaspar, second).motif == "motif_2"
 
 
