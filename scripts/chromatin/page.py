@@ -31,6 +31,10 @@ with job(snakemake):
         figures={name: Path(snakemake.input[name]) for name in ("calibration", "profile")},
         attention=[Path(path) for path in snakemake.input.attention],
         maps=dict(zip(snakemake.params.attentive, map(read_netcdf, snakemake.input.maps), strict=True)),
+        influence={
+            model: read_table(path).fillna({"symbol": "", "train_symbol": ""})
+            for model, path in zip(snakemake.params.explained, snakemake.input.influence, strict=True)
+        },
         validation=validation,
         command=snakemake.params.command,
     )

@@ -42,7 +42,32 @@ def maps_of(dataset: xr.Dataset, beta: bool, seed: int) -> xr.Dataset:
     return attention
 
 
-def write(folder: Path, dataset: xr.Dataset, maps: dict[str, xr.Dataset], name: str = "H1 cells") -> Path:
+def influence_of(dataset: xr.Dataset, agreement: float, seed: int) -> pd.DataFrame:
+    """Two supporting and two opposing training genes of each gene from row 600, of the form that `explain` gives."""
+    rng = np.random.default_rng(seed)
+    gene = np.repeat(np.arange(600, dataset.sizes["gene"]), 4)
+    train = rng.choice(np.flatnonzero(dataset["split"].values == "train"), len(gene))
+    supports = np.tile([True, True, False, False], len(gene) // 4)
+    names = {key: dataset[key].values for key in ("gene", "symbol", "label")}
+    return pd.DataFrame(
+        {
+            **{"gene": names["gene"][gene], "symbol": names["symbol"][gene]},
+            **{"train_gene": names["gene"][train], "train_symbol": names["symbol"][train]},
+            "effect": np.where(supports, "supports", "opposes"),
+            # These genes are predicted OFF.
+            "influence": np.where(supports, -0.012, 0.0034) * (1 + seed),
+            **{"similarity": 0.75, "agreement": agreement},
+        }
+    )
+
+
+def write(
+    folder: Path,
+    dataset: xr.Dataset,
+    maps: dict[str, xr.Dataset],
+    name: str = "H1 cells",
+    influence: dict[str, pd.DataFrame] | None = None,
+) -> Path:
     """Write a page of a dataset, with scores that depend on its labels."""
     rng = np.random.default_rng(1)
     genes = {key: dataset[key].values for key in ("gene", "symbol", "split", "label")}
@@ -68,6 +93,7 @@ def write(folder: Path, dataset: xr.Dataset, maps: dict[str, xr.Dataset], name: 
         ),
         figures={key: folder / f"{key}.svg" for key in ("calibration", "profile")},
         maps=maps,
+        influence=influence,
         command=f"snakemake results/{epigenome}/report.html",
     )
     return folder / "report.html"
@@ -86,7 +112,8 @@ def dataset() -> xr.Dataset:
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory, dataset: xr.Dataset) -> Path:
     maps = {"lstm_alpha": maps_of(dataset, False, 1), "attentivechrome": maps_of(dataset, True, 2)}
-    return write(tmp_path_factory.mktemp("page"), dataset, maps, name=f"Name {EVIL}")
+    influence = {"deepchrome": influence_of(dataset, 0.99, 1), "attentivechrome": influence_of(dataset, 0.5, 2)}
+    return write(tmp_path_factory.mktemp("page"), dataset, maps, name=f"Name {EVIL}", influence=influence)
 
 
 @pytest.fixture
@@ -175,6 +202,33 @@ def test_attention_is_of_the_model_that_is_chosen(at: Any, dataset: xr.Dataset) 
     lines = [trace["y"] for trace in plotted(at, "gene-marks") if trace["type"] == "scatter"]
     alpha = maps["alpha"].values
     assert (np.abs(lines - alpha) <= alpha.max(axis=1, keepdims=True) / 509).all()
+
+
+def test_training_genes_are_those_of_the_network_that_is_chosen(at: Any, dataset: xr.Dataset) -> None:
+    def rows() -> list[list[str]]:
+        lines = at.find_elements(By.CSS_SELECTOR, "#influence-table tbody tr")
+        return [[cell.text for cell in line.find_elements(By.TAG_NAME, "td")] for line in lines]
+
+    search(at, "PAX5")
+    drawn(at, "ENSG00000000630")
+    table = influence_of(dataset, 0.99, 1).query("symbol == 'PAX5'")
+    labels = dataset["label"].sel(gene=table["train_gene"].values).values
+    assert rows() == [
+        [symbol, "ON" if label else "OFF", effect + " OFF", "−0.024" if effect == "supports" else "+0.0068", "0.75"]
+        for symbol, label, effect in zip(table["train_symbol"], labels, table["effect"], strict=True)
+    ]
+    assert text(at, "influence-note") == ""
+    at.find_element(By.CSS_SELECTOR, "#influence-model option[value=attentivechrome]").click()
+    wait(at, lambda: "do not rely on these genes" in text(at, "influence-note"))
+    assert [row[3] for row in rows()] == ["−0.036", "−0.036", "+0.010", "+0.010"]
+    link = at.find_element(By.CSS_SELECTOR, "#influence-table tbody a")
+    name = link.text
+    link.click()
+    drawn(at, "ENSG" + name.removeprefix("GENE").zfill(11))
+    assert text(at, "fact-split") == "train"
+    assert "Computed for 40 test genes, not for this one" in text(at, "influence-note")
+    assert not at.find_element(By.ID, "influence-table").is_displayed()
+    assert errors(at) == []
 
 
 def test_a_gene_without_attention_has_its_marks(at: Any) -> None:

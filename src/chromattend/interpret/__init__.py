@@ -55,6 +55,8 @@ METHODS = {
 }
 # Explains a class, not a gene, so it is not one of the methods above.
 CLASS_OPTIMIZATION = "class_optimization"
+# Correlation with a network's logits, below which influences of its last layer, fitted again, say little of it.
+LEAST_AGREEMENT = 0.9
 # The order of bins that faithfulness is compared with.
 RANDOM = "random"
 TITLES = {name: method.title for name, method in METHODS.items()} | {CLASS_OPTIMIZATION: "Class optimisation"}

@@ -1,10 +1,11 @@
 """Influence functions of a network's last layer: the training examples behind a prediction.
 
 Koh and Liang, ICML 2017. An influence function tells how a prediction would change if the network were trained without
-one training example. It is defined at an optimum of the loss, and a network that was stopped early is at none. So all
-layers but the last are kept as they are, and the last one is fitted again to its optimum: then the influence is defined,
-and a training of this layer without the example can confirm it. What the example has taught the other layers is not
-part of it, so it says nothing of a training of the whole network without the example.
+one training example. It is defined at an optimum of the loss, which a network that was stopped early has not reached.
+So all layers but the last are kept as they are, and the last one is fitted again to its optimum. There the influence is
+defined, and a training of this layer without the example can confirm it. What the example has taught the other layers
+is left out. So a training of the whole network without the example is not comparable: its last layer would read other
+features.
 """
 
 import logging
@@ -19,14 +20,13 @@ from scipy import linalg, special
 from torch import Tensor, nn
 
 from chromattend.errors import UserError
+from chromattend.interpret import LEAST_AGREEMENT
 from chromattend.models.network import Network, batches
 
 logger = logging.getLogger(__name__)
 
 MEASURES = ("influence", "similarity")
 COLUMNS = ["example", "rank", "train_example", "label", "effect", *MEASURES, "agreement"]
-# Correlation of the logits of the fitted layer and the network's own, below which the table is not about the network.
-LEAST_AGREEMENT = 0.9
 # Penalties that are tried in this order, as shares of the mean curvature of the loss without a penalty.
 SHARES = 10.0 ** np.arange(1, -6.5, -0.5)
 # Largest difference between a network's logits and those computed from its last layer, as a share of the largest logit.
@@ -66,7 +66,8 @@ def last_layer_features(network: Network, signal: Tensor, *context: Tensor) -> l
     """
     device, model = network.transform.mean.device, network.input_spec.model
     parts: list[list[Tensor]] = [[] for _ in network.replicates]
-    layers, weights = [], []
+    layers: list[nn.Linear] = []
+    weights: list[Tensor] = []
     for batch, *rest in batches(signal, *context):
         with torch.no_grad():
             inputs = network.transform(batch.to(device))
@@ -303,13 +304,14 @@ def influential(network: Network, dataset: xr.Dataset, explained: xr.Dataset, nu
         number: largest number of supporting examples, and of opposing ones.
 
     Returns:
-        For each explained example at most 2 `number` rows: example and train_example (names, the first column of
-        `InputSpec.examples`; its other columns follow with their own names and with `train_`); rank from 1, supporting examples first, each with the largest influence first; label (or
-        the value of a regression) of the training example; effect, `supports` if it moves the logit away from 0 on the
-        side of the prediction, and otherwise `opposes`; influence on the logit (see `influence`): above 0, the training
-        example raises it; similarity, the cosine of both examples' features by the product x H^-1 z', which the
-        influence is proportional to (mean over the replicates); and agreement, the correlation over the explained
-        examples of the logits of the fitted layers and the network's own.
+        For each explained example at most 2 `number` rows. example and train_example are names, the first column of
+        `InputSpec.examples`; its other columns follow, for the training example with `train_` before their names. rank
+        is from 1, supporting examples first, on each side the strongest first. label is the training example's, or its
+        value in a regression. effect is `supports` if the training example moves the logit towards the predicted side
+        of 0, otherwise `opposes`. influence is that on the logit, see `influence`; above 0, the training example raises
+        it. similarity is the cosine of both examples' features in the product x H^-1 z', which the influence is
+        proportional to (mean over the replicates). agreement, the same in all rows, is the correlation of the logits of
+        the fitted layers with the network's own over the explained examples.
 
     Raises:
         UserError: the data do not fit the network, there is no training example or nothing to explain, or the network
@@ -326,7 +328,8 @@ def influential(network: Network, dataset: xr.Dataset, explained: xr.Dataset, nu
     target, slope = spec.target(train).astype(np.float64), float(network.calibration[0])
     learned = last_layer_features(network, *network.arrays(train))
     others = last_layer_features(network, *network.arrays(explained))
-    layers, pairs, pulls = [], [], []
+    layers: list[LastLayer] = []
+    pairs, pulls = [], []
     while learned:
         features, other = learned.pop(0), others[len(layers)]
         layer = LastLayer.fit(features, target, classifies=spec.task == "classification")

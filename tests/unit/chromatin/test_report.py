@@ -362,6 +362,48 @@ def test_scores_are_those_of_the_gene_and_symbol() -> None:
     np.testing.assert_allclose(scores[1:] / (MISSING - 1), np.linspace(0, 1, 640)[1:], atol=1e-5)
 
 
+def influence_of(dataset: xr.Dataset, pairs: list[tuple[int, int]], agreement: float = 0.99) -> pd.DataFrame:
+    """Influences of training genes on explained genes, both given by their rows in the dataset."""
+    gene, train = np.array(pairs).T
+    names, symbols, number = dataset["gene"].values, dataset["symbol"].values, np.arange(1, len(pairs) + 1)
+    return pd.DataFrame(
+        {
+            **{"gene": names[gene], "symbol": symbols[gene], "rank": number},
+            **{"train_gene": names[train], "train_symbol": symbols[train], "label": dataset["label"].values[train]},
+            "effect": np.where(number % 2, "supports", "opposes"),
+            **{"influence": 0.02 / number, "similarity": -1 / number, "agreement": agreement},
+        }
+    )
+
+
+def test_the_browser_holds_training_genes_to_the_precision_that_it_states() -> None:
+    dataset = synthetic_dataset()
+    # The same gene and symbol twice, in two parts: the training gene is the one of the train part.
+    dataset = dataset.assign_coords(
+        {
+            name: (name if name == "gene" else "gene", np.r_[dataset[name].values[:639], dataset[name].values[7:8]])
+            for name in ("gene", "symbol")
+        }
+    )
+    pairs = [(500, 7), (500, 3), (639, 7), (500, 470)]  # the last is not of the train part
+    table = influence_of(dataset, pairs)
+    packed = browser_data(dataset, scored(dataset), {}, {"mlp": table})["influence"]["mlp"]
+    assert unpack(packed["gene"], "<u4").tolist() == [500, 500, 639]
+    assert unpack(packed["train"], "<u4").tolist() == [7, 3, 7]
+    assert unpack(packed["supports"], "u1").tolist() == [1, 0, 1]
+    influence = unpack(packed["influence"], "<i2") * packed["step"]
+    assert np.abs(influence - table["influence"][:3]).max() <= 0.02 / 65534 + 1e-12
+    assert np.abs(unpack(packed["similarity"], "i1") / 100 - table["similarity"][:3]).max() <= 0.005
+    assert not packed["doubtful"]
+
+
+@pytest.mark.parametrize("agreement", [0.89, np.nan])
+def test_training_genes_of_a_layer_unlike_the_network_are_doubtful(agreement: float) -> None:
+    dataset = synthetic_dataset()
+    table = influence_of(dataset, [(500, 7)], agreement)
+    assert browser_data(dataset, scored(dataset), {}, {"mlp": table})["influence"]["mlp"]["doubtful"]
+
+
 def test_a_large_study_shows_its_test_genes_and_named_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("chromattend.chromatin.pages.browser.MOST_GENES", 200)
     dataset = synthetic_dataset()

@@ -33,6 +33,7 @@ rule page:
         profile="<results>/{epigenome}/figures/profile.svg",
         attention=expand("<results>/{{epigenome}}/figures/attention/{model}.svg", model=ATTENTIVE),
         maps=expand("<results>/{{epigenome}}/{model}/attention.nc", model=BROWSED),
+        influence=expand("<results>/{{epigenome}}/{model}/influence.tsv", model=EXPLAINED),
         explanations="<results>/{epigenome}/validation.tsv" if EXPLAINED else [],
     output:
         "<results>/{epigenome}/report.html",
@@ -48,6 +49,7 @@ rule page:
         validation_mark=CONFIG["validation_mark"],
         models=scored_models(),
         attentive=BROWSED,
+        explained=EXPLAINED,
         version=STAGE_VERSIONS["report"],
     script:
         "../../../scripts/chromatin/page.py"

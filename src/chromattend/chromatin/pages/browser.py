@@ -11,6 +11,7 @@ import pandas as pd
 import xarray as xr
 
 from chromattend.chromatin.dataset import match_genes
+from chromattend.interpret import LEAST_AGREEMENT
 
 # Largest number of genes for a page that opens at once; the test genes of the published study fit.
 MOST_GENES = 7000
@@ -45,22 +46,27 @@ def shown_genes(dataset: xr.Dataset, attention: Mapping[str, xr.Dataset]) -> np.
 
 
 def browser_data(
-    dataset: xr.Dataset, predictions: Mapping[str, pd.DataFrame], attention: Mapping[str, xr.Dataset]
+    dataset: xr.Dataset,
+    predictions: Mapping[str, pd.DataFrame],
+    attention: Mapping[str, xr.Dataset],
+    influence: Mapping[str, pd.DataFrame] | None = None,
 ) -> dict[str, Any]:
-    """Pack marks, attention and scores of the genes of a page.
+    """Pack marks, attention, scores and influential training genes of the genes of a page.
 
     Each block is compressed by zlib and encoded in base64, so that a browser unpacks blocks on demand. Counts are
     exact; signals of bigWig files are rounded to within 1/131,068 of the range of a gene and mark, alpha to within
-    1/510 of its maximum in a gene and mark, beta and P(ON) to within 1/131,068.
+    1/510 of its maximum in a gene and mark, beta and P(ON) to within 1/131,068, influences to within 1/65,534 of the
+    model's greatest, similarities to within 0.005.
 
     Args:
         dataset: see `chromattend.chromatin.dataset.build_dataset`.
         predictions: model -> see `chromattend.evaluate.predict`, for the genes of the dataset.
         attention: attentive model -> see `chromattend.chromatin.attention.attention_maps`, for some of the genes.
+        influence: explained model -> `chromattend.chromatin.explain.Explanation.influence`.
 
     Returns:
         The data that `browser.js` reads: marks, bins (bp), models, attentive models and `index` of all genes; for the
-        shown genes, `scores`, blocks of `counts`, and `attention` (blocks of alpha, and beta).
+        shown genes, `scores`, blocks of `counts`, and `attention` (blocks of alpha, and beta); and `influence`.
     """
     rows = shown_genes(dataset, attention)
     counts = dataset["counts"].transpose("gene", "mark", "bin").values[rows]
@@ -77,6 +83,7 @@ def browser_data(
         },
         "counts": [_packed_counts(counts[start : start + BLOCK]) for start in range(0, len(rows), BLOCK)],
         "attention": {model: _packed_attention(dataset, maps, rows) for model, maps in attention.items()},
+        "influence": {model: _packed_influence(dataset, table) for model, table in (influence or {}).items()},
     }
 
 
@@ -178,3 +185,31 @@ def _packed_attention(dataset: xr.Dataset, maps: xr.Dataset, rows: np.ndarray) -
         beta[mapped] = maps["beta"].transpose("gene", "mark").values[map_rows[mapped]]
         packed["beta"] = _pack(_shares(beta).tobytes())
     return packed
+
+
+def _packed_influence(dataset: xr.Dataset, table: pd.DataFrame) -> dict[str, Any]:
+    """Pack influential training genes: parallel columns, in the order of the table; genes are rows of the dataset."""
+    gene = _rows_in_part(dataset, table["gene"], table["symbol"], "test")
+    train = _rows_in_part(dataset, table["train_gene"], table["train_symbol"], "train")
+    known = (gene >= 0) & (train >= 0)
+    chosen, influence = table[known], table["influence"].to_numpy()[known]
+    greatest = float(np.abs(influence).max(initial=0)) or 1.0
+    return {
+        "gene": _pack(gene[known].astype("<u4").tobytes()),
+        "train": _pack(train[known].astype("<u4").tobytes()),
+        "supports": _pack((chosen["effect"] == "supports").to_numpy().astype(np.uint8).tobytes()),
+        "influence": _pack(np.rint(influence / greatest * 32767).astype("<i2").tobytes()),
+        "step": greatest / 32767,
+        "similarity": _pack(np.rint(100 * chosen["similarity"].to_numpy()).astype(np.int8).tobytes()),
+        # A missing correlation is not above the limit either.
+        "doubtful": not (table["agreement"] >= LEAST_AGREEMENT).all(),
+    }
+
+
+def _rows_in_part(dataset: xr.Dataset, genes: pd.Series, symbols: pd.Series, part: str) -> np.ndarray:
+    """Return the row of each gene in the dataset, the first in a part of the split, or -1."""
+    rows = np.flatnonzero(dataset["split"].values == part)
+    keys = pd.MultiIndex.from_arrays([dataset[name].values[rows].astype(str) for name in ("gene", "symbol")])
+    first = ~keys.duplicated()
+    found = keys[first].get_indexer(pd.MultiIndex.from_arrays([genes.astype(str), symbols.astype(str)]))
+    return np.where(found >= 0, rows[first][found], -1)

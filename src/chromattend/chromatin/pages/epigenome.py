@@ -84,6 +84,7 @@ def write_page(
     figures: Mapping[str, Path],
     attention: Sequence[Path] = (),
     maps: Mapping[str, xr.Dataset] | None = None,
+    influence: Mapping[str, pd.DataFrame] | None = None,
     validation: Validation | None = None,
     uncompiled: Sequence[str] = (),
     command: str,
@@ -102,12 +103,13 @@ def write_page(
         figures: SVG files to embed: calibration and profile.
         attention: SVG files of the attention of each attentive model.
         maps: attentive model -> see `chromattend.chromatin.attention.attention_maps`, for the gene browser.
+        influence: explained model -> `chromattend.chromatin.explain.Explanation.influence`, for the gene browser.
         validation: comparison of explanations with the validation mark, if there are any.
         uncompiled: models whose LSTMs could not be compiled for their training.
         command: command that writes the page again.
     """
     split, label = dataset["split"].values, dataset["label"].values
-    maps = maps or {}
+    maps, influence = maps or {}, influence or {}
     epigenome = str(dataset.attrs["epigenome"])
     ranked = sorted(metrics.items(), key=lambda item: -item[1]["test"]["auc"])
     titles = {model: REGISTRY[model].title for model in metrics}
@@ -136,9 +138,10 @@ def write_page(
         published=published_table(own, published).to_dict("records"),
         titles=titles,
         roc=_roc_curves(ordered, metrics),
-        genes=browser_data(dataset, ordered, maps),
+        genes=browser_data(dataset, ordered, maps, influence),
         examples=example_genes(dataset, ordered, maps, ranked[0][0]),
         attentive=list(maps),
+        influenced=list(influence),
         figures={key: _inline_svg(file, FIGURES[key].format(epigenome)) for key, file in figures.items()},
         attention=[
             _inline_svg(file, f"Mean attention of genes predicted ON and OFF, {file.stem}", f"attention-{number}")

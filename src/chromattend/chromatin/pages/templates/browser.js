@@ -119,6 +119,27 @@
     return { alpha, beta: betas ? most.map((_, mark) => share(betas, place * marks + mark)) : null };
   }
 
+  // The influential training genes of a gene; null if the network was not explained for it.
+  async function influenceOf(model, row) {
+    const packed = data.influence[model];
+    const columns = await once("influence " + model, async () => {
+      const [gene, train, supports, levels, similarity] = await Promise.all(
+        ["gene", "train", "supports", "influence", "similarity"].map((name) => inflate(packed[name])));
+      const unpacking = { gene: new Uint32Array(gene), train: new Uint32Array(train), supports: new Uint8Array(supports),
+        influence: new Int16Array(levels), similarity: new Int8Array(similarity), of: new Map() };
+      unpacking.gene.forEach((each, index) => {
+        if (!unpacking.of.has(each)) unpacking.of.set(each, []);
+        unpacking.of.get(each).push(index);
+      });
+      return unpacking;
+    });
+    const list = (columns.of.get(row) || []).map((index) => ({
+      row: columns.train[index], supports: columns.supports[index] === 1,
+      influence: columns.influence[index] * packed.step, similarity: columns.similarity[index] / 100,
+    }));
+    return { list: list.length ? list : null, doubtful: packed.doubtful, explained: [...columns.of.keys()] };
+  }
+
   // ---- The gene nearest to a name that no gene has
   function distance(a, b, limit) {
     let before = Array.from({ length: b.length + 1 }, (_, j) => j);
@@ -152,6 +173,7 @@
   const input = element("gene-input");
   const message = element("gene-message");
   const choice = element("gene-model");
+  const influenceChoice = element("influence-model");
   let current = null;
   let turn = 0;
 
@@ -196,6 +218,51 @@
       call.textContent = score === null ? "–" : (score > 0.5 ? "ON" : "OFF") + (right ? " ✓" : " ✗");
       call.dataset.value = score === null ? "" : (score > 0.5 ? "ON" : "OFF") + (right ? ", right" : ", wrong");
     }
+  }
+
+  // A link to a gene of this page, or its name.
+  function linked(row) {
+    const name = genes.symbol[row] || genes.gene[row];
+    if (genes.place[row] < 0) return document.createTextNode(name);
+    const link = document.createElement("a");
+    link.textContent = name;
+    link.href = "#gene=" + encodeURIComponent(genes.byName.get(name.toLowerCase())[0] === row ? name : genes.gene[row]);
+    return link;
+  }
+
+  function cell(content, kind) {
+    const made = document.createElement("td");
+    if (kind) made.className = kind;
+    made.append(content);
+    return made;
+  }
+
+  const EXPLAINED_EXAMPLES = 3;
+  function fillInfluence({ list, doubtful, explained }) {
+    const note = element("influence-note");
+    note.replaceChildren();
+    element("influence-result").hidden = !list;
+    if (!list) {
+      note.append("Computed for " + explained.length.toLocaleString("en") + " test genes, not for this one; interpret.genes in the configuration is their number.");
+      const others = explained.filter((row) => genes.place[row] >= 0).slice(0, EXPLAINED_EXAMPLES);
+      others.forEach((row, index) => note.append(index ? ", " : " Some of them: ", linked(row)));
+      return;
+    }
+    if (doubtful) note.append("The last layer, fitted again for this estimate, predicts otherwise than the network: do not rely on these genes.");
+    const table = element("influence-table");
+    for (const heading of table.tHead.rows[0].cells) {
+      heading.removeAttribute("aria-sort");
+      heading.querySelector(".order").textContent = "";
+    }
+    table.tBodies[0].replaceChildren(...list.map(({ row, supports, influence, similarity }) => {
+      const line = document.createElement("tr");
+      const predicted = (influence > 0) === supports ? "ON" : "OFF";
+      line.append(cell(linked(row), "text"), cell(genes.label[row] ? "ON" : "OFF", "text state " + (genes.label[row] ? "on" : "off")),
+        cell((supports ? "supports " : "opposes ") + predicted, "text"),
+        cell((influence > 0 ? "+" : "−") + Math.abs(influence).toLocaleString("en", { minimumSignificantDigits: 2, maximumSignificantDigits: 2 })),
+        cell(similarity.toFixed(2).replace("-", "−")));
+      return line;
+    }));
   }
 
   const ROW = 118;
@@ -271,12 +338,16 @@
     current = row;
     const place = genes.place[row];
     const model = choice ? choice.value : data.attentive[0];
-    const [counts, attention] = await Promise.all([countsOf(place), model ? attentionOf(model, place) : null]);
+    const explainedModel = influenceChoice ? influenceChoice.value : Object.keys(data.influence)[0];
+    const [counts, attention, behind] = await Promise.all([
+      countsOf(place), model ? attentionOf(model, place) : null, explainedModel ? influenceOf(explainedModel, row) : null,
+    ]);
     await facts(row);
     const ended = performance.now();
     // A later search may have overtaken this one.
     if (mine !== turn) return;
     element("gene-result").hidden = false;
+    if (behind) fillInfluence(behind);
     const beta = Boolean(attention && attention.beta);
     element("gene-figures").classList.toggle("with-beta", beta);
     element("gene-beta").hidden = !beta;
@@ -369,7 +440,8 @@
   input.addEventListener("change", () => ready().then(() => {
     if (genes.byName.has(input.value.trim().toLowerCase())) open(input.value);
   }));
-  if (choice) choice.addEventListener("change", () => current !== null && show(current));
+  for (const select of [choice, influenceChoice])
+    if (select) select.addEventListener("change", () => current !== null && show(current));
   for (const example of document.querySelectorAll("button[data-gene]"))
     example.addEventListener("click", () => open(example.dataset.gene));
   window.addEventListener("hashchange", fromAddress);
