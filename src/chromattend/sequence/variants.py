@@ -59,7 +59,9 @@ def logits(model: TrainedModel, letters: np.ndarray) -> np.ndarray:
     size = model.input_spec.shape[1]
     signal = one_hot(letters, size)
     if isinstance(model, Baseline):
-        return special.logit(np.clip(model.outputs(signal).mean(axis=0), 1e-12, 1 - 1e-12))
+        probability = model.outputs(signal).mean(axis=0).astype(np.float64)
+        # Estimators give probabilities in float32, which is 0 or 1 where a logit is beyond 17.
+        return special.logit(np.clip(probability, 2.0**-24, 1 - 2.0**-24))
     import torch
 
     from chromattend.models.network import Network, in_batches
