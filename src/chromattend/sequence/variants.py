@@ -2,7 +2,7 @@
 
 import itertools
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -147,7 +147,7 @@ def score_variants(models: Mapping[str, TrainedModel], vcf: str | Path, genome: 
     return table
 
 
-def read_vcf(path: str | Path, left_out: dict[str, int]) -> Iterator[Variant]:
+def read_vcf(path: str | Path, left_out: dict[str, int]) -> Generator[Variant, None, None]:
     """Yield the alternative alleles of a VCF file; count in `left_out`, by reason, those that are no sequences.
 
     Raises:
@@ -239,7 +239,7 @@ def _alleles(variant: Variant, fasta: Any, length: int, source: str, genome: str
             f"{where}: the reference allele is {variant.ref} in the file but {own} in {genome}; give the genome that "
             "the variants were called on"
         )
-    return tuple((before + allele + after)[:length] for allele in (own, variant.alt))  # type: ignore[return-value]
+    return tuple((before + allele + after)[:length] for allele in (own, variant.alt))
 
 
 def score_sequences(
