@@ -14,8 +14,8 @@ from chromattend.sequence.views import VIEWS
 
 logger = logging.getLogger(__name__)
 
-# Tolerance of integrated gradients (logit). At 5e-4, the default for chromatin, the many kinks of a CNN of 128 maps need
-# 1,250 gradients a sequence instead of 54, and the weights differ by 0.2 % of their mean size.
+# Tolerance of integrated gradients (logit). At their default of 5e-4, the many kinks of a CNN of 128 maps need 1,250
+# gradients a sequence instead of 54, and the weights differ by 0.2 % of their mean size.
 INTEGRATION = 0.02
 # Largest difference between the sum of a sequence's weights and the change of its logit. Integrated gradients may miss
 # their own tolerance by a little.
@@ -139,7 +139,7 @@ def incomplete_share(
     return float((missing > tolerance).double().mean())
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def mutagenesis(network: Network, signal: Tensor) -> Tensor:
     """Return the change of the logit for every substitution of a single letter (in-silico mutagenesis).
 
