@@ -1,11 +1,12 @@
 """Databases of known motifs: JASPAR, which pyjaspar brings with it, or a user's file in MEME format."""
 
 import re
+import sqlite3
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -71,8 +72,9 @@ def _plain(name: str) -> str:
 def read_jaspar(release: int = RELEASE, taxon: str = TAXON) -> Database:
     """Read the collection CORE of a JASPAR release (Rauluseviciute et al., Nucleic Acids Res. 52:D174, 2024).
 
-    pyjaspar's wheel has the releases, so no network is used. It takes about 5 s: keep the result by `write_database`.
-    Counts become probabilities with a pseudocount of one site a position, spread evenly over the letters.
+    pyjaspar's wheel has the releases, so no network is used. It takes over a second: keep the result by
+    `write_database`. Counts become probabilities with a pseudocount of one site a position, spread evenly over the
+    letters.
 
     Args:
         release: year of the release.
@@ -86,12 +88,13 @@ def read_jaspar(release: int = RELEASE, taxon: str = TAXON) -> Database:
     releases = sorted(int(name.removeprefix("JASPAR")) for name in pyjaspar.jaspar_releases)
     if release not in releases:
         raise UserError(
-            f"motif.release: JASPAR {release} is not installed; give one of {', '.join(map(str, releases))}, or update "
-            "pyjaspar"
+            f"motif.database: JASPAR {release} is not installed; give one of {', '.join(map(str, releases))}, or "
+            "update pyjaspar"
         )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of Biopython, about motifs that are no part of the collection
         source = pyjaspar.jaspardb(release=f"JASPAR{release}")
+        _index(source)
         cursor = source.conn.cursor()
         groups = [
             row[0] for row in cursor.execute("SELECT DISTINCT VAL FROM MATRIX_ANNOTATION WHERE TAG = 'tax_group'")
@@ -113,6 +116,16 @@ def read_jaspar(release: int = RELEASE, taxon: str = TAXON) -> Database:
         rows.append([motif.matrix_id, motif.name, *map(_joined, (motif.tf_family, motif.tf_class, names))])
     title = f"JASPAR {release} {taxon}"
     return Database(title, DNA, pd.DataFrame(rows, columns=COLUMNS, dtype=str), tuple(matrices))
+
+
+def _index(source: Any) -> None:
+    """Move a release into memory with indices; without them every motif reads whole tables, four times as slow."""
+    memory = sqlite3.connect(":memory:")
+    source.conn.backup(memory)
+    source.conn.close()
+    source.conn = memory
+    for table in ("MATRIX_ANNOTATION", "MATRIX_SPECIES", "MATRIX_PROTEIN"):
+        memory.execute(f"CREATE INDEX IF NOT EXISTS {table}_BY_ID ON {table} (ID)")
 
 
 def _joined(values: str | Sequence[str] | None) -> str:

@@ -123,11 +123,11 @@ def _tomtom(
 
 @contextmanager
 def _threads(wanted: int) -> Iterator[int]:
-    """Let numba use a number of threads, at most those that it started with."""
+    """Let numba use a number of threads, at most those that it has."""
     import numba
 
     before = numba.get_num_threads()
-    number = max(1, min(wanted, int(numba.config.NUMBA_NUM_THREADS)))
+    number = max(1, min(wanted, before))
     numba.set_num_threads(number)
     try:
         yield number
@@ -142,7 +142,8 @@ class Verdict:
     Attributes:
         learned: the factor's own entry has E < .05 and is among the ten best matches, and the best match is similar to
             it. False as well if the factor has no entry.
-        known: the motif is one of the database (E < .05) and the attributions point to it more than by chance.
+        known: the motif is one of the database (E < .05) and above chance.
+        above_chance: the attributions point to it more than those of other sequences do; True without a control.
         motif: name of the motif that the sentence is about; empty if there is none.
         family: family of its best entry (TFClass); empty if the motif is not known, or its family.
         entry, name, q: identifier and name of the best entry, and q of the match.
@@ -153,6 +154,7 @@ class Verdict:
 
     learned: bool
     known: bool = False
+    above_chance: bool = False
     motif: str = ""
     family: str = ""
     entry: str = ""
@@ -176,7 +178,7 @@ def verdict(matches: pd.DataFrame, tf: str, database: Database, motifs: Sequence
     motif must outnumber its control (p < .001), see `chromattend.sequence.motifs.discover`.
 
     The sentence is about the first motif for which all this holds; else about the first with a significant match; else
-    about the first.
+    about the first that outnumbers its control; else about the first.
 
     Args:
         matches: see `match`, with all entries of each motif.
@@ -196,8 +198,10 @@ def verdict(matches: pd.DataFrame, tf: str, database: Database, motifs: Sequence
         missing = f" {database.title} has no entry for {tf}." if tf and not own else ""
         return Verdict(learned=False, sentence=f"No motif stood out in the attributions.{missing}")
     return next(
-        (judged for judged in verdicts if judged.learned),
-        next((judged for judged in verdicts if judged.known), verdicts[0]),
+        judged
+        for wanted in ("learned", "known", "above_chance", "sentence")
+        for judged in verdicts
+        if getattr(judged, wanted)
     )
 
 
@@ -206,7 +210,7 @@ def _judge(table: pd.DataFrame, tf: str, own: Sequence[int], database: Database,
     best = table.iloc[0]
     by_chance = motif is not None and motif.p >= POINTED_AT  # not for NaN: the motif has no control
     known = best["e"] < SIGNIFICANT and not by_chance
-    own_ids = set(database.entries["id"].iloc[list(own)])
+    own_ids = set(database.entries["id"].to_numpy()[list(own)])
     mine = table[table["entry"].isin(own_ids)]
     own_row = mine.iloc[0] if len(mine) else None
     learned = bool(
@@ -219,6 +223,7 @@ def _judge(table: pd.DataFrame, tf: str, own: Sequence[int], database: Database,
     return Verdict(
         learned=learned,
         known=bool(known),
+        above_chance=not by_chance,
         motif=str(best["motif"]),
         family=str(best["family"]) if known else "",
         entry=str(best["entry"]),
@@ -229,7 +234,7 @@ def _judge(table: pd.DataFrame, tf: str, own: Sequence[int], database: Database,
         own_q=float("nan") if own_row is None else float(own_row["q"]),
         own_e=float("nan") if own_row is None else float(own_row["e"]),
         sentence=(
-            _chance_sentence(table, motif)
+            _chance_sentence(table, motif, _no_entry(tf, own_row, database))
             if motif is not None and by_chance
             else _sentence(table, tf, own_row, learned, database)
         ),
@@ -253,34 +258,35 @@ def _says_motif(family: str) -> bool:
     return not re.search(r"more than 3|multiple dispersed|^other|unclassified", family.lower())
 
 
-def _chance_sentence(table: pd.DataFrame, motif: Motif) -> str:
+def _no_entry(tf: str, own: pd.Series | None, database: Database) -> str:
+    return f"{database.title} has no entry for {tf}; the network " if tf and own is None else ""
+
+
+def _chance_sentence(table: pd.DataFrame, motif: Motif, start: str) -> str:
     best = table.iloc[0]
     return (
-        f"Learned no motif: {motif.sites} sequences have the best one where their attributions point, "
-        f"{motif.control:.0f} where those of other sequences do (p {_number(motif.p)}; best match {best['name']} "
-        f"{best['entry']}, q {_number(best['q'])})."
+        f"{start or 'The network '}learned no clear motif: {motif.sites} sequences have its best one where their "
+        f"attributions point, and {motif.control:.0f} would if they had the attributions of other sequences "
+        f"(p {_number(motif.p)}; best match {best['name']} {best['entry']}, q {_number(best['q'])})."
     )
 
 
 def _sentence(table: pd.DataFrame, tf: str, own: pd.Series | None, learned: bool, database: Database) -> str:
     best = table.iloc[0]
-    no_entry = f"{database.title} has no entry for {tf}" if tf and own is None else ""
+    start = _no_entry(tf, own, database) or "The network "
     if not best["e"] < SIGNIFICANT:
         rest = "" if own is None else f"; {_own_text(tf, own)}"
-        text = f"learned nothing known (best match {best['name']} {best['entry']}, q {_number(best['q'])}){rest}."
-        return f"{no_entry}; the network {text}" if no_entry else text[0].upper() + text[1:]
+        match_text = f"best match {best['name']} {best['entry']}, q {_number(best['q'])}"
+        return f"{start}learned nothing known ({match_text}){rest}."
     others = table[(table["e"] < SIGNIFICANT) & (table["entry"] != ("" if own is None else own["entry"]))]
     names = list(dict.fromkeys(others["name"]))[:NEAREST]
-    motif = f"{_site(best, database)} of {family_text(best)}" if best["family"] else "a known motif"
-    learnt = f"learned {motif}, q {_number(best['q'])}"
+    motif = f"{_site(best, database)} of {family_text(str(best['family']))}" if best["family"] else "a known motif"
+    text = f"{start}learned {motif}, q {_number(best['q'])}"
     if own is not None and own["rank"] == 1:
-        text = f"{learnt}; {_own_text(tf, own)}"
-        text += f", then {', '.join(names)}" if names else ""
-    else:
-        text = f"{learnt}; nearest {'entries' if len(names) > 1 else 'entry'} {', '.join(names)}"
-        if own is not None:
-            text += f"; {_own_text(tf, own, 'ranked' if learned else 'only ranked')}"
-    return f"{no_entry}; the network {text}." if no_entry else f"{text[0].upper()}{text[1:]}."
+        text += f"; {_own_text(tf, own)}"
+        return f"{text}, then {', '.join(names)}." if names else f"{text}."
+    text += f"; nearest {'entries' if len(names) > 1 else 'entry'} {', '.join(names)}"
+    return f"{text}." if own is None else f"{text}; {_own_text(tf, own, 'ranked' if learned else 'only ranked')}."
 
 
 def _own_text(tf: str, own: pd.Series, ranked: str = "only ranked") -> str:
@@ -301,9 +307,9 @@ def _site(best: pd.Series, database: Database) -> str:
     return "a motif"
 
 
-def family_text(entry: pd.Series) -> str:
-    """Return the family of an entry for the middle of a sentence, for example "bHLH-ZIP factors"."""
-    return " and ".join(_family(family) for family in str(entry["family"]).split(JOIN))
+def family_text(family: str) -> str:
+    """Return the family of an entry, as `Database` has it, for the middle of a sentence: "bHLH-ZIP factors"."""
+    return " and ".join(_family(part) for part in family.split(JOIN))
 
 
 def _family(family: str) -> str:

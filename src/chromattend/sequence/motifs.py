@@ -48,10 +48,10 @@ class Motif:
         sites: number of sites it was made of; 0 if it was not made of sites.
         letters: names of the letters.
         places: the sites: sequence (row), start and end (0-based, end excluded), strand, score (bits, the log odds to
-            the background). Empty if they are not known.
+            the background). A site may hang over an end of its sequence. Empty if they are not known.
         control: of a discovered motif, the sites that there would be if every sequence had the map of another one.
-        p: of a discovered motif, the probability of as many sites if the maps said nothing about its place: the
-            binomial test of `sites` against `control`. NaN for other motifs.
+        p: of a discovered motif, the probability of as many sites if the maps said nothing about its place (binomial
+            test against `control`, on windows that the matrix was not made of). NaN for other motifs.
     """
 
     name: str
@@ -181,12 +181,9 @@ def discover(
         starts = best[strongest] + margin
         matrix = _align(padded, projected, strongest, starts, margin, window, reach, background, both)
         odds = np.log2(matrix / background)
-        # Everything a window can reach, and the same with its letters shuffled.
-        around = np.arange(-reach, window + reach)
-        region = padded[strongest[:, None], starts[:, None] + around]
-        shuffled = generator.permuted(np.broadcast_to(np.arange(region.shape[1]), region.shape[:2]), axis=1)
-        null = _placed(np.take_along_axis(region, shuffled[:, :, None], axis=1), odds, both).max(axis=(1, 2))
-        threshold = float(np.quantile(null, 1 - CHANCE))
+        # Everything that a window can reach.
+        region = padded[strongest[:, None], starts[:, None] + np.arange(-reach, window + reach)]
+        threshold = _threshold(region, odds, both, generator)
         scores = _placed(region, odds, both)
         flat = scores.reshape(len(scores), -1)
         chosen = flat.argmax(axis=1)
@@ -212,27 +209,64 @@ def discover(
                 "score": top[is_site].astype(float),
             }
         ).sort_values("sequence", ignore_index=True)
-        # Windows that the maps of other sequences choose.
-        exchanged = [
-            _placed(padded[strongest[:, None], np.roll(starts, shift)[:, None] + around], odds, both).max(axis=(1, 2))
-            for shift in range(1, min(EXCHANGES, len(starts) - 1) + 1)
-        ]
-        control = float((np.array(exchanged) > threshold).mean())
-        number_of_sites = int(is_site.sum())
+        control, p = _control(
+            *(padded, projected, strongest, starts, margin, window, reach, background, both, generator)
+        )
         motifs.append(
-            Motif(
-                *(f"motif_{len(motifs) + 1}", probabilities, number_of_sites, letters, places),
-                control=control * len(strongest),
-                p=float(binomtest(number_of_sites, len(strongest), control, alternative="greater").pvalue),
-            )
+            Motif(f"motif_{len(motifs) + 1}", probabilities, int(is_site.sum()), letters, places, control=control, p=p)
         )
         # Mask the sites, and all other occurrences in any sequence.
-        occurrences = (_placed(padded, odds, both) > threshold).any(axis=1)
+        occurrences: np.ndarray = (_placed(padded, odds, both) > threshold).max(axis=1)
         occurrences[site_rows, site_starts] = True
         for row, start in np.argwhere(occurrences):
             padded[row, start : start + width] = 0
         projected = projected * padded[:, margin : margin + length].sum(axis=2)
     return motifs
+
+
+def _threshold(region: np.ndarray, odds: np.ndarray, both: bool, generator: np.random.Generator) -> float:
+    """Log odds that `CHANCE` of the windows, shape (window, position, letter), exceed with their letters shuffled."""
+    order = generator.permuted(np.broadcast_to(np.arange(region.shape[1]), region.shape[:2]), axis=1)
+    shuffled = np.take_along_axis(region, order[:, :, None], axis=1)
+    return float(np.quantile(_placed(shuffled, odds, both).max(axis=(1, 2)), 1 - CHANCE))
+
+
+def _control(
+    padded: np.ndarray,
+    projected: np.ndarray,
+    rows: np.ndarray,
+    starts: np.ndarray,
+    margin: int,
+    window: int,
+    reach: int,
+    background: np.ndarray,
+    both: bool,
+    generator: np.random.Generator,
+) -> tuple[float, float]:
+    """Compare windows with those that the maps of other sequences choose.
+
+    A matrix fits the windows that it was made of, even if they share nothing. So every other window is aligned alone,
+    and the matrix is tested on the rest, in both ways. The arguments are those of `_align`.
+
+    Returns:
+        Expected number of sites in windows chosen by other maps, and the p-value of the windows' own number.
+    """
+    around = np.arange(-reach, window + reach)
+    own = exchanged = trials = 0
+    even = np.arange(len(rows)) % 2 == 0
+    for tested in (even, ~even):
+        fitted = (rows[~tested], starts[~tested])
+        matrix = _align(padded, projected, *fitted, margin, window, reach, background, both)
+        odds = np.log2(matrix / background)
+        region = padded[rows[tested, None], starts[tested, None] + around]
+        threshold = _threshold(region, odds, both, generator)
+        own += int((_placed(region, odds, both).max(axis=(1, 2)) > threshold).sum())
+        for shift in range(1, min(EXCHANGES, len(starts) - 1) + 1):
+            other = padded[rows[tested, None], np.roll(starts, shift)[tested, None] + around]
+            exchanged += int((_placed(other, odds, both).max(axis=(1, 2)) > threshold).sum())
+            trials += len(other)
+    share = (exchanged + 1) / (trials + 1)
+    return share * len(rows), float(binomtest(own, len(rows), min(share, 1.0), alternative="greater").pvalue)
 
 
 def _sums(values: np.ndarray, window: int) -> np.ndarray:
