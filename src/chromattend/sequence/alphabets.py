@@ -34,6 +34,7 @@ class Alphabet:
     blank: str = "N"
 
     def __len__(self) -> int:
+        """Return the number of letters."""
         return len(self.letters)
 
     @cached_property

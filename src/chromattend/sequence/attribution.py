@@ -8,13 +8,18 @@ from torch import Tensor
 from chromattend.errors import UserError
 from chromattend.interpret import attribution
 from chromattend.interpret.attribution import Explained
+from chromattend.interpret.integrated_gradients import integrated_gradients
 from chromattend.models.network import SCORING_BATCH, Network, batches, in_batches
 from chromattend.sequence.views import VIEWS
 
 logger = logging.getLogger(__name__)
 
-# Largest difference between the sum of a sequence's weights and the change of its logit.
-TOLERANCE = 1e-3
+# Tolerance of integrated gradients (logit). At their default of 5e-4, the many kinks of a CNN of 128 maps need 1,250
+# gradients a sequence instead of 54, and the weights differ by 0.2 % of their mean size.
+INTEGRATION = 0.02
+# Largest difference between the sum of a sequence's weights and the change of its logit. Integrated gradients may miss
+# their own tolerance by a little.
+TOLERANCE = 1.5 * INTEGRATION
 
 
 def attribute(network: Network, signal: Tensor, view: str, reference: Tensor) -> Tensor:
@@ -102,8 +107,12 @@ def _from_reference(explained: Explained, signal: Tensor, view: str, reference: 
     patterns, of_sequence = torch.unique(known, dim=0, return_inverse=True)
     weights = torch.empty_like(signal)
     for number, pattern in enumerate(patterns):
-        rows = of_sequence == number
-        weights[rows] = attribution.attribute(explained, signal[rows], reference * pattern[None, :, None], view)
+        blank = reference * pattern[None, :, None]
+        for rows in torch.nonzero(of_sequence == number).flatten().split(SCORING_BATCH):
+            if view == "integrated_gradients":
+                weights[rows] = integrated_gradients(explained, signal[rows], blank, tolerance=INTEGRATION)
+            else:
+                weights[rows] = attribution.attribute(explained, signal[rows], blank, view)
     # The reference has a part of every letter. The change from it is due to the letter that the sequence has.
     return weights.sum(dim=2, keepdim=True) * signal
 
@@ -130,7 +139,7 @@ def incomplete_share(
     return float((missing > tolerance).double().mean())
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def mutagenesis(network: Network, signal: Tensor) -> Tensor:
     """Return the change of the logit for every substitution of a single letter (in-silico mutagenesis).
 

@@ -172,6 +172,6 @@ def _try(explained: Explained, current: Tensor, scores: Tensor, rows: Tensor, or
     return better
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def _scores(explained: Explained, letters: Tensor, size: int) -> Tensor:
     return in_batches(lambda part: explained(functional.one_hot(part, size).float()), letters)

@@ -43,6 +43,7 @@ class Sequences:
     notes: list[str] = field(default_factory=list)
 
     def __len__(self) -> int:
+        """Return the number of sequences."""
         return len(self.names)
 
     def add(self, line: int, name: str, letters: np.ndarray, masked: int, place: str, label: int | None) -> None:

@@ -133,7 +133,7 @@ def background(rng: np.random.Generator, sequences: int, length: int) -> np.ndar
 def _plant(rng: np.random.Generator, letters: np.ndarray, name: str) -> list[str]:
     """Put sites into one sequence, in place and without overlap; return their rows of the truth."""
     chosen = [motif for motif in MOTIFS if rng.random() < motif.share]
-    rng.shuffle(chosen)  # type: ignore[arg-type]
+    rng.shuffle(chosen)
     widths = [len(motif.consensus) for motif in chosen]
     # The free letters are dealt out to the gaps before, between and after the sites.
     cuts = np.sort(rng.integers(0, len(letters) - sum(widths) + 1, size=len(chosen)))

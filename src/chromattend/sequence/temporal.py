@@ -20,7 +20,7 @@ def temporal_kinds(network: Network) -> list[str]:
     return [WHOLE, PREFIX] if recurrent else [PREFIX]
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def temporal_outputs(network: Network, signal: Tensor, kind: str = WHOLE) -> tuple[Tensor, Tensor]:
     """Return the logit of the beginnings and of the ends of sequences.
 

@@ -2,7 +2,7 @@
 
 import itertools
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ from chromattend.errors import UserError, listed
 from chromattend.models.base import TrainedModel
 from chromattend.models.baseline import Baseline
 from chromattend.sequence.alphabets import ALPHABETS, UNKNOWN, Alphabet, one_hot
-from chromattend.sequence.readers import _other_name, open_genome, read_sequences
+from chromattend.sequence.readers import open_genome, read_sequences
 from chromattend.text import read_lines
 
 logger = logging.getLogger(__name__)
@@ -59,7 +59,9 @@ def logits(model: TrainedModel, letters: np.ndarray) -> np.ndarray:
     size = model.input_spec.shape[1]
     signal = one_hot(letters, size)
     if isinstance(model, Baseline):
-        return special.logit(np.clip(model.outputs(signal).mean(axis=0), 1e-12, 1 - 1e-12))
+        probability = model.outputs(signal).mean(axis=0).astype(np.float64)
+        # Estimators give probabilities in float32, which is 0 or 1 where a logit is beyond 17.
+        return special.logit(np.clip(probability, 2.0**-24, 1 - 2.0**-24))
     import torch
 
     from chromattend.models.network import Network, in_batches
@@ -89,7 +91,7 @@ def common_input(models: Mapping[str, TrainedModel]) -> tuple[Alphabet, int]:
             own, other = (getattr(models[each].input_spec, what) for each in (name, first))
             if own != other:
                 raise UserError(
-                    f"{name}: was trained on sequences of {what} {own}, but {first} on {other}; score with one at a time"
+                    f"{name}: was trained on sequences of {what} {own}, but {first} on {other}; give models of one kind"
                 )
     spec = models[first].input_spec
     return ALPHABETS[spec.alphabet], spec.length
@@ -145,7 +147,7 @@ def score_variants(models: Mapping[str, TrainedModel], vcf: str | Path, genome: 
     return table
 
 
-def read_vcf(path: str | Path, left_out: dict[str, int]) -> Iterator[Variant]:
+def read_vcf(path: str | Path, left_out: dict[str, int]) -> Generator[Variant, None, None]:
     """Yield the alternative alleles of a VCF file; count in `left_out`, by reason, those that are no sequences.
 
     Raises:
@@ -216,8 +218,7 @@ def _alleles(variant: Variant, fasta: Any, length: int, source: str, genome: str
         names = list(fasta.references)
         raise UserError(
             f"{where}: chromosome {variant.chrom!r} is not in {genome}, which has {listed(names)}"
-            f"{_other_name(variant.chrom, dict.fromkeys(names, 0))}; use the names of the genome, or give the right "
-            "genome"
+            "; use the names of the genome, or give the right genome"
         )
     size, stop = fasta.get_reference_length(variant.chrom), variant.start + len(variant.ref)
     if stop > size:
@@ -238,7 +239,7 @@ def _alleles(variant: Variant, fasta: Any, length: int, source: str, genome: str
             f"{where}: the reference allele is {variant.ref} in the file but {own} in {genome}; give the genome that "
             "the variants were called on"
         )
-    return tuple((before + allele + after)[:length] for allele in (own, variant.alt))  # type: ignore[return-value]
+    return tuple((before + allele + after)[:length] for allele in (own, variant.alt))
 
 
 def score_sequences(

@@ -70,7 +70,7 @@ VIEWS = {
             "Integrated gradients",
             "Gradient averaged on the way from mean letter frequencies to the sequence; weights add up to the logit.",
             complete=True,
-            cost=100,
+            cost=60,
         ),
         View(
             "deeplift",
