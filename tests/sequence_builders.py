@@ -1,6 +1,7 @@
 """Synthetic inputs of the pages of the sequence track, for the tests of their text and those in a browser."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -231,8 +232,8 @@ def quality_of(evil: str) -> dict[str, Any]:
     }
 
 
-def page_of(folder: Path, evil: str = "", explained: bool = True, **changes: Any) -> Path:
-    """Write a dashboard."""
+def page_of(folder: Path, evil: str = "", networks: Sequence[str] = NETWORKS, **changes: Any) -> Path:
+    """Write a dashboard with the explanations of some networks."""
     rng = np.random.default_rng(1)
     dataset = dataset_of(rng, evil)
     predictions = predictions_of(dataset, MODELS, rng)
@@ -243,7 +244,7 @@ def page_of(folder: Path, evil: str = "", explained: bool = True, **changes: Any
         "predictions": predictions,
         "comparisons": compare_aucs(*scores_of_test(predictions)),
         "calibration": calibration_table(predictions),
-        "explained": {model: network_of(dataset, model, rng, evil) for model in NETWORKS} if explained else {},
+        "explained": {model: network_of(dataset, model, rng, evil) for model in networks},
         "seconds": {"cnn": 76.2, "cnn_rnn": 126.0, "rnn": 71.0},
         "group": f"bHLH{evil}",
         "command": f"snakemake results/sequence/USF1/report.html{evil}",

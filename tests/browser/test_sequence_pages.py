@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from sequence_builders import EVIL, page_of
+from sequence_builders import EVIL, NETWORKS, page_of
 
 from chromattend.sequence.pages.index import write_index
 
@@ -22,11 +22,11 @@ LETTERS = (
 
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with an index, a dashboard, and one whose names are hostile."""
+    """A folder with an index, a dashboard, one of a single network, and one whose names are hostile."""
     folder = tmp_path_factory.mktemp("sequence")
-    for name, evil in (("USF1", ""), ("evil", EVIL)):
+    for name, evil, networks in (("USF1", "", NETWORKS), ("one", "", ["cnn_rnn"]), ("evil", EVIL, ["cnn_rnn"])):
         (folder / name).mkdir()
-        page_of(folder / name, evil=evil)
+        page_of(folder / name, evil=evil, networks=networks)
     models = ("cnn", "rnn", "gapped_kmer_logistic")
     auc = pd.DataFrame([("USF1", model, 0.9, 0.88, 0.92) for model in models]).set_axis(
         ["set", "model", "auc", "auc_low", "auc_high"], axis=1
@@ -59,7 +59,7 @@ def test_a_page_opens_without_errors_and_without_a_network(browser: Any, pages: 
 
 
 @pytest.mark.parametrize(
-    ("page", "colours"), [("USF1/report.html", "light"), ("USF1/report.html", "dark"), ("index.html", "dark")]
+    ("page", "colours"), [("one/report.html", "light"), ("one/report.html", "dark"), ("index.html", "dark")]
 )
 def test_everyone_can_use_it(
     browser: Any,

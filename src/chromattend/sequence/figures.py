@@ -44,7 +44,9 @@ def plot_sequence_auc(auc: pd.DataFrame) -> Figure:
         axes.errorbar(own["auc"], y, xerr=ends, fmt="o", markersize=4.5, linewidth=1, color=colour)
         handles.append(Line2D([], [], label=title(model), marker="o", markersize=4.5, linestyle="", color=colour))
     axes.set_yticks(range(len(best)), [literal(str(name)) for name in best.index], fontsize=8)
-    axes.set(ylim=(len(best) - 0.5, -0.5), xlabel="AUC on the test sequences (95 % interval)")
+    axes.set(ylim=(len(best) - 0.5, -0.5))
+    axes.set_xlabel("AUC on the test sequences (95 % interval)", fontsize=10)
+    axes.tick_params(axis="x", labelsize=8)
     axes.grid(axis="x", color="0.92", linewidth=0.8)
     axes.set_axisbelow(True)
     axes.legend(handles=handles, loc="upper left", bbox_to_anchor=(1.01, 1), fontsize=8, frameon=False)
@@ -55,12 +57,13 @@ def plot_views(motifs: pd.DataFrame) -> Figure:
     """Draw which route to motifs recovers the factor: -log10 E of its own entry, with its rank.
 
     Args:
-        motifs: one row per set, model and route, that of the route's first motif: set, model, route, own_rank, own_e
-            (missing where the database has no entry of the factor) and recovered (1, 0 or missing).
+        motifs: motifs of all sets: set, model, route, own_rank, own_e (missing where the database has no entry of the
+            factor) and recovered (1, 0 or missing). A route is shown by the motif with the smallest own_e.
     """
     known = motifs[motifs["own_e"].notna() & (motifs["route"].isin(list(ROUTES)))]
     if known.empty:
         return sentence("No network was explained whose factor has an entry in the database.")
+    known = known.sort_values("own_e", kind="stable").drop_duplicates(["set", "model", "route"]).sort_index()
     labels = {
         (name, model): f"{literal(str(name))}, {title(str(model))}"
         for name, model in known[["set", "model"]].drop_duplicates().itertuples(index=False)
@@ -85,9 +88,11 @@ def plot_views(motifs: pd.DataFrame) -> Figure:
         vmin=0,
         vmax=max(float(np.nanmax(strength.to_numpy())), 2),
         linewidths=0.5,
-        cbar_kws={"label": "-log10 E of the factor's own entry"},
         ax=axes,
     )
+    scale = figure.axes[-1]
+    scale.tick_params(labelsize=8)
+    scale.set_ylabel("-log10 E of the factor's own entry", fontsize=9)
     axes.tick_params(labelsize=8, length=0)
     axes.set_xticklabels(axes.get_xticklabels(), rotation=35, ha="right")
     axes.set_yticklabels(axes.get_yticklabels(), rotation=0)

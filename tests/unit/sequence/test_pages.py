@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -146,6 +147,25 @@ def test_routes_and_filters(page: BeautifulSoup) -> None:
     assert len(filters.select("tbody tr")) == 12
 
 
+def test_a_network_without_motifs_has_its_views(tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    dataset = dataset_of(rng)
+    network = network_of(dataset, "cnn", rng)
+    tables = {name: getattr(network, name).iloc[:0] for name in ("motifs", "matches", "hits", "sites", "influence")}
+    bare = replace(network, matrices={}, **tables)
+    page = BeautifulSoup(page_of(tmp_path, dataset=dataset, explained={"cnn": bare}).read_bytes(), "html.parser")
+    assert page.select_one(".sentence").get_text() == "No motif was found in the attributions of the network."
+    assert page.select("[data-draw=motif]") == []
+    assert len(page.select("[data-draw=tracks]")) == 3
+    # A set that has no database to compare with has motifs without matches.
+    names = dict.fromkeys(("entry", "name", "family", "own_entry"))
+    numbers = dict.fromkeys(("p", "e", "q", "own_rank", "own_q", "own_e", "recovered"), np.nan)
+    unmatched = replace(bare, matrices=network.matrices, motifs=network.motifs.assign(**names, **numbers))
+    page = BeautifulSoup(page_of(tmp_path, dataset=dataset, explained={"cnn": unmatched}).read_bytes(), "html.parser")
+    assert [logo["title"] for logo in data_of(page)["networks"]["cnn"]["motif"]] == ["Motif of the network, 287 sites"]
+    assert "None of the 24 filters matches" in page.select_one("details[data-filters=cnn]").get_text()
+
+
 def test_designs_are_compared_with_training(page: BeautifulSoup) -> None:
     text = page.select_one("section[aria-labelledby=optimum]").get_text(" ", strip=True)
     assert "below the best training sequence (+9.00)" in text
@@ -176,7 +196,7 @@ def test_names_of_users_are_text(tmp_path: Path) -> None:
 
 
 def test_a_set_without_explained_networks(tmp_path: Path) -> None:
-    page = BeautifulSoup(page_of(tmp_path, explained=False).read_bytes(), "html.parser")
+    page = BeautifulSoup(page_of(tmp_path, networks=()).read_bytes(), "html.parser")
     assert page.find(id="network") is None
     assert page.select("[data-draw]") == []
     assert data_of(page)["networks"] == {}

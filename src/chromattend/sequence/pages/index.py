@@ -91,7 +91,7 @@ def write_index(
         auc: see `index_values`.
         motifs: one row per set and explained network, that of its recommended route: set, model, sentence, entry,
             name, family, own_entry, own_rank, own_q, own_e, recovered; without rows if no network was explained.
-        sets: set -> tf, group, colour, alphabet, positives (number) and notes (number of notes on its data).
+        sets: set -> tf, group, colour, positives (number of bound sequences) and notes (number of notes on its data).
         links: other pages: title and address.
     """
     models, rows = index_values(auc, motifs, sets)
