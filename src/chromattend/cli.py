@@ -6,9 +6,15 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from chromattend import __version__
 from chromattend.errors import UserError, did_you_mean
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from chromattend.models.base import TrainedModel
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +51,13 @@ def _parser() -> argparse.ArgumentParser:
     simulate.add_argument("--genes", type=int, default=2000, help="number of protein-coding genes (%(default)s)")
     simulate.add_argument("--seed", type=int, default=1, help="random seed (%(default)s)")
 
+    sequences = commands.add_parser(
+        "simulate-sequences", help="write a small synthetic set of sequences with three motifs at known places"
+    )
+    sequences.set_defaults(run=_simulate_sequences)
+    sequences.add_argument("folder", type=Path, help="folder of the set; a complete set is left unchanged")
+    sequences.add_argument("--seed", type=int, default=1, help="random seed (%(default)s)")
+
     predict = commands.add_parser(
         "predict", help="score the genes of a sample without RNA-seq, using trained models", description=_PREDICT
     )
@@ -73,12 +86,61 @@ def _parser() -> argparse.ArgumentParser:
     predict.add_argument("--epigenome", metavar="NAME", help="epigenome of the sample, for pan-epigenome models")
     predict.add_argument("--output", type=Path, metavar="FILE", help="TSV table of scores; default: standard output")
 
+    variants = commands.add_parser(
+        "variants", help="score the alleles of variants by models of DNA sequences", description=_VARIANTS
+    )
+    variants.set_defaults(run=_variants)
+    _add_checkpoints(variants)
+    variants.add_argument("--vcf", required=True, metavar="FILE", help="variants, VCF, plain or compressed")
+    variants.add_argument(
+        "--genome", required=True, metavar="FILE", help="FASTA file of the genome, with its index (samtools faidx)"
+    )
+    _add_output(variants)
+
+    score = commands.add_parser(
+        "score-sequences", help="score sequences of FASTA, DeepBind or BED files", description=_SCORE_SEQUENCES
+    )
+    score.set_defaults(run=_score_sequences)
+    _add_checkpoints(score)
+    score.add_argument(
+        "--sequences", action="append", required=True, metavar="FILE", help="FASTA, .seq or BED; repeat for each file"
+    )
+    score.add_argument("--genome", default="", metavar="FILE", help="FASTA file of the genome with its index, for BED")
+    score.add_argument(
+        "--width",
+        type=int,
+        default=0,
+        metavar="BP",
+        help="score a window of this width around the middle or summit of each BED interval; by default the interval",
+    )
+    _add_output(score)
+
     verify = commands.add_parser("verify", help="check results against their provenance records", description=_VERIFY)
     verify.set_defaults(run=_verify)
     verify.add_argument("paths", nargs="+", metavar="PATH", help="results file, or folder such as results/")
     return parser
 
 
+def _add_checkpoints(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--checkpoint",
+        action="append",
+        required=True,
+        metavar="FILE",
+        help="trained model, such as results/sequence/USF1/cnn/model.ckpt; repeat for each model",
+    )
+
+
+def _add_output(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--output", type=Path, metavar="FILE", help="TSV table of scores; default: standard output")
+
+
+_VARIANTS = """Score the reference and the alternative allele of each variant in its place in the genome, both strands.
+The table has the columns chrom, pos, id, ref and alt, and for each checkpoint the logits of both alleles and their
+difference, which is above 0 if the variant strengthens binding."""
+_SCORE_SEQUENCES = """Score sequences of any length. One that is longer than those of the training gets the score of its
+best window. The table has the columns file, sequence, place and length, and for each checkpoint the logit, the
+probability, and where the best window starts."""
 _PREDICT = """Count a sample's signal in the bins and with the options that the checkpoints were trained with, and score
 every gene. The table has the columns gene, symbol, chrom, tss and strand, and one column of scores per checkpoint."""
 _VERIFY = """Compare every file with its record, and with the records of its inputs. Each damaged, missing or stale file
@@ -94,7 +156,7 @@ def _simulate(options: argparse.Namespace) -> None:
 
 def _predict(options: argparse.Namespace) -> None:
     from chromattend.chromatin.predict import Recipe, is_dataset, load_models, predict
-    from chromattend.files import check_writable, write_table
+    from chromattend.files import check_writable
 
     if options.output:
         check_writable(options.output)
@@ -112,11 +174,55 @@ def _predict(options: argparse.Namespace) -> None:
         if options.chrom_sizes is None:
             logger.warning("--chrom-sizes: is not given, so %s is used; give it if the reads are not of hg19", sizes)
     table = predict(models, signals, genes=options.genes, chrom_sizes=sizes, epigenome=options.epigenome)
-    if options.output:
-        write_table(table, options.output)
+    _write(table, options.output)
+
+
+def _write(table: "pd.DataFrame", output: Path | None) -> None:
+    from chromattend.files import write_table
+
+    if output:
+        write_table(table, output)
     else:
         table.to_csv(sys.stdout, sep="\t", index=False, lineterminator="\n")
         sys.stdout.flush()
+
+
+def _simulate_sequences(options: argparse.Namespace) -> None:
+    from chromattend.sequence.simulate import simulate_sequences
+
+    simulate_sequences(options.folder, options.seed)
+
+
+def _variants(options: argparse.Namespace) -> None:
+    from chromattend.sequence.variants import score_variants
+
+    _check_file(options.vcf, "--vcf")
+    models = _sequence_models(options)
+    _write(score_variants(models, options.vcf, options.genome), options.output)
+
+
+def _score_sequences(options: argparse.Namespace) -> None:
+    from chromattend.sequence.variants import score_sequences
+
+    for path in options.sequences:
+        _check_file(path, "--sequences")
+    if options.width < 0:
+        raise UserError(f"--width: {options.width} is below 0; give a number of bp")
+    models = _sequence_models(options)
+    table = score_sequences(models, options.sequences, genome=options.genome, width=options.width)
+    _write(table, options.output)
+
+
+def _sequence_models(options: argparse.Namespace) -> "dict[str, TrainedModel]":
+    """Read the checkpoints, after a check of the other paths, which takes no time."""
+    from chromattend.files import check_writable
+    from chromattend.models import load_models
+
+    if options.genome:
+        _check_file(options.genome, "--genome")
+    if options.output:
+        check_writable(options.output)
+    return load_models(options.checkpoint, "sequence")
 
 
 def signal_files(given: Sequence[str], marks: Sequence[str]) -> dict[str, str] | str:

@@ -19,14 +19,11 @@ from chromattend.chromatin.reads import ReadOptions
 from chromattend.chromatin.signal import count_signal, import_binned, join_marks
 from chromattend.errors import UserError, did_you_mean
 from chromattend.files import read_netcdf
-from chromattend.models import load_model
+from chromattend.models import load_models as load_checkpoints
 from chromattend.models.base import TrainedModel
 from chromattend.models.registry import REGISTRY
 
 logger = logging.getLogger(__name__)
-
-# File name of every checkpoint in a study's folders; only the folders {epigenome}/{model} identify a model.
-CHECKPOINT = "model"
 
 
 @dataclass(frozen=True)
@@ -101,46 +98,17 @@ def bins_of(inputs: ChromatinInputs) -> Bins:
 
 
 def load_models(paths: Sequence[str | Path]) -> dict[str, TrainedModel]:
-    """Read checkpoints and name them by `name_checkpoints`.
+    """Read checkpoints of chromatin models and name them, see `chromattend.models.load_models`.
 
     Raises:
-        UserError: a file does not exist, is given twice, is not a trained model, or compares epigenomes.
+        UserError: as there, or a model compares epigenomes.
     """
-    files = [Path(path).resolve() for path in paths]
-    for path, file in zip(paths, files, strict=True):
-        if not file.is_file():
-            raise UserError(f"checkpoint {str(path)!r}: does not exist; give the path of a model.ckpt")
-        if files.count(file) > 1:
-            raise UserError(f"checkpoint {str(path)!r}: is given twice; leave one out")
-    models = {name: load_model(path) for name, path in name_checkpoints(paths).items()}
+    models = load_checkpoints(paths, "chromatin", COLUMNS)
     for name, model in models.items():
         spec = REGISTRY.get(model.input_spec.model)
         if spec and spec.scope == "differential":
             raise UserError(f"{name}: compares two epigenomes and cannot score a single one; leave it out")
     return models
-
-
-def name_checkpoints(paths: Sequence[str | Path]) -> dict[str, Path]:
-    """Return a short, unique name for each checkpoint.
-
-    `.../E003/deepchrome/model.ckpt` is named `E003/deepchrome`; any other file is named by its file name without the
-    extension. If two names are equal, parent folders are added to both until they differ.
-    """
-    parts = {}
-    for path in map(Path, paths):
-        folders = [part for part in path.parent.parts if part not in (path.anchor, "..")]
-        parts[path] = folders if path.stem == CHECKPOINT and folders else [*folders, path.stem]
-    # Models of several epigenomes are not in the folder of an epigenome.
-    shared = {name for name, spec in REGISTRY.items() if spec.scope != "epigenome"}
-    length = {path: 2 if path.stem == CHECKPOINT and path.parent.name not in shared else 1 for path in parts}
-    while True:
-        names = {path: "/".join(parts[path][-length[path] :]) for path in parts}
-        clashing = [path for path, name in names.items() if name in COLUMNS or list(names.values()).count(name) > 1]
-        extensible = [path for path in clashing if length[path] < len(parts[path])]
-        if not extensible:
-            return {str(path) if path in clashing else name: path for path, name in names.items()}
-        for path in extensible:
-            length[path] += 1
 
 
 def predict(

@@ -120,6 +120,8 @@ class BestBins(TransformerMixin, BaseEstimator):
 TRUSTED_TYPES = [
     *(f"{__name__}.{kind.__name__}" for kind in (LogCounts, MarkTotals, OneBin, BestBins)),
     "sklearn.tree._tree.Tree",
+    # Of a track, which this room names only as text.
+    "chromattend.sequence.models.baselines.KmerCounts",
 ]
 
 

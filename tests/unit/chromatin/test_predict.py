@@ -22,14 +22,14 @@ from chromattend.chromatin.bins import Bins
 from chromattend.chromatin.dataset import build_dataset
 from chromattend.chromatin.genes import COLUMNS
 from chromattend.chromatin.inputs import ChromatinInputs
-from chromattend.chromatin.predict import Recipe, load_models, name_checkpoints, predict, score
+from chromattend.chromatin.predict import Recipe, load_models, predict, score
 from chromattend.chromatin.reads import ReadOptions
 from chromattend.chromatin.signal import count_signal, join_marks
 from chromattend.cli import main, signal_files
 from chromattend.errors import UserError
 from chromattend.evaluate import predict as evaluate
 from chromattend.files import read_netcdf, write_netcdf, write_table
-from chromattend.models import load_model
+from chromattend.models import load_model, name_checkpoints
 from chromattend.models.network import Network
 from chromattend.training.protocols import TrainingOptions
 from chromattend.training.train import train
@@ -316,7 +316,7 @@ def test_models_may_use_different_marks(trained: Trained, tmp_path: Path) -> Non
     ],
 )
 def test_checkpoints_have_short_and_unique_names(paths: list[str], names: list[str]) -> None:
-    assert name_checkpoints(paths) == dict(zip(names, map(Path, paths), strict=True))
+    assert name_checkpoints(paths, COLUMNS) == dict(zip(names, map(Path, paths), strict=True))
 
 
 def command(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> str:
