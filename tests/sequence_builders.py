@@ -179,6 +179,7 @@ def network_of(dataset: xr.Dataset, model: str, rng: np.random.Generator, evil: 
     influence = [
         {"example": names[row], "rank": rank, "train_example": f"peak_{rank:05d}{evil}", "label": int(rank < 6)}
         | {"influence": 0.08 / rank * (1 if rank < 6 else -1), "similarity": 0.95 - 0.02 * rank}
+        | {"effect": "supports" if rank < 6 else "opposes", "agreement": 0.997 if row != shown[1] else 0.8}
         for row in shown
         for rank in range(1, 11)
     ]

@@ -212,6 +212,7 @@ def _network(model: str, network: ExplainedNetwork, predictions: pd.DataFrame, t
     shown = []
     for row, reason in zip(explanation["shown_sequence"].values.tolist(), explanation["reason"].values, strict=True):
         name = str(explanation["sequence"].values[row])
+        influence = network.influence[network.influence["example"] == name].sort_values("rank")
         logit = float(explanation["score"].values[row])
         shown.append(
             {
@@ -222,7 +223,8 @@ def _network(model: str, network: ExplainedNetwork, predictions: pd.DataFrame, t
                 "logit": logit,
                 # Networks can be calibrated after their training, so the probability is that of the predictions.
                 "probability": float(scores.get(name, expit(logit))),
-                "influence": table_rows(network.influence[network.influence["example"] == name].sort_values("rank")),
+                "influence": table_rows(influence),
+                "agreement": float(influence["agreement"].min()) if len(influence) else 1.0,
             }
         )
     routes = network.motifs[network.motifs["route"] != FILTERS]

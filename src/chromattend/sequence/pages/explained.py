@@ -50,7 +50,7 @@ class ExplainedNetwork:
             the factor's own.
         hits: known motifs in the shown sequences: sequence, entry, name, start, end, strand, score, p.
         sites: motif sites in the explained sequences: route, motif, sequence, start, end, strand, score.
-        influence: example (name of a shown sequence), rank, train_example, label, influence, similarity.
+        influence: of the shown sequences, see `chromattend.interpret.influence.influential`.
     """
 
     explanation: xr.Dataset
