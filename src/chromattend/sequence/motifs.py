@@ -114,6 +114,28 @@ def trimmed(probabilities: np.ndarray, least: float = LEAST_INFORMATION, longest
     return slice(int(rich[0]), int(rich[-1]) + 1)
 
 
+def _with_flanks(probabilities: np.ndarray, window: int) -> slice:
+    """Return the richest `window` positions, trimmed, and what adjoins them, at most `LONGEST` positions in all.
+
+    One poor position is bridged, not more: rich flanks far away are the composition of the sequences.
+    """
+    rich = information(probabilities) >= LEAST_INFORMATION
+    core = trimmed(probabilities, longest=min(window, LONGEST))
+    start, stop = core.start, core.stop
+    while stop - start < LONGEST:
+        # Positions to add on either side: the next one, or two if only the second is rich.
+        left = next((n for n in (1, 2) if start - n >= 0 and rich[start - n]), 0)
+        right = next((n for n in (1, 2) if stop + n <= len(rich) and rich[stop + n - 1]), 0)
+        steps = [step for step in (left, right) if step and stop - start + step <= LONGEST]
+        if not steps:
+            break
+        if left == min(steps):
+            start -= left
+        else:
+            stop += right
+    return slice(start, stop)
+
+
 def discover(
     signal: np.ndarray,
     weights: np.ndarray,
@@ -167,7 +189,7 @@ def discover(
     window = min(window, length)
     chance = np.max([_sums(generator.permuted(projected, axis=1), window).max(axis=1) for _ in range(PERMUTATIONS)], 0)
     background = _background(signal, both)
-    margin = window + 2 * reach  # unknown letters on both sides, so that a motif may hang over the end
+    margin = LONGEST + 2 * reach  # unknown letters on both sides, so that a motif may hang over the end
     padded = np.pad(signal, ((0, 0), (margin, margin), (0, 0)))
     motifs: list[Motif] = []
     needed = max(LEAST_SITES, int(np.ceil(support * len(signal))))
@@ -182,7 +204,7 @@ def discover(
         matrix = _align(padded, projected, strongest, starts, margin, window, reach, background, both)
         odds = np.log2(matrix / background)
         # Everything that a window can reach.
-        region = padded[strongest[:, None], starts[:, None] + np.arange(-reach, window + reach)]
+        region = padded[strongest[:, None], starts[:, None] + _around(matrix, window, reach)]
         threshold = _threshold(region, odds, both, generator)
         scores = _placed(region, odds, both)
         flat = scores.reshape(len(scores), -1)
@@ -194,7 +216,7 @@ def discover(
             break
         width = len(matrix)
         site_rows, site_strand = strongest[is_site], strand[is_site]
-        site_starts = (starts - reach + shift)[is_site]
+        site_starts = (starts + _around(matrix, window, reach)[0] + shift)[is_site]
         cut = padded[site_rows[:, None], site_starts[:, None] + np.arange(width)]
         cut[site_strand == 1] = cut[site_strand == 1][:, ::-1, ::-1]
         probabilities = _probabilities(cut.sum(axis=0))
@@ -224,6 +246,12 @@ def discover(
     return motifs
 
 
+def _around(matrix: np.ndarray, window: int, reach: int) -> np.ndarray:
+    """Positions, from the start of a window, that a matrix over the window can cover when it is shifted."""
+    over = max(len(matrix) - window, 0)
+    return np.arange(-reach - over, window + reach + over)
+
+
 def _threshold(region: np.ndarray, odds: np.ndarray, both: bool, generator: np.random.Generator) -> float:
     """Log odds that `CHANCE` of the windows, shape (window, position, letter), exceed with their letters shuffled."""
     order = generator.permuted(np.broadcast_to(np.arange(region.shape[1]), region.shape[:2]), axis=1)
@@ -251,13 +279,13 @@ def _control(
     Returns:
         Expected number of sites in windows chosen by other maps, and the p-value of the windows' own number.
     """
-    around = np.arange(-reach, window + reach)
     own = exchanged = trials = 0
     even = np.arange(len(rows)) % 2 == 0
     for tested in (even, ~even):
         fitted = (rows[~tested], starts[~tested])
         matrix = _align(padded, projected, *fitted, margin, window, reach, background, both)
         odds = np.log2(matrix / background)
+        around = _around(matrix, window, reach)
         region = padded[rows[tested, None], starts[tested, None] + around]
         threshold = _threshold(region, odds, both, generator)
         own += int((_placed(region, odds, both).max(axis=(1, 2)) > threshold).sum())
@@ -332,30 +360,39 @@ def _align(
     share = np.clip(share / np.maximum(share.max(axis=1, keepdims=True), 1e-12), 0, 1)[:, :, None] * 0.9
     known = options.reshape(*options.shape[:2], window, letters)[seeds, reach]
     matrices = share * known + (1 - share * known.sum(axis=2, keepdims=True)) * background
-    every = np.arange(len(rows))[:, None]
-    gain = np.zeros(len(seeds))
-    members = np.zeros((len(rows), len(seeds)), dtype=bool)
-    choice = np.zeros((len(rows), len(seeds)), dtype=int)
-    for _ in range(ROUNDS):
-        odds = np.log2(matrices / background).astype(np.float32).reshape(len(seeds), -1)
-        scores = options @ odds.T  # (window, strand and shift, seed)
-        choice = scores.argmax(axis=1)
-        top = np.take_along_axis(scores, choice[:, None], axis=1)[:, 0]
-        members = top > least
-        gain = ((top - least) * members).sum(axis=0, dtype=np.float64)
-        counts = np.stack([options[every[:, 0], choice[:, k]].T @ members[:, k] for k in range(len(seeds))])
-        matrices = _probabilities(counts.reshape(len(seeds), window, letters))
+
+    def refine(matrices: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Align all windows to each matrix and make it again, several times: alignment, members and gain of each."""
+        for _ in range(ROUNDS):
+            odds = np.log2(matrices / background).astype(np.float32).reshape(len(matrices), -1)
+            scores = options @ odds.T  # (window, strand and shift, matrix)
+            choice = scores.argmax(axis=1)
+            top = np.take_along_axis(scores, choice[:, None], axis=1)[:, 0]
+            members = top > least
+            gain = ((top - least) * members).sum(axis=0, dtype=np.float64)
+            counts = [options[every, choice[:, k]].T @ members[:, k] for k in range(len(matrices))]
+            matrices = _probabilities(np.stack(counts).reshape(len(matrices), window, letters))
+        return choice, members, gain
+
+    def widened(choice: np.ndarray, members: np.ndarray) -> np.ndarray:
+        """The same alignment with flanks, which may belong to the motif."""
+        kept = members if members.any() else np.ones_like(members)
+        strand, shift = np.divmod(choice[kept], len(shifts))
+        begin = starts[kept] + shifts[shift] - reach
+        wide = padded[rows[kept][:, None], begin[:, None] + np.arange(window + 2 * reach)]
+        wide[strand == 1] = wide[strand == 1][:, ::-1, ::-1]
+        return _probabilities(wide.sum(axis=0))
+
+    every = np.arange(len(rows))
+    choice, members, gain = refine(matrices)
     winner = int(gain.argmax())
-    member = members[:, winner]
-    if not member.any():
-        member = np.ones_like(member)
-    # The same alignment with flanks, which may belong to the motif.
-    strand, shift = np.divmod(choice[member, winner], len(shifts))
-    begin = starts[member] + shifts[shift] - reach
-    wide = padded[rows[member][:, None], begin[:, None] + np.arange(window + 2 * reach)]
-    wide[strand == 1] = wide[strand == 1][:, ::-1, ::-1]
-    probabilities = _probabilities(wide.sum(axis=0))
-    return probabilities[trimmed(probabilities)]
+    wide = widened(choice[:, winner], members[:, winner])
+    # A start beside the motif leaves it at an edge, where windows cannot reach it: align again at its centre.
+    centre = min(trimmed(wide, longest=window).start, len(wide) - window)
+    choice, members, again = refine(wide[None, centre : centre + window])
+    if again[0] > gain[winner]:
+        wide = widened(choice[:, 0], members[:, 0])
+    return wide[_with_flanks(wide, window)]
 
 
 def first_convolution(network: "nn.Module") -> "nn.Conv1d | None":
