@@ -18,7 +18,6 @@ from chromattend.interpret import RANDOM
 from chromattend.interpret.attribution import Explained, randomised
 from chromattend.interpret.faithfulness import (
     INCOMPLETE,
-    RANDOM_ORDERS,
     SIMILAR,
     area,
     has_learned,
@@ -32,8 +31,11 @@ from chromattend.sequence.shuffle import dinucleotide_shuffle
 from chromattend.sequence.views import VIEWS
 from chromattend.statistics import mean_interval
 
-# Untrained networks that maps are compared with; shuffles of each sequence that its letters are replaced by.
-CONTROLS, SHUFFLES = 3, 3
+# Untrained networks that maps are compared with, and random orders of each sequence. The means over dozens of sequences
+# hardly change with more.
+CONTROLS, RANDOM_ORDERS = 3, 3
+# Largest number of sequences that a motif is planted in, and whose maps are compared with those of untrained networks.
+FEW = 50
 # Largest distance between the start of a planted motif and that of the best window (bp), and the share of sequences
 # within it that a trustworthy view reaches.
 NEAR, PLANTED = 4, 0.5
@@ -114,9 +116,9 @@ def deletion_curves(
 
     Returns:
         (view, `deletion` or `insertion`) -> decrease (deletion) or increase (insertion) of the logit for the network's
-        answer at each of `SHARES`, shape (sequence, share), in the mean over `SHUFFLES` dinucleotide shuffles of each
-        sequence; also for `RANDOM`, the mean over `RANDOM_ORDERS` orders, and `GC`, highest content first for sequences
-        that the network takes for bound, lowest first for others. Higher is more faithful.
+        answer at each of `SHARES`, shape (sequence, share); also for `RANDOM`, the mean over `RANDOM_ORDERS` orders,
+        and for `GC`, highest content first in sequences that the network takes for bound, lowest first in others.
+        All orders meet the same dinucleotide shuffle of a sequence. Higher is more faithful.
     """
     explained, size = Explained(network), network.input_spec.shape[1]
 
@@ -132,17 +134,11 @@ def deletion_curves(
     orders = {RANDOM: [torch.rand(letters.shape, generator=generator).argsort(dim=1) for _ in range(RANDOM_ORDERS)]}
     orders[GC] = [order_of(gc_around(letters), direction, signed=True)]
     orders |= {name: [order_of(each, direction, VIEWS[name].signed)] for name, each in weights.items()}
-    rng = np.random.default_rng(seed)
-    shuffles = [
-        torch.from_numpy(dinucleotide_shuffle(letters, rng).astype(np.float32) + 1)[:, :, None] for _ in range(SHUFFLES)
-    ]
+    other = torch.from_numpy(dinucleotide_shuffle(letters, seed).astype(np.float32) + 1)[:, :, None]
     curves = {}
     for name, each in orders.items():
-        # Random orders take turns with the shuffles, others meet every shuffle.
-        pairs = [(order, shuffles[number % SHUFFLES]) for number, order in enumerate(each)]
-        pairs = pairs if name == RANDOM else [(each[0], shuffle) for shuffle in shuffles]
-        deleted = np.mean([replaced(score, own, other, order, direction) for order, other in pairs], axis=0)
-        inserted = np.mean([replaced(score, other, own, order, direction) for order, other in pairs], axis=0)
+        deleted = np.mean([replaced(score, own, other, order, direction) for order in each], axis=0)
+        inserted = np.mean([replaced(score, other, own, order, direction) for order in each], axis=0)
         curves[name, "deletion"] = deleted[:, :1] - deleted
         curves[name, "insertion"] = inserted - inserted[:, :1]
     return curves
@@ -192,24 +188,17 @@ def trust(
     learned = 0 not in network.kept_epochs and has_learned(logits, label)
     own = {view: observed(each, signal) for view, each in weights.items()}
     curves = deletion_curves(network, letters, own, seed)
+    few = np.unique(np.linspace(0, len(letters) - 1, FEW).astype(np.int64))
     planted: dict[str, float] = {}
     if motif is not None:
-        backgrounds = _signal(dinucleotide_shuffle(letters, seed), size)
-        test = plant(network, backgrounds, motif, seed)
+        test = plant(network, _signal(dinucleotide_shuffle(letters[few], seed), size), motif, seed)
         if test.answered:
             planted = {view: planted_share(network, view, reference, test) for view in weights}
     controls = [randomised(network, seed, number) for number in range(1, CONTROLS + 1)]
-    similarities = {
-        view: float(
-            np.mean(
-                [
-                    abs(similarity(each.numpy(), observed(attribute(one, signal, view, reference), signal).numpy()))
-                    for one in controls
-                ]
-            )
-        )
-        for view, each in own.items()
-    }
+    similarities = {}
+    for view, each in own.items():
+        others = [observed(attribute(one, signal[few], view, reference), signal[few]) for one in controls]
+        similarities[view] = float(np.mean([abs(similarity(each[few].numpy(), one.numpy())) for one in others]))
     incomplete = {
         view: incomplete_share(network, signal, each, reference)
         for view, each in weights.items()
