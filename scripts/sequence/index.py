@@ -2,7 +2,7 @@ from chromattend.pipeline.jobs import job
 
 from chromattend.files import read_json, read_table
 from chromattend.sequence.pages.index import write_index
-from chromattend.sequence.views import RECOMMENDED
+from chromattend.sequence.tables import main_motifs
 
 with job(snakemake):
     sets = snakemake.params.sets
@@ -10,10 +10,9 @@ with job(snakemake):
         quality = read_json(path)
         positives = sum(counts["positive"] for counts in quality["counts"].values())
         sets[name] |= {"positives": positives, "notes": len(quality["notes"])}
-    views = read_table(snakemake.input.views)
     write_index(
         snakemake.output[0],
         auc=read_table(snakemake.input.auc),
-        motifs=views[views["route"] == RECOMMENDED],
+        motifs=main_motifs(read_table(snakemake.input.views)),
         sets=sets,
     )

@@ -1,9 +1,8 @@
 """Routes from a network to motifs: every view of letters, the first filters and the class optimum."""
 
-import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -29,14 +28,15 @@ class Routes:
     """What every route says.
 
     Attributes:
-        motifs: one row per motif: route, motif, consensus, sites, seconds (of view and discovery); entry, name, family,
+        motifs: one row per motif: route, motif, consensus, sites, seconds (of discovery and
+            matching, without the view itself); entry, name, family,
             p, e, q of its best match; own_entry, own_rank, own_q, own_e; recovered (1 if the factor's motif was
             learned, see `Verdict`, 0 if not, missing if the database has no entry of the factor) and sentence, of the
             route's verdict. The best filter stands for its route.
         matches: route, motif, and the best ranks of `match`.
         sites: route, motif, sequence, start, end, strand, score.
         hits: known motifs in the shown sequences: sequence, entry, name, start, end, strand, score, p.
-        meme: motifs named `{route}_{motif}`.
+        meme: the motifs.
     """
 
     motifs: pd.DataFrame
@@ -78,15 +78,19 @@ def find_motifs(
     bound = views["label"].values == 1
     signal = one_hot(views["letters"].values, len(letters))
     names = views["sequence"].values.astype(str)
-    of_view = json.loads(views.attrs["seconds"])
     # Motifs, the explained sequences that their places count, and seconds.
     routes: dict[str, tuple[list[Motif], np.ndarray, float]] = {}
     for view in views["view"].values.astype(str):
         started = time.perf_counter()
         weights = views["weights"].sel(view=view).values[:, :, None] * signal
         complete = np.flatnonzero(bound & np.isfinite(weights).all(axis=(1, 2)))
-        motifs = discover(signal[complete], weights[complete], letters=letters, number=number)
-        routes[view] = motifs, complete, of_view[view] + time.perf_counter() - started
+        motifs = [
+            replace(motif, name=f"{view}_{rank}")
+            for rank, motif in enumerate(
+                discover(signal[complete], weights[complete], letters=letters, number=number), start=1
+            )
+        ]
+        routes[view] = motifs, complete, time.perf_counter() - started
     started = time.perf_counter()
     convolution = first_convolution(network)
     if convolution is not None:
@@ -96,7 +100,7 @@ def find_motifs(
         )
         routes[FILTERS] = filters, positives, time.perf_counter() - started
     optimum = pwm_of_optimum(designs["published"].values, letters=letters)
-    routes[CLASS_OPTIMISATION] = [optimum], np.arange(0), of_view[CLASS_OPTIMISATION]
+    routes[CLASS_OPTIMISATION] = [optimum], np.arange(0), 0.0
     rows: list[dict[str, Any]] = []
     tables, sites, meme = [], [], []
     for route, (motifs, explained, seconds) in routes.items():
@@ -106,7 +110,7 @@ def find_motifs(
         seconds += time.perf_counter() - started
         rows += _rows(route, motifs, matches, judged, round(seconds, 2))
         tables.append(matches[matches["rank"] <= KEPT].assign(route=route))
-        meme += [Motif(f"{route}_{motif.name}", motif.probabilities, motif.sites, letters) for motif in motifs]
+        meme += motifs
         for motif in motifs:
             places = motif.places
             of_sequences = names[explained[places["sequence"].to_numpy(int)]] if len(places) else []

@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from chromattend.models.registry import REGISTRY
+from chromattend.sequence.views import FILTERS, RECOMMENDED
 
 MEASURES = ("auc", "auc_low", "auc_high", "aupr", "base_rate", "accuracy", "brier", "n", "n_on", "note")
 
@@ -38,6 +39,17 @@ def of_networks(networks: Sequence[tuple[str, str]], tables: Iterable[pd.DataFra
         for (name, model), table in zip(networks, tables, strict=True)
     ]
     return pd.concat(joined, ignore_index=True) if joined else pd.DataFrame(columns=["set", "model"])
+
+
+def main_motifs(views: pd.DataFrame) -> pd.DataFrame:
+    """Return the row of each network that names its motif: of the recommended route, or else of its first one.
+
+    Args:
+        views: see `views_table`.
+    """
+    rows = views[views["route"] != FILTERS]
+    order = (rows["route"] != RECOMMENDED).sort_values(kind="stable").index
+    return rows.loc[order].drop_duplicates(["set", "model"]).sort_index()
 
 
 def views_table(motifs: pd.DataFrame) -> pd.DataFrame:

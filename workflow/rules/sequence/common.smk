@@ -28,6 +28,11 @@ def sequence_gpus(wildcards):
     return SEQUENCE["training"]["gpus"] if REGISTRY[wildcards.sequence_model].kind == "network" else 0
 
 
+def of_few_sets(path, **options):
+    """Put a figure of one set into the report if the study has few sets, as `in_small_report` for epigenomes."""
+    return report(path, **options) if len(SETS) <= 10 else path
+
+
 def of_set(name, models=None):
     """Return the pattern of a file of every model of a set, or of the given models."""
     return expand(

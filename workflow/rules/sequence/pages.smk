@@ -4,8 +4,18 @@ rule plot_sequence:
         metrics=of_set("metrics.json"),
         calibration="<results>/sequence/{set}/calibration.tsv",
     output:
-        roc="<results>/sequence/{set}/figures/roc.svg",
-        calibration="<results>/sequence/{set}/figures/calibration.svg",
+        roc=of_few_sets(
+            "<results>/sequence/{set}/figures/roc.svg",
+            caption="../../report/sequence/roc.rst",
+            category="Sequences",
+            labels={"content": "ROC curves, {set}"},
+        ),
+        calibration=of_few_sets(
+            "<results>/sequence/{set}/figures/calibration.svg",
+            caption="../../report/sequence/calibration.rst",
+            category="Sequences",
+            labels={"content": "Calibration, {set}"},
+        ),
     log:
         "<logs>/plot_sequence/{set}.log",
     conda:
@@ -25,13 +35,13 @@ rule sequence_tables:
     output:
         auc=report(
             "<results>/sequence/tables/auc.tsv",
-            caption="../../report/sequence/auc.rst",
+            caption="../../report/sequence/auc_table.rst",
             category="Sequences",
             labels={"content": "Test AUC by set and model (table)"},
         ),
         views=report(
             "<results>/sequence/tables/views.tsv",
-            caption="../../report/sequence/views.rst",
+            caption="../../report/sequence/motifs_table.rst",
             category="Sequences",
             labels={"content": "Which view recovers the motif (table)"},
         ),
@@ -43,13 +53,13 @@ rule sequence_tables:
         ),
         auc_figure=report(
             "<results>/sequence/figures/auc.svg",
-            caption="../../report/sequence/auc.rst",
+            caption="../../report/sequence/auc_figure.rst",
             category="Sequences",
             labels={"content": "Test AUC by set and model"},
         ),
         views_figure=report(
             "<results>/sequence/figures/views.svg",
-            caption="../../report/sequence/views.rst",
+            caption="../../report/sequence/views_figure.rst",
             category="Sequences",
             labels={"content": "Which view recovers the motif"},
         ),

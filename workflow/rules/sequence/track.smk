@@ -13,6 +13,7 @@ if SEQUENCES:
     SEQUENCE_REPORTED += [
         *expand("<results>/sequence/tables/{table}.tsv", table=["auc", "views", "trust"]),
         *expand("<results>/sequence/figures/{figure}.svg", figure=["auc", "views"]),
+        *expand("<results>/sequence/{set}/figures/{figure}.svg", set=SETS, figure=["roc", "calibration"]),
     ]
     SEQUENCE_TARGETS += [
         "<results>/sequence/index.html",
