@@ -21,10 +21,13 @@ $(STAMP): requirements.lock pyproject.toml
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --progress-bar on -r requirements.lock || { echo "Error: pip could not install requirements.lock; fix the cause shown above (no network, or no wheel for this platform) and run make again" >&2; exit 1; }
 	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --editable .
+	@echo "Compiling the comparison of motifs, once; this takes a minute or two."
+	@$(BIN)/python -c 'from chromattend.sequence.matching import compile_matching; compile_matching()'
 	@touch $@
 
 demo: $(STAMP) ## run the whole pipeline on a small synthetic example
 	@$(BIN)/chromattend simulate resources/demo/mirror --chrom-sizes config/demo/synthetic.chrom.sizes
+	@$(BIN)/chromattend simulate-sequences resources/demo/sequences
 	@# Delete results made from an older mirror.
 	@[ results/demo/genes.tsv -nt resources/demo/mirror/simulation.json ] || rm -rf results/demo resources/demo/roadmap
 	@$(SNAKEMAKE) --profile workflow/profiles/demo
@@ -33,6 +36,7 @@ demo: $(STAMP) ## run the whole pipeline on a small synthetic example
 	@echo "Data quality: results/demo/quality.html"
 	@echo "Report: results/demo/report.html"
 	@echo "One page per epigenome: results/demo/SYN1/report.html, SYN2, SYN3"
+	@echo "Sequences and their motifs: results/demo/sequence/synthetic/report.html"
 
 screenshots: $(STAMP) ## take the screenshots for docs/ from a finished demo (needs Chromium)
 	@$(BIN)/python docs/screenshots.py --results results/demo --images docs/images
@@ -65,7 +69,8 @@ lint: $(STAMP) ## check style, types and the workflow
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo --no-cache
 	@$(BIN)/snakefmt --check Snakefile workflow/Snakefile workflow/rules
-	@$(SNAKEMAKE) --lint --configfile config/demo/config.yaml
+	@$(BIN)/chromattend simulate-sequences resources/demo/sequences
+	@$(SNAKEMAKE) --lint --configfile config/demo/config.yaml config/demo/sequences.yaml
 
 format: $(STAMP) ## format all code
 	@$(BIN)/ruff check --fix .

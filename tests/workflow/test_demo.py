@@ -15,6 +15,9 @@ def demo(checkout: Path) -> Path:
     command = [sys.executable, "-m", "chromattend", "simulate", "resources/demo/mirror"]
     simulated = run([*command, "--chrom-sizes", "config/demo/synthetic.chrom.sizes"], checkout)
     assert simulated.code == 0, simulated.output
+    command = [sys.executable, "-m", "chromattend", "simulate-sequences", "resources/demo/sequences"]
+    simulated = run(command, checkout)
+    assert simulated.code == 0, simulated.output
     result = run([sys.executable, "-m", "snakemake", "--profile", "workflow/profiles/demo"], checkout)
     assert result.code == 0, result.output
     return checkout / "results" / "demo"

@@ -28,11 +28,11 @@ class Routes:
     """What every route says.
 
     Attributes:
-        motifs: one row per motif: route, motif, consensus, sites, seconds (of discovery and
-            matching, without the view itself); entry, name, family,
-            p, e, q of its best match; own_entry, own_rank, own_q, own_e; recovered (1 if the factor's motif was
-            learned, see `Verdict`, 0 if not, missing if the database has no entry of the factor) and sentence, of the
-            route's verdict. The best filter stands for its route.
+        motifs: one row per motif: route, motif, consensus, sites, control and control_p (see `Motif`), seconds (of
+            discovery and matching, without the view itself); entry, name, family, p, e, q of its best match; own_entry,
+            own_rank, own_q, own_e; recovered (1 if the factor's motif was learned, see `Verdict`, 0 if not, missing if
+            the database has no entry of the factor) and sentence, of the route's verdict. The best filter represents
+            its route.
         matches: route, motif, and the best ranks of `match`.
         sites: route, motif, sequence, start, end, strand, score.
         hits: known motifs in the shown sequences: sequence, entry, name, start, end, strand, score, p.
@@ -47,7 +47,21 @@ class Routes:
 
 
 MOTIFS = [
-    *("route", "motif", "consensus", "sites", "seconds", "entry", "name", "family", "p", "e", "q"),
+    *(
+        "route",
+        "motif",
+        "consensus",
+        "sites",
+        "control",
+        "control_p",
+        "seconds",
+        "entry",
+        "name",
+        "family",
+        "p",
+        "e",
+        "q",
+    ),
     *("own_entry", "own_rank", "own_q", "own_e", "recovered", "sentence"),
 ]
 SITES = ["route", "motif", "sequence", "start", "end", "strand", "score"]
@@ -106,7 +120,7 @@ def find_motifs(
     for route, (motifs, explained, seconds) in routes.items():
         started = time.perf_counter()
         matches = match(motifs, database)
-        judged = verdict(matches, tf, database)
+        judged = verdict(matches, tf, database, motifs)
         seconds += time.perf_counter() - started
         rows += _rows(route, motifs, matches, judged, round(seconds, 2))
         tables.append(matches[matches["rank"] <= KEPT].assign(route=route))
@@ -147,6 +161,8 @@ def _rows(
                 "motif": motif.name,
                 "consensus": motif.consensus,
                 "sites": motif.sites,
+                "control": motif.control,
+                "control_p": motif.p,
                 "seconds": seconds,
                 **{column: top[column] for column in ("entry", "name", "family", "p", "e", "q")},
                 "own_entry": judged.own_entry,
