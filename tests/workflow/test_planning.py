@@ -1,6 +1,7 @@
 """The study and the demo, planned as they are committed."""
 
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -88,3 +89,63 @@ def test_a_container_that_was_not_built_is_one_line(checkout: Path) -> None:
     assert result.output.splitlines()[-1].startswith(
         f"Error: {checkout}/envs/chromattend.sif: does not exist; build it"
     )
+
+
+SHEET_COLUMNS = "set\ttf\tpositives\tnegatives\n"
+
+
+@pytest.fixture(scope="module")
+def hundred_sets(checkout: Path) -> list[str]:
+    """Arguments for a study of a hundred sets of sequences beside the 56 epigenomes."""
+    folder = checkout / "data"
+    folder.mkdir()
+    rows = []
+    for number in range(100):
+        (folder / f"S{number:03d}.fa").write_text(">a\nACGTACGT\n")
+        rows.append(f"S{number:03d}\tCTCF\tdata/S{number:03d}.fa\tshuffle\n")
+    (folder / "sets.tsv").write_text(SHEET_COLUMNS + "".join(rows))
+    (folder / "sets.yaml").write_text("sequence: {sheet: data/sets.tsv}\n")
+    return ["--configfile", "data/sets.yaml"]
+
+
+def test_a_hundred_sets_of_sequences_are_planned_for_a_cluster(checkout: Path, hundred_sets: list[str]) -> None:
+    command = [sys.executable, "-m", "snakemake", "--profile", "slurm", "--dry-run", "--quiet", "rules"]
+    result = run([*command, *hundred_sets, "--", "sequence"], checkout)
+    assert result.code == 0, result.output
+    assert result.jobs == {
+        **{"sequence_dataset": 100, "train_sequence": 600, "evaluate_sequence": 600, "compare_sequence": 100},
+        **{"motif_database": 1, "explain_sequence": 300, "motifs": 300, "plot_sequence": 100},
+        **{"sequence_page": 100, "sequence_tables": 1, "sequence_index": 1, "sequence": 1},
+    }
+
+
+def test_one_of_a_hundred_sets_is_a_target(checkout: Path, hundred_sets: list[str]) -> None:
+    command = [sys.executable, "-m", "snakemake", "--profile", "slurm", "--dry-run"]
+    result = run([*command, *hundred_sets, "--", "results/sequence/S042/report.html"], checkout)
+    assert result.code == 0, result.output
+    assert result.jobs == {
+        **{"sequence_dataset": 1, "train_sequence": 6, "evaluate_sequence": 6, "compare_sequence": 1},
+        **{"motif_database": 1, "explain_sequence": 3, "motifs": 3, "sequence_page": 1},
+    }
+    assert "    benchmark: logs/benchmarks/train_sequence/S042/dilated.tsv\n" in result.output
+
+
+# What the rules do before the first job: their own imports, and the checks of both tracks.
+PLANNED = """
+import re, sys, yaml
+from pathlib import Path
+
+for path in sorted(Path("workflow/rules").rglob("*.smk")):
+    for line in re.findall("^from chromattend.* import .*$", path.read_text(), re.MULTILINE):
+        exec(line)
+config = yaml.safe_load(Path("config/config.yaml").read_text())
+config |= yaml.safe_load(Path("data/sets.yaml").read_text())
+load_study(dict(config), SCHEMAS := Path("workflow/schemas"), Path.cwd())
+assert len(load_sequences(config, SCHEMAS, Path.cwd()).sets) == 100
+print(*sorted({"numpy", "pandas", "torch", "scipy", "pysam"} & sys.modules.keys()))
+"""
+
+
+def test_planning_imports_no_arrays(checkout: Path, hundred_sets: list[str]) -> None:
+    done = subprocess.run([sys.executable, "-c", PLANNED], cwd=checkout, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.strip()) == (0, ""), done.stdout + done.stderr

@@ -256,9 +256,7 @@ def test_both_tracks_are_planned_together(workspace: Workspace, finished: Finish
     assert both["sequence_page"] == 2
     # The report shows the figures of both; the target of a track is its own only.
     report = workspace.succeed("--dry-run", "--", "results/report.html")
-    (inputs,) = [
-        line for line in report.output.splitlines() if "input: " in line and "sequence/figures/auc.svg" in line
-    ]
+    (inputs,) = [line for line in report.output.splitlines() if "input: " in line and "sequence/tables/auc" in line]
     assert "results/tables/auc.tsv" in inputs
     own = workspace.succeed("--dry-run", "--quiet", "rules", "--", "sequence").jobs
     assert own == {rule: number for rule, number in both.items() if rule in own} | {"sequence": 1}
