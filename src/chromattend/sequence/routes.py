@@ -143,12 +143,13 @@ def find_motifs(
 def _rows(
     route: str, motifs: Sequence[Motif], matches: pd.DataFrame, judged: Verdict, seconds: float
 ) -> list[dict[str, Any]]:
-    """Return the rows of a route, that of its verdict first; of filters only the one with the best match."""
+    """Return the rows of a route, that of its verdict first; of filters only that one."""
     best = matches[matches["rank"] == 1].set_index("motif")
     chosen = list(motifs)
     if route == FILTERS and chosen:
-        strongest = str(best["e"].idxmin())
-        chosen = [motif for motif in chosen if motif.name == strongest]
+        # The verdict is about one of them, which is not always the one with the best match.
+        representative = judged.motif or str(best["e"].idxmin())
+        chosen = [motif for motif in chosen if motif.name == representative]
     chosen.sort(key=lambda motif: motif.name != judged.motif)
     own = judged.own_entry != ""
     rows = []
