@@ -225,12 +225,12 @@ def _join(
     padded, cropped = int((full < length).sum()), int((full > length).sum())
     if padded:
         notes.append(
-            f"{padded} of {number} sequences are shorter than {length} letters and were padded with unknown letters at "
-            "both ends."
+            f"Sequences shorter than {length} letters, which were padded at both ends with unknown letters: "
+            f"{padded} of {number}."
         )
     if cropped:
         notes.append(
-            f"{cropped} of {number} sequences are longer than {length} letters and were cropped to the centre."
+            f"Sequences longer than {length} letters, which were cropped to their centre: {cropped} of {number}."
         )
     if length < SHORTEST:
         notes.append(f"Sequences have {length} letters; the networks need at least {SHORTEST}.")
@@ -351,15 +351,15 @@ def _separate(
         f"{str(rows.name[row])!r} ({rows.at[row]}){strand}"
     )
     if choices.duplicates == "error":
-        more = f", as are {len(both) - 1} more" if len(both) > 1 else ""
+        more = f" (and {len(both) - 1} more)" if len(both) > 1 else ""
         raise UserError(
             f"{source.name}: {pair}{more}; remove it from one of them, or set sequence.duplicates: drop, which removes "
             "such sequences from training"
         )
     if choices.duplicates == "keep":
-        notes.append(f"The {pair}; {len(both)} such sequences were kept, so the test AUC may be too high.")
+        notes.append(f"The {pair}; such sequences, which were kept: {len(both)}. The test AUC may be too high.")
         return rows, 0
-    notes.append(f"{len(both)} sequences were removed from training because they are also in the test part.")
+    notes.append(f"Sequences that were removed from training because they are also in the test part: {len(both)}.")
     return rows.take(np.setdiff1d(np.arange(len(keys)), both)), len(both)
 
 
@@ -449,7 +449,7 @@ def _numbered(names: np.ndarray, notes: list[str]) -> np.ndarray:
         used.add(new)
         unique.append(new)
     if again:
-        notes.append(f"{again} names were given before; a number was added to each.")
+        notes.append(f"Names that were given before, to which a number was added: {again}.")
     return np.array(unique)
 
 
@@ -459,7 +459,7 @@ def _check_classes(source: SequenceSet, rows: _Rows) -> None:
         positives, negatives = int((labels == 1).sum()), int((labels == 0).sum())
         if positives and negatives:
             continue
-        fix = "add sequences, or change valid_fraction or split"
+        fix = "add sequences, or change sequence.valid_fraction or sequence.split"
         if not negatives and part != "valid":
             column = "test_negatives" if part == "test" and source.test else "negatives"
             fix = f"give a file of negatives, shuffle or genome in the column {column!r} of the sheet"
@@ -511,8 +511,8 @@ def _repeats(rows: _Rows, alphabet: Alphabet, notes: list[str]) -> dict[str, Any
     unchanged = int((rows.letters[shuffles] == rows.letters[rows.template[shuffles]]).all(axis=1).sum())
     if unchanged:
         notes.append(
-            f"{unchanged} shuffled negatives equal their positive, which has hardly another order with the same "
-            "dinucleotides."
+            "Shuffled negatives that equal their positive, which has hardly another order with the same "
+            f"dinucleotides: {unchanged}."
         )
     real = rows.take(np.flatnonzero(rows.origin != "shuffle"))
     own, keys = _keys(real, alphabet)
@@ -527,14 +527,14 @@ def _repeats(rows: _Rows, alphabet: Alphabet, notes: list[str]) -> dict[str, Any
     equal = found["same_strand"] + found["other_strand"]
     if equal:
         notes.append(
-            f"{equal} sequences equal an earlier one, {found['other_strand']} of these on the other strand; "
-            f"{found['both_labels']} have the other label."
+            f"Sequences that equal an earlier one: {equal}, {found['other_strand']} on the other strand, "
+            f"{found['both_labels']} with the other label."
         )
     shared = _shared_stretches(real, alphabet)
     if shared["positive"]:
         notes.append(
-            f"{shared['positive']} positive test sequences share {SHARED} letters in a row with a training or "
-            "validation sequence."
+            f"Positive test sequences that share {SHARED} letters in a row with a training or validation sequence: "
+            f"{shared['positive']}."
         )
     return {"duplicates": found, "shared_stretches": {"letters": SHARED, **shared}, "unchanged_shuffles": unchanged}
 

@@ -56,3 +56,22 @@ def _explain(line: str) -> str:
         f"{line[:40]!r} begins neither FASTA (>name) nor BED (chromosome, start and end, separated by tabs) nor a "
         f".seq file ({', '.join(SEQ_COLUMNS)}); give one of these"
     )
+
+
+def check_index(path: Path, name: str | Path) -> None:
+    """Raise a `UserError` if a genome lacks the index that reading it needs."""
+    if not path.is_file():
+        raise UserError(f"{name}: does not exist; correct the path of the genome")
+    with open(path, "rb") as file:
+        head = file.read(18)
+    endings = [".fai"]
+    if head.startswith(b"\x1f\x8b"):
+        if head[12:14] != b"BC":
+            raise UserError(
+                f"{name}: is compressed by gzip, which allows no jumps; decompress it, or compress it by bgzip, and "
+                f"index it: samtools faidx {name}"
+            )
+        endings.append(".gzi")
+    for ending in endings:
+        if not Path(f"{path}{ending}").is_file():
+            raise UserError(f"{name}: has no index {name}{ending}; make it: samtools faidx {name}")

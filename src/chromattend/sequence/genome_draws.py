@@ -12,13 +12,16 @@ from chromattend.sequence.readers import Sequences, open_genome
 
 # Classes of GC content and of repeats in which negatives are drawn.
 GC_CLASSES, REPEAT_CLASSES = 50, 10
-# Windows looked at per negative, in rounds. Windows of the CpG islands' GC content are one in a hundred.
-PER_ROUND, ROUNDS = 20, 25
+# Windows looked at per missing negative in each round, and at least. Windows of CpG islands are one in a hundred.
+PER_ROUND, LEAST, ROUNDS = 20, 5000, 25
 # A byte of the genome -> whether it is G or C, in lower case, and no letter of the four.
 _BYTES = np.arange(256)
 _GC = np.isin(_BYTES, [ord(letter) for letter in "GCgc"])
 _MASKED = (ord("a") <= _BYTES) & (ord("z") >= _BYTES)
 _UNKNOWN = ~np.isin(_BYTES, [ord(letter) for letter in "ACGTacgt"])
+# All three as one number, so that windows are read once: counts up to a width of 2^20 do not mix.
+_BITS = 20
+_PACKED = _GC + (_MASKED.astype(np.int64) << _BITS) + (_UNKNOWN.astype(np.int64) << 2 * _BITS)
 
 
 def draw_negatives(
@@ -85,8 +88,8 @@ def draw_negatives(
         negatives.add(0, f"genome_{place}", alphabet.encode(text, place), masked, place, 0)
     if loose:
         negatives.notes.append(
-            f"{loose} of {len(negatives)} negatives from the genome differ from their positive by more than a class of "
-            "GC content or repeats, because their chromosome has too few such windows."
+            "Negatives from the genome of another class of GC content or repeats than their positive, because the "
+            f"chromosome has too few such windows: {loose} of {len(negatives)}."
         )
     if not masked_bases:
         negatives.notes.append("No negative from the genome is soft-masked, so repeats may not have been matched.")
@@ -125,14 +128,13 @@ class _Taken:
 
 def _shares(bases: np.ndarray, starts: np.ndarray, width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return GC content and soft-masked share of windows, and whether all of their letters are known."""
-    gc, masked, known = np.empty(len(starts)), np.empty(len(starts)), np.empty(len(starts), dtype=bool)
+    counts = np.empty(len(starts), dtype=np.int64)
     step = max(2_000_000 // width, 1)  # bounds the memory
     for first in range(0, len(starts), step):
         some = slice(first, first + step)
-        windows = bases[starts[some, None] + np.arange(width)]
-        gc[some], masked[some] = _GC[windows].mean(axis=1), _MASKED[windows].mean(axis=1)
-        known[some] = ~_UNKNOWN[windows].any(axis=1)
-    return gc, masked, known
+        counts[some] = _PACKED[bases[starts[some, None] + np.arange(width)]].sum(axis=1)
+    least = (1 << _BITS) - 1
+    return (counts & least) / width, (counts >> _BITS & least) / width, counts >> 2 * _BITS == 0
 
 
 def _classes(gc: np.ndarray, masked: np.ndarray) -> np.ndarray:
@@ -148,7 +150,6 @@ def _draw(
 
     The list is shorter than the positives if the chromosome has too few windows.
     """
-    number = len(positives)
     gc, masked, _ = _shares(bases, positives, width)
     waiting: dict[int, list[int]] = defaultdict(list)
     for row, one in enumerate(_classes(gc, masked).tolist()):
@@ -156,31 +157,32 @@ def _draw(
     wanted = np.zeros(GC_CLASSES * REPEAT_CLASSES, dtype=int)
     for one, rows in waiting.items():
         wanted[one] = len(rows)
-    chosen = np.full(number, -1)
+    chosen = np.full(len(positives), -1)
     seen: list[np.ndarray] = []
     for _ in range(ROUNDS):
-        starts = rng.integers(0, max(len(bases) - width + 1, 1), max(PER_ROUND * number, 2000))
+        starts = rng.integers(0, max(len(bases) - width + 1, 1), max(PER_ROUND * int(wanted.sum()), LEAST))
         window_gc, window_masked, known = _shares(bases, starts, width)
         classes = _classes(window_gc, window_masked)
         for place in np.flatnonzero(known & (wanted[classes] > 0)).tolist():
-            one, start = int(classes[place]), int(starts[place])
-            if wanted[one] and not taken.has(start):
+            number, start = int(classes[place]), int(starts[place])
+            if waiting[number] and not taken.has(start):
                 taken.add(start, start + width)
-                wanted[one] -= 1
-                chosen[waiting[one].pop()] = start
+                wanted[number] -= 1
+                chosen[waiting[number].pop()] = start
         if not wanted.any():
             break
-        rest = np.flatnonzero(known)[: 4 * number + 1000]
+        rest = np.flatnonzero(known)[: 4 * len(positives) + 1000]
         seen.append(np.stack([starts[rest], window_gc[rest], window_masked[rest]], axis=1))
     left = np.flatnonzero(chosen < 0)
-    windows = np.concatenate(seen) if len(left) else np.empty((0, 3))
+    windows = np.unique(np.concatenate(seen), axis=0) if len(left) else np.empty((0, 3))
+    windows = windows[[not taken.has(int(start)) for start in windows[:, 0]]]
     used = np.zeros(len(windows), dtype=bool)
-    for row in left:
+    for row in left.tolist():
         distance = np.abs(windows[:, 1] - gc[row]) + np.abs(windows[:, 2] - masked[row]) / 5
         distance[used] = np.inf
-        while len(distance) and distance[place := int(distance.argmin())] < np.inf:
-            used[place], distance[place] = True, np.inf
-            if not taken.has(start := int(windows[place, 0])):
+        while len(distance) and distance[nearest := int(distance.argmin())] < np.inf:
+            used[nearest], distance[nearest] = True, np.inf
+            if not taken.has(start := int(windows[nearest, 0])):
                 taken.add(start, start + width)
                 chosen[row] = start
                 break

@@ -11,7 +11,7 @@ import numpy as np
 
 from chromattend.errors import UserError, did_you_mean, listed
 from chromattend.sequence.alphabets import Alphabet, reverse_complement, soft_masked
-from chromattend.sequence.formats import SEQ_COLUMNS, format_of, is_browser_line
+from chromattend.sequence.formats import SEQ_COLUMNS, check_index, format_of, is_browser_line
 from chromattend.text import find_columns, read_cells, read_lines
 
 # Coordinates in a name, as bedtools getfasta writes them: chr1:100-201, name::chr1:100-201(+).
@@ -48,15 +48,12 @@ class Sequences:
 
     def add(self, line: int, name: str, letters: np.ndarray, masked: int, place: str, label: int | None) -> None:
         """Append a sequence."""
-        for values, value in (
-            (self.names, name),
-            (self.letters, letters),
-            (self.labels, label),
-            (self.masked, masked),
-            (self.places, place),
-            (self.lines, line),
-        ):
-            values.append(value)  # type: ignore[attr-defined]
+        self.lines.append(line)
+        self.names.append(name)
+        self.letters.append(letters)
+        self.masked.append(masked)
+        self.places.append(place)
+        self.labels.append(label)
 
 
 def read_sequences(
@@ -100,8 +97,12 @@ def read_sequences(
     else:
         sequences = read_bed(path, alphabet, name, label, genome, width)
     if not len(sequences):
-        left_out = f": {sequences.notes[0]}" if sequences.notes else ""
-        raise UserError(f"{name}: has no sequence{left_out or '; give at least one'}")
+        if sequences.notes:
+            raise UserError(
+                f"{name}: every window of {width} bp reaches beyond the end of its chromosome; give a smaller width, "
+                "or the right genome"
+            )
+        raise UserError(f"{name}: has no sequence; give at least one")
     return sequences
 
 
@@ -216,25 +217,6 @@ def open_genome(path: str | Path, name: str | Path = "") -> Iterator[Any]:
         yield file
 
 
-def check_index(path: Path, name: str | Path) -> None:
-    """Raise a `UserError` if a genome lacks the index that reading it needs."""
-    if not path.is_file():
-        raise UserError(f"{name}: does not exist; correct the path of the genome")
-    with open(path, "rb") as file:
-        head = file.read(18)
-    endings = [".fai"]
-    if head.startswith(b"\x1f\x8b"):
-        if head[12:14] != b"BC":
-            raise UserError(
-                f"{name}: is compressed by gzip, which allows no jumps; decompress it, or compress it by bgzip, and "
-                f"index it: samtools faidx {name}"
-            )
-        endings.append(".gzi")
-    for ending in endings:
-        if not Path(f"{path}{ending}").is_file():
-            raise UserError(f"{name}: has no index {name}{ending}; make it: samtools faidx {name}")
-
-
 def read_bed(
     path: str | Path,
     alphabet: Alphabet,
@@ -289,8 +271,7 @@ def read_bed(
             title = cells[3] if len(cells) > 3 and cells[3] not in ("", ".") else place
             sequences.add(number, title, letters, soft_masked(text), place, label)
     if beyond:
-        windows = "window reaches" if beyond == 1 else "windows reach"
-        sequences.notes.append(f"{name}: {beyond} {windows} beyond the end of a chromosome and were left out.")
+        sequences.notes.append(f"Windows of {name} beyond the end of their chromosome, which were left out: {beyond}.")
     return sequences
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from chromattend.errors import UserError
+from chromattend.errors import UserError, did_you_mean
 from chromattend.pipeline.config import check
 from chromattend.text import find_columns, read_small_table, text_of
 
@@ -81,7 +81,9 @@ def read_sheet(path: Path, name: str, schema: dict[str, Any]) -> dict[str, Seque
     lines: dict[str, int] = {}
     for column in header:
         if column not in known:
-            check({column: ""}, {**schema, "required": []}, lambda _: where)
+            raise UserError(
+                f"{where}: unknown column {column!r}{did_you_mean(column, known)}; the columns are {', '.join(known)}"
+            )
     for number, cells in table:
         where = f"{name}: line {number}"
         row = dict(zip(header, map(text_of, cells), strict=True))
@@ -107,4 +109,4 @@ def parse_set(row: dict[str, str]) -> SequenceSet:
         if given.get(column) == "given":
             del given[column]
     width = int(given.pop("width", "0"))
-    return SequenceSet(name=given.pop("set"), width=width, **given)  # type: ignore[arg-type]
+    return SequenceSet(name=given.pop("set"), width=width, **given)

@@ -89,15 +89,15 @@ def _shuffle_rows(letters: np.ndarray, seeds: np.ndarray, size: int) -> np.ndarr
             for letter in range(size):
                 if first[letter + 1] == first[letter]:
                     continue
-                walker = np.int64(letter)
+                walker = letter
                 while not in_tree[walker]:
                     chosen[walker] = first[walker] + below(first[walker + 1] - first[walker])
-                    walker = np.int64(following[chosen[walker]])
+                    walker = int(following[chosen[walker]])
                 # The walk went in circles; the last choice at each letter is the path without them.
-                walker = np.int64(letter)
+                walker = letter
                 while not in_tree[walker]:
                     in_tree[walker] = True
-                    walker = np.int64(following[chosen[walker]])
+                    walker = int(following[chosen[walker]])
             for letter in range(size):
                 free = first[letter + 1]
                 if free == first[letter]:
@@ -109,10 +109,10 @@ def _shuffle_rows(letters: np.ndarray, seeds: np.ndarray, size: int) -> np.ndarr
                     a, b = first[letter] + number - 1, first[letter] + below(number)
                     following[a], following[b] = following[b], following[a]
                 place[letter] = first[letter]
-            letter = np.int64(letters[row, start])
+            letter = int(letters[row, start])
             for position in range(start + 1, stop):
                 place[letter] += 1
-                letter = np.int64(following[place[letter] - 1])
+                letter = int(following[place[letter] - 1])
                 shuffled[row, position] = letter
             start = stop
     return shuffled

@@ -36,3 +36,10 @@ class SequenceStudy:
     def explained(self) -> list[str]:
         """The networks that are explained: those of `explain.models` that are trained."""
         return [model for model in self.models if model in self.config["explain"]["models"]]
+
+    def model_options(self, name: str, model: str) -> dict[str, Any]:
+        """Return the options of a model on a set: RNA and proteins have one strand, where DNA's default is both."""
+        options = dict(self.config["model_options"][model])
+        if "strands" in options and self.sets[name].alphabet != "dna":
+            options["strands"] = "one"
+        return options

@@ -80,12 +80,12 @@ def _code(kmer: list[np.ndarray], letters: int) -> np.ndarray:
     return code
 
 
-def kmer_logistic(setting: Setting, *, k: int = 6, C: float = 0.1) -> Pipeline:
+def kmer_logistic(setting: Setting, *, k: int = 6, C: float = 0.03) -> Pipeline:
     """Build an L2-penalised logistic regression on counts of k-mers, see `KmerCounts`."""
     return _logistic(setting, k, k, C)
 
 
-def gapped_kmer_logistic(setting: Setting, *, window: int = 8, k: int = 6, C: float = 0.01) -> Pipeline:
+def gapped_kmer_logistic(setting: Setting, *, window: int = 8, k: int = 6, C: float = 0.003) -> Pipeline:
     """Build an L2-penalised logistic regression on counts of gapped k-mers, see `KmerCounts`.
 
     Gapped k-mers are the features of gkm-SVM (Ghandi et al., PLoS Computational Biology 10:e1003711, 2014).

@@ -13,7 +13,9 @@ class CNN(SequenceNetwork):
     """Three convolutions, each with rectified units and dropout, the first two with max-pooling; max over positions.
 
     Sizes are those of the authors' code. For 101 letters: 93 positions after the first convolution, 46 after its
-    pooling, 42 and 21 after the second, 19 after the third. One output is the logit of binding.
+    pooling, 42 and 21 after the second, 19 after the third; 136,322 parameters. The code has two outputs with a
+    log-softmax. Both are kept; their difference is the logit of binding, so binary cross-entropy on it equals the
+    code's negative log-likelihood.
     """
 
     def __init__(
@@ -52,9 +54,10 @@ class CNN(SequenceNetwork):
             # The maximum over all positions is a layer, for which DeepLIFT has a rule. It accepts fewer positions.
             nn.MaxPool1d(positions, ceil_mode=True),
         )
-        self.output = nn.Linear(channels, 1)
+        self.output = nn.Linear(channels, 2)
 
     def read(self, signal: Tensor) -> Tensor:
         """Return logits of sequences as given, shape (sequence,), of shape (sequence, position, letter)."""
         # More than one position is left of sequences that are longer than those that the network was built for.
-        return self.output(self.layers(signal.transpose(1, 2)).amax(dim=2)).squeeze(-1)
+        unbound, bound = self.output(self.layers(signal.transpose(1, 2)).amax(dim=2)).unbind(dim=1)
+        return bound - unbound

@@ -9,7 +9,7 @@ from chromattend.sequence.models.strands import RecurrentNetwork
 class CNNRNN(RecurrentNetwork):
     """One convolution with rectified units, padded so that each position keeps its features, and the RNN on these.
 
-    Sizes and pooling are those of the authors' code, but for the choice of the maximum in place of their mean.
+    Sizes are those of the authors' code, whose pooling is the mean; 46,338 parameters.
     """
 
     def __init__(
@@ -33,7 +33,7 @@ class CNNRNN(RecurrentNetwork):
             kernel: width of the convolution (positions), odd.
             units: LSTM units per direction.
             pool: `mean` over positions, as in the paper, or `max`.
-            dropout: share of pooled states dropped in training; 0.5 in the paper.
+            dropout: share of states dropped in training; 0.5 in the paper.
             strands: see `SequenceNetwork`.
 
         Raises:

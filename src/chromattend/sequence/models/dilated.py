@@ -11,14 +11,14 @@ from chromattend.sequence.models.strands import Apart, SequenceNetwork
 
 
 class Residual(nn.Module):
-    """x + dropout(relu(convolution(x))), with a dilated convolution of width 3."""
+    """x + dropout(relu(convolution(x))), with a dilated convolution of width 3; whole maps are dropped."""
 
     def __init__(self, channels: int, dilation: int, dropout: float) -> None:
         """Build the layers."""
         super().__init__()
         self.convolution = nn.Conv1d(channels, channels, 3, padding="same", dilation=dilation)
         self.activation = nn.ReLU()
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = nn.Dropout1d(dropout)
 
     def forward(self, maps: Tensor) -> Tensor:
         """Return maps of the same shape, (sequence, channel, position)."""
@@ -55,7 +55,8 @@ class Dilated(SequenceNetwork):
             pool: width of the max-pooling (positions).
             channels: number of maps of the residual convolutions.
             depth: number of residual convolutions, dilated by 1, 2, 4 and so on.
-            dropout: share of values dropped in training, after the pooling, in each residual layer and at the end.
+            dropout: share of maps dropped in training, after the pooling and in each residual layer, and of values
+                at the end.
             strands: see `SequenceNetwork`.
 
         Raises:
@@ -68,7 +69,7 @@ class Dilated(SequenceNetwork):
             nn.ReLU(),
             Apart(),
             nn.MaxPool1d(pool),
-            nn.Dropout(dropout),
+            nn.Dropout1d(dropout),
         )
         self.mixing = nn.Conv1d(filters, channels, 1)
         self.tower = nn.Sequential(*(Residual(channels, 2**number, dropout) for number in range(depth)))
