@@ -11,7 +11,7 @@ DEFAULT: dict[str, dict[str, Any]] = {
     # With a lower rate, the RNN does not get away from chance in this number of epochs.
     "rnn": _DEFAULT | {"learning_rate": 1e-2, "max_epochs": 15},
     "cnn_rnn": _DEFAULT | {"learning_rate": 2e-3, "max_epochs": 10},
-    "dilated": _DEFAULT | {"learning_rate": 3e-3, "max_epochs": 15},
+    "dilated": _DEFAULT | {"learning_rate": 3e-3, "max_epochs": 20},
 }
 
 # Settings of DeepMotif's Torch7 code (Lanchantin et al., PSB 2017). Unlike this, it takes batches in the order of the

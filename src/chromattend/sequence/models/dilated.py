@@ -42,7 +42,7 @@ class Dilated(SequenceNetwork):
         pool: int = 4,
         channels: int = 64,
         depth: int = 3,
-        dropout: float = 0.3,
+        dropout: float = 0.2,
         strands: str = "both",
     ) -> None:
         """Build the layers.
