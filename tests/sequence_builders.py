@@ -53,7 +53,6 @@ def dataset_of(rng: np.random.Generator, evil: str = "") -> xr.Dataset:
         coords={"sequence": [f"peak_{number:05d}{evil}" for number in range(len(split))]},
         attrs={
             "set": f"USF1{evil}",
-            "tf": f"USF1{evil}",
             "alphabet": "dna",
             "genome": f"hg19{evil}",
             "split_rule": "given",
@@ -247,6 +246,7 @@ def page_of(folder: Path, evil: str = "", networks: Sequence[str] = NETWORKS, **
         "calibration": calibration_table(predictions),
         "explained": {model: network_of(dataset, model, rng, evil) for model in networks},
         "seconds": {"cnn": 76.2, "cnn_rnn": 126.0, "rnn": 71.0},
+        "tf": f"USF1{evil}",
         "group": f"bHLH{evil}",
         "command": f"snakemake results/sequence/USF1/report.html{evil}",
     }

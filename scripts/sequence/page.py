@@ -23,6 +23,7 @@ with job(snakemake):
         seconds={
             model: float(read_table(path)["cpu_time"].iloc[0]) for model, path in benchmarks.items() if path.is_file()
         },
+        tf=snakemake.params.tf,
         group=snakemake.params.group,
         command=snakemake.params.command,
     )

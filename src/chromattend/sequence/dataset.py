@@ -157,7 +157,6 @@ def build_dataset(
         coords={"sequence": rows.name},
         attrs={
             "set": source.name,
-            "tf": source.tf,
             "alphabet": alphabet.name,
             "genome": source.genome,
             "split_rule": rule,

@@ -101,7 +101,7 @@ def test_headers_have_labels_or_names(write: Write) -> None:
 def test_shuffled_negatives_follow_their_positives(write: Write, tmp_path: Path) -> None:
     write("p.fa", fasta(60))
     write("t.fa", fasta(40, seed=2, name="t"))
-    source = SequenceSet("S", "p.fa", "shuffle", "t.fa", "shuffle", tf="USF1")
+    source = SequenceSet("S", "p.fa", "shuffle", "t.fa", "shuffle")
     dataset, quality = build_dataset(source, tmp_path)
     assert quality["counts"] == {
         "train": {"positive": 54, "negative": 54},

@@ -12,6 +12,11 @@ wildcard_constraints:
     sequence_model=one_of(SEQUENCE_MODELS),
 
 
+def source_of(wildcards):
+    """Return what a dataset is made from: all cells of a set's row but its labels on pages, which change no sequence."""
+    return {key: value for key, value in vars(SETS[wildcards.set]).items() if key not in ("tf", "group", "colour")}
+
+
 def sequence_protocol(wildcards):
     """Return the training options and the model's own options, as `protocol_of`."""
     training = {

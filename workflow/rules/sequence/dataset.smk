@@ -13,7 +13,7 @@ rule sequence_dataset:
         mem_mb=growing(4000),
         runtime=growing(30),
     params:
-        source=lambda wildcards: vars(SETS[wildcards.set]),
+        source=source_of,
         choices={key: SEQUENCE[key] for key in ("length", "valid_fraction", "split", "duplicates", "seed")},
         version=STAGE_VERSIONS["sequence_dataset"],
     script:

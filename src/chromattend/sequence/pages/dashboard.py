@@ -125,6 +125,7 @@ def write_dashboard(
     calibration: pd.DataFrame,
     explained: Mapping[str, ExplainedNetwork],
     seconds: Mapping[str, float],
+    tf: str,
     group: str,
     command: str,
 ) -> None:
@@ -140,10 +141,10 @@ def write_dashboard(
         calibration: see `chromattend.evaluate.calibration_table`.
         explained: network -> its explanations; empty if none was explained.
         seconds: model -> seconds of its training, as far as they are known.
-        group: group of the set in the sheet, may be empty.
+        tf, group: factor and group of the set in the sheet, may be empty.
         command: command that writes the page again.
     """
-    name, tf = str(dataset.attrs["set"]), str(dataset.attrs["tf"])
+    name = str(dataset.attrs["set"])
     alphabet = ALPHABETS[str(dataset.attrs["alphabet"])]
     ranked = sorted(metrics.items(), key=lambda item: -item[1]["test"]["auc"])
     networks = sorted(explained, key=lambda model: -metrics[model]["test"]["auc"])
