@@ -50,8 +50,10 @@ def main() -> None:
         run = [sys.executable, "-m", "snakemake", "--profile", "workflow/profiles/demo", "--cores"]
         run += [str(arguments.cores)]
 
+        sequences = [sys.executable, "-m", "chromattend", "simulate-sequences", "resources/demo/sequences"]
+
         def both() -> None:
-            for command in (simulate, run):
+            for command in (simulate, sequences, run):
                 subprocess.run(command, cwd=folder, env=environment, check=True, capture_output=True)
 
         cpu, wall = of_children(both)

@@ -23,6 +23,7 @@ PAGES = {
     # With a gene, all its charts are drawn, and the page is at the gene browser.
     "epigenome": ("{epigenome}/report.html", "#gene={gene}", 1250),
     "report": ("report.html", "", 900),
+    "sequence": ("sequence/synthetic/report.html", "#show=cnn,1", 1250),
 }
 WIDTH = 1280
 LIMIT = 250_000

@@ -1,7 +1,8 @@
 """The exception whose message is shown to users."""
 
 import difflib
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 
 # Names that a message lists before it only counts.
 NAMED = 5
@@ -25,3 +26,12 @@ def listed(names: Collection[str]) -> str:
     """Join names for a message; if there are many, only the first ones and the number of the rest."""
     shown = ", ".join(list(names)[:NAMED])
     return shown if len(names) <= NAMED else f"{shown} and {len(names) - NAMED} more"
+
+
+@contextmanager
+def located(where: str) -> Iterator[None]:
+    """Prefix the messages of a `UserError` with their place, such as a file and a key."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(f"{where}: {error}") from None

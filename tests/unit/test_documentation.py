@@ -8,6 +8,8 @@ from pathlib import Path
 
 import yaml
 
+from chromattend.sequence.configuration import read_schema
+
 
 def keys(schema: dict, prefix: str = "") -> Iterator[tuple[str, dict]]:
     for name, part in schema["properties"].items():
@@ -17,11 +19,12 @@ def keys(schema: dict, prefix: str = "") -> Iterator[tuple[str, dict]]:
             yield prefix + name, part
 
 
-def test_every_key_is_in_the_reference_with_its_default_and_meaning(repository: Path) -> None:
-    schema = yaml.safe_load((repository / "workflow/schemas/config.schema.yaml").read_text())
+def documented_keys(repository: Path) -> dict[str, str]:
     reference = (repository / "config/README.md").read_text().splitlines()
-    documented = {line.split("`")[1]: line for line in reference if line.startswith("| `") and line.count("|") == 5}
-    known = dict(keys(schema))
+    return {line.split("`")[1]: line for line in reference if line.startswith("| `") and line.count("|") == 5}
+
+
+def assert_documented(known: dict[str, dict], documented: dict[str, str]) -> None:
     assert {key for key in documented if "." in key or key in known} >= known.keys()
     for key, part in known.items():
         default = part["default"] if isinstance(part["default"], str) else json.dumps(part["default"])
@@ -29,11 +32,50 @@ def test_every_key_is_in_the_reference_with_its_default_and_meaning(repository: 
         assert " ".join(part["description"].split()) in documented[key], key
 
 
+def test_every_key_is_in_the_reference_with_its_default_and_meaning(repository: Path) -> None:
+    schema = yaml.safe_load((repository / "workflow/schemas/config.schema.yaml").read_text())
+    assert_documented(dict(keys(schema)), documented_keys(repository))
+
+
+def test_every_key_of_the_section_sequence_and_no_other_is_in_the_reference(repository: Path) -> None:
+    schema, documented = read_schema(repository / "workflow/schemas"), documented_keys(repository)
+    known = dict(keys(schema, "sequence."))
+    assert {key for key in documented if key.startswith("sequence.")} == known.keys()
+    assert_documented(known, documented)
+    for key in ("sequence.models", "sequence.explain.models"):
+        names = schema["$defs"]["model" if key == "sequence.models" else "network"]["enum"]
+        assert ", ".join(f"`{name}`" for name in names) in documented[key].split("|")[2], key
+
+
 def test_the_sheets_columns_are_in_the_reference(repository: Path) -> None:
     schema = yaml.safe_load((repository / "workflow/schemas/epigenomes.schema.yaml").read_text())
     reference = (repository / "config/README.md").read_text()
     for column in schema["properties"]:
         assert f"| `{column}` |" in reference
+
+
+def test_the_columns_of_the_sheet_of_sequences_are_in_the_reference_with_their_meaning(repository: Path) -> None:
+    columns = yaml.safe_load((repository / "workflow/schemas/sequences.schema.yaml").read_text())["properties"]
+    rows = [row for row in section(repository / "config/README.md", "The sheet of sequences") if row.startswith("| `")]
+    documented = {row.split("`")[1]: row for row in rows}
+    assert documented.keys() == columns.keys()
+    for column, part in columns.items():
+        assert " ".join(part["description"].split()) in documented[column], column
+
+
+def section(page: Path, heading: str) -> list[str]:
+    lines = page.read_text().splitlines()
+    start = lines.index(f"## {heading}") + 1
+    return lines[start : next((n for n in range(start, len(lines)) if lines[n].startswith("## ")), len(lines))]
+
+
+def test_every_output_of_the_track_sequence_is_described(repository: Path) -> None:
+    rules = "".join(path.read_text() for path in sorted((repository / "workflow/rules/sequence").glob("*.smk")))
+    files = {place.rpartition("/")[2] for place in re.findall(r'"<results>/sequence/([^"]*\.\w+)"', rules)}
+    files = {file for file in files if "{" not in file}
+    assert {"dataset.nc", "motifs.meme", "report.html", "index.html", "views.svg"} <= files
+    described = " ".join(section(repository / "docs/outputs.md", "Sequences"))
+    assert not [file for file in sorted(files) if f"`{file}`" not in described and f"/{file}`" not in described]
 
 
 def test_links_between_documents_lead_somewhere(repository: Path) -> None:
@@ -51,10 +93,14 @@ def test_the_drawing_of_the_rooms_is_that_of_the_import_contracts(repository: Pa
 
 
 def test_every_room_is_described(repository: Path) -> None:
-    rows = [line for line in (repository / "docs/architecture.md").read_text().splitlines() if line.startswith("| `")]
-    described = {name for row in rows for name in re.findall(r"`([\w/]+)(?:\.py)?`", row.split("|")[1])}
-    library = repository / "src/chromattend"
-    for folder in (library, library / "chromatin"):
+    page, library = repository / "docs/architecture.md", repository / "src/chromattend"
+    for heading, folder in (
+        ("Rooms and arrows", library),
+        ("Inside the track `chromatin`", library / "chromatin"),
+        ("Inside the track `sequence`", library / "sequence"),
+    ):
+        rows = [line for line in section(page, heading) if line.startswith("| `")]
+        described = {name for row in rows for name in re.findall(r"`([\w/]+)(?:\.py)?`", row.split("|")[1])}
         paths = [path for path in folder.iterdir() if path.suffix == ".py" or path.is_dir()]
         rooms = {path.stem + "/" * path.is_dir() for path in paths if not path.name.startswith("__")}
-        assert rooms <= described, rooms - described
+        assert described == rooms, f"{heading}: {described ^ rooms}"

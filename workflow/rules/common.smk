@@ -61,7 +61,8 @@ config["records"] = {
     "checkout": str(CHECKOUT),
     "configuration": configuration_sha256(CONFIG),
 }
-ENVIRONMENT = str(CHECKOUT / "envs" / ("gpu.yaml" if CONFIG["training"]["gpus"] else "cpu.yaml"))
+GPUS = CONFIG["training"]["gpus"] or (SEQUENCES and SEQUENCES.config["training"]["gpus"])
+ENVIRONMENT = str(CHECKOUT / "envs" / ("gpu.yaml" if GPUS else "cpu.yaml"))
 # The image in which `--sdm apptainer` runs jobs. It is not published: each site builds its own.
 IMAGE = None
 if DeploymentMethod.APPTAINER in workflow.deployment_settings.deployment_method:

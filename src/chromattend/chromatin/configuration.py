@@ -1,7 +1,7 @@
 """Checks of a study's configuration and sample sheet, which report every error before the first job."""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from chromattend.chromatin.sheet import (
     read_sheet,
 )
 from chromattend.chromatin.study import MARK_NAME, Study, wanted_marks
-from chromattend.errors import UserError, did_you_mean, listed
+from chromattend.errors import UserError, did_you_mean, listed, located
 from chromattend.interpret import METHODS
 from chromattend.models.registry import REGISTRY
 from chromattend.pipeline.config import Parts, check, part_of, with_defaults
@@ -188,15 +188,6 @@ def _check_predict(study: Study, at: Place) -> None:
             )
 
 
-@contextmanager
-def _located(where: str) -> Iterator[None]:
-    """Prefix error messages with their place in the configuration."""
-    try:
-        yield
-    except UserError as error:
-        raise UserError(f"{where}: {error}") from None
-
-
 def _check_sources(study: Study, at: Place) -> None:
     """Check that every source has a known format and that every local file exists."""
     _check_shared_files(study, at)
@@ -208,7 +199,7 @@ def _check_sources(study: Study, at: Place) -> None:
         template = f"{study.config['epigenomes']}: epigenome {name!r}, signal"
         if row.signal == study.config["sources"]["signal"]:
             template = f"{at('sources.signal')}, epigenome {name!r}"
-        with _located(template):
+        with located(template):
             binned = study.is_binned(name)
         if binned:
             _check_binned(study, name, at)
@@ -222,17 +213,17 @@ def _check_sources(study: Study, at: Place) -> None:
 def _check_shared_files(study: Study, at: Place) -> None:
     """Check the sources that all epigenomes share."""
     config = study.config
-    with _located(at("mirror")):
+    with located(at("mirror")):
         _ = study.mirror
     local = {"genome.chrom_sizes": config["genome"]["chrom_sizes"], "genes.include": config["genes"]["include"]}
     for key in ("expression", "annotation"):
-        with _located(at(f"sources.{key}")):
+        with located(at(f"sources.{key}")):
             location = study.source(key)
             if study.local_path(location, "") == location:
                 local[f"sources.{key}"] = location
     for key, path in local.items():
         if path:
-            with _located(at(key)):
+            with located(at(key)):
                 check_file(path, study.workdir)
     if config["split"]["mode"] == "chromosome":
         sizes = config["genome"]["chrom_sizes"]
@@ -292,7 +283,7 @@ def _check_locations(study: Study, name: str, template: str) -> None:
     columns = [mark for mark in study.counted_marks if study.has_mark(name, mark)]
     for column in ["signal", *columns] if study.is_binned(name) else columns:
         where = f"{study.config['epigenomes']}: epigenome {name!r}, {column}" if column in row.sources else template
-        with _located(where):
+        with located(where):
             for location in study.binned(name) if column == "signal" else [study.signal(name, column)]:
                 if (format_of(location) == "binned") != (column == "signal"):
                     raise UserError(

@@ -4,14 +4,13 @@ Neither NumPy nor pandas is imported: planning a study of many sets takes a mome
 """
 
 import copy
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from chromattend.errors import UserError, did_you_mean, listed
+from chromattend.errors import UserError, did_you_mean, listed, located
 from chromattend.models.registry import REGISTRY
 from chromattend.pipeline.config import check, with_defaults
 from chromattend.pipeline.locations import check_file, is_url
@@ -80,7 +79,7 @@ def load_sequences(
 
     if section["sheet"] is None:
         return None
-    with _located(at("sheet")):
+    with located(at("sheet")):
         check_file(section["sheet"], workdir)
     row_schema = _read_yaml(schemas / "sequences.schema.yaml")
     rows = read_sheet(workdir / section["sheet"], section["sheet"], row_schema)
@@ -97,18 +96,9 @@ def load_sequences(
     _check_split(study, at)
     _check_models(study, at)
     if section["motif"]["database"]:
-        with _located(at("motif.database")):
+        with located(at("motif.database")):
             check_file(section["motif"]["database"], workdir)
     return study
-
-
-@contextmanager
-def _located(where: str) -> Iterator[None]:
-    """Prefix error messages with their place."""
-    try:
-        yield
-    except UserError as error:
-        raise UserError(f"{where}: {error}") from None
 
 
 def _check_set(study: SequenceStudy, one: SequenceSet) -> None:
@@ -147,7 +137,7 @@ def _check_set(study: SequenceStudy, one: SequenceSet) -> None:
 
 def _form(study: SequenceStudy, one: SequenceSet, column: str, path: str) -> str:
     """Return the format of a file that exists."""
-    with _located(f"{study.config['sheet']}: set {one.name!r}, {column}"):
+    with located(f"{study.config['sheet']}: set {one.name!r}, {column}"):
         if is_url(path):
             raise UserError(f"{path!r} is a URL; download the file and give its path")
         rule = did_you_mean(path, RULES) if column.endswith("negatives") else ""
@@ -168,7 +158,7 @@ def _check_intervals(study: SequenceStudy, one: SequenceSet, where: str) -> None
         raise UserError(f"{where}: a BED file needs the width of the windows; give it in the column 'width'")
     if one.alphabet == "protein":
         raise UserError(f"{where}: a BED file gives dna or rna, not protein; correct the column 'alphabet'")
-    with _located(f"{study.config['sheet']}: set {one.name!r}, genome"):
+    with located(f"{study.config['sheet']}: set {one.name!r}, genome"):
         check_file(one.genome, study.workdir)
         check_index(study.workdir / one.genome, one.genome)
 

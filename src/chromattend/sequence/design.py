@@ -122,12 +122,13 @@ def substitute(
     """Raise the logit of sequences by single substitutions until none raises it any more.
 
     Each step takes the best of the substitutions that the gradient promises most of. Where none of these is better than
-    the sequence, all substitutions are tried, so that an end before the last step is a local optimum.
+    the sequence, the next four times as many are tried, and so on to the last, so that an end before the last step is a
+    local optimum.
 
     Args:
         network: a trained network.
         letters: sequences to begin with, without unknown letters, int64, shape (start, position).
-        promising: number of substitutions tried in each step.
+        promising: number of substitutions tried first in each step.
         steps: largest number of substitutions.
 
     Returns:
@@ -148,10 +149,12 @@ def substitute(
         gain = gradient - (gradient * signal).sum(dim=2, keepdim=True)
         order = gain.masked_fill(signal > 0, -torch.inf).flatten(1).argsort(dim=1, descending=True)
         order = order[:, : signal[0].numel() - signal.shape[1]]
-        better = _try(explained, current, scores, active, order[:, :promising], size)
-        rest = ~better
-        if rest.any():
-            better[rest] = _try(explained, current, scores, active[rest], order[rest, promising:], size)
+        better = torch.zeros(len(active), dtype=torch.bool)
+        low, width = 0, promising
+        while low < order.shape[1] and not better.all():
+            rest = ~better
+            better[rest] = _try(explained, current, scores, active[rest], order[rest, low : low + width], size)
+            low, width = low + width, 4 * width
         active = active[better]
         taken[active] += 1
         if not len(active):

@@ -102,7 +102,7 @@ def explain(
     views: Sequence[str],
     *,
     sequences: int = 200,
-    costly: int = 40,
+    costly: int = 60,
     shown: int = 3,
     seed: int = 1,
 ) -> Explanation:

@@ -12,8 +12,9 @@ import xarray as xr
 from chromattend.models.network import Network
 from chromattend.sequence.alphabets import ALPHABETS, one_hot
 from chromattend.sequence.database import Database
-from chromattend.sequence.matching import Verdict, match, scan, verdict
+from chromattend.sequence.matching import MATCHES, Verdict, match, scan, verdict
 from chromattend.sequence.motifs import Motif, discover, filter_motifs, first_convolution, pwm_of_optimum
+from chromattend.sequence.tables import MOTIFS
 from chromattend.sequence.views import FILTERS
 
 CLASS_OPTIMISATION = "class_optimisation"
@@ -31,8 +32,7 @@ class Routes:
         motifs: one row per motif: route, motif, consensus, sites, control and control_p (see `Motif`), seconds (of
             discovery and matching, without the view itself); entry, name, family, p, e, q of its best match; own_entry,
             own_rank, own_q, own_e; recovered (1 if the factor's motif was learned, see `Verdict`, 0 if not, missing if
-            the database has no entry of the factor) and sentence, of the route's verdict. The best filter represents
-            its route.
+            the database has no entry of the factor) and sentence, of the route's verdict.
         matches: route, motif, and the best ranks of `match`.
         sites: route, motif, sequence, start, end, strand, score.
         hits: known motifs in the shown sequences: sequence, entry, name, start, end, strand, score, p.
@@ -46,24 +46,6 @@ class Routes:
     meme: list[Motif]
 
 
-MOTIFS = [
-    *(
-        "route",
-        "motif",
-        "consensus",
-        "sites",
-        "control",
-        "control_p",
-        "seconds",
-        "entry",
-        "name",
-        "family",
-        "p",
-        "e",
-        "q",
-    ),
-    *("own_entry", "own_rank", "own_q", "own_e", "recovered", "sentence"),
-]
 SITES = ["route", "motif", "sequence", "start", "end", "strand", "score"]
 HITS = ["sequence", "entry", "name", "start", "end", "strand", "score", "p"]
 
@@ -89,6 +71,8 @@ def find_motifs(
         number: largest number of motifs of each view.
     """
     letters = ALPHABETS[network.input_spec.alphabet].letters
+    # RNA and proteins have one strand.
+    both = network.input_spec.alphabet == "dna"
     bound = views["label"].values == 1
     signal = one_hot(views["letters"].values, len(letters))
     names = views["sequence"].values.astype(str)
@@ -101,7 +85,7 @@ def find_motifs(
         motifs = [
             replace(motif, name=f"{view}_{rank}")
             for rank, motif in enumerate(
-                discover(signal[complete], weights[complete], letters=letters, number=number), start=1
+                discover(signal[complete], weights[complete], letters=letters, both=both, number=number), start=1
             )
         ]
         routes[view] = motifs, complete, time.perf_counter() - started
@@ -119,8 +103,7 @@ def find_motifs(
     tables, sites, meme = [], [], []
     for route, (motifs, explained, seconds) in routes.items():
         started = time.perf_counter()
-        matches = match(motifs, database)
-        judged = verdict(matches, tf, database, motifs)
+        matches, judged = _compared(motifs, database, tf, network.input_spec.alphabet)
         seconds += time.perf_counter() - started
         rows += _rows(route, motifs, matches, judged, round(seconds, 2))
         tables.append(matches[matches["rank"] <= KEPT].assign(route=route))
@@ -135,25 +118,30 @@ def find_motifs(
         pd.DataFrame(rows, columns=MOTIFS),
         pd.concat(tables, ignore_index=True)[["route", *[column for column in tables[0] if column != "route"]]],
         pd.concat(sites, ignore_index=True)[SITES],
-        _hits(entries, database, signal[shown], names[shown]),
+        _hits(entries, database, signal[shown], names[shown], both),
         meme,
     )
+
+
+def _compared(motifs: Sequence[Motif], database: Database, tf: str, alphabet: str) -> tuple[pd.DataFrame, Verdict]:
+    """Return the matches of a route's motifs, without rows if the database has another alphabet, and the verdict."""
+    if alphabet == "protein" and len(database.letters) == 4:
+        sentence = f"{database.title} has no motifs of proteins, so that the motif has no name."
+        return pd.DataFrame(columns=MATCHES), Verdict(learned=False, sentence=sentence)
+    matches = match(motifs, database)
+    return matches, verdict(matches, tf, database, motifs)
 
 
 def _rows(
     route: str, motifs: Sequence[Motif], matches: pd.DataFrame, judged: Verdict, seconds: float
 ) -> list[dict[str, Any]]:
-    """Return the rows of a route, that of its verdict first; of filters only the one with the best match."""
+    """Return the rows of a route, that of its verdict first."""
     best = matches[matches["rank"] == 1].set_index("motif")
-    chosen = list(motifs)
-    if route == FILTERS and chosen:
-        strongest = str(best["e"].idxmin())
-        chosen = [motif for motif in chosen if motif.name == strongest]
-    chosen.sort(key=lambda motif: motif.name != judged.motif)
+    chosen = sorted(motifs, key=lambda motif: motif.name != judged.motif)
     own = judged.own_entry != ""
     rows = []
     for motif in chosen:
-        top = best.loc[motif.name]
+        top: Mapping[Any, Any] = best.loc[motif.name].to_dict() if len(best) else {}
         mine = matches[(matches["motif"] == motif.name) & (matches["entry"] == judged.own_entry)]
         rows.append(
             {
@@ -164,7 +152,7 @@ def _rows(
                 "control": motif.control,
                 "control_p": motif.p,
                 "seconds": seconds,
-                **{column: top[column] for column in ("entry", "name", "family", "p", "e", "q")},
+                **{column: top.get(column) for column in ("entry", "name", "family", "p", "e", "q")},
                 "own_entry": judged.own_entry,
                 "own_rank": int(mine["rank"].iloc[0]) if own else None,
                 "own_q": float(mine["q"].iloc[0]) if own else None,
@@ -183,11 +171,13 @@ def _entries_to_scan(rows: Sequence[Mapping[str, Any]], database: Database, tf: 
     return list(dict.fromkeys([*database.own(tf), *best]))
 
 
-def _hits(entries: Sequence[int], database: Database, signal: np.ndarray, names: np.ndarray) -> pd.DataFrame:
-    if len(database.letters) != 4 or not entries:
+def _hits(
+    entries: Sequence[int], database: Database, signal: np.ndarray, names: np.ndarray, both: bool
+) -> pd.DataFrame:
+    if signal.shape[2] != 4 or not entries:
         return pd.DataFrame(columns=HITS)
     motifs = {database.motif(row).name: row for row in entries}
-    hits = scan([database.motif(row) for row in entries], signal)
+    hits = scan([database.motif(row) for row in entries], signal, both=both)
     rows = [motifs[name] for name in hits["motif"]]
     return hits.assign(
         entry=database.entries["id"].to_numpy()[rows],

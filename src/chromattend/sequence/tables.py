@@ -10,6 +10,31 @@ from chromattend.sequence.views import FILTERS, RECOMMENDED
 
 MEASURES = ("auc", "auc_low", "auc_high", "aupr", "base_rate", "accuracy", "brier", "n", "n_on", "note")
 
+# Columns of the tables of a network, see `chromattend.sequence.routes.Routes` and `trust_table` in `trust`.
+MOTIFS = [
+    *(
+        "route",
+        "motif",
+        "consensus",
+        "sites",
+        "control",
+        "control_p",
+        "seconds",
+        "entry",
+        "name",
+        "family",
+        "p",
+        "e",
+        "q",
+    ),
+    *("own_entry", "own_rank", "own_q", "own_e", "recovered", "sentence"),
+]
+TRUST = [
+    *("view", "measure", "sequences", "area", "random", "difference", "low", "high"),
+    *("gc", "gc_difference", "gc_low", "gc_high"),
+    *("planted", "similarity", "incomplete", "learned", "trustworthy"),
+]
+
 
 def auc_table(metrics: Mapping[tuple[str, str], Mapping[str, Mapping[str, Any]]]) -> pd.DataFrame:
     """Return the test metrics of every set and model.
@@ -32,13 +57,15 @@ def auc_table(metrics: Mapping[tuple[str, str], Mapping[str, Mapping[str, Any]]]
     return pd.DataFrame(rows, columns=["set", "model", "kind", "valid_auc", *MEASURES])
 
 
-def of_networks(networks: Sequence[tuple[str, str]], tables: Iterable[pd.DataFrame]) -> pd.DataFrame:
-    """Join a table of each network of each set; the first columns are set and model."""
+def of_networks(
+    networks: Sequence[tuple[str, str]], tables: Iterable[pd.DataFrame], columns: Sequence[str]
+) -> pd.DataFrame:
+    """Join a table, with the given columns, of each network of each set; the first columns are set and model."""
     joined = [
         table.assign(set=name, model=model)[["set", "model", *table.columns]]
         for (name, model), table in zip(networks, tables, strict=True)
     ]
-    return pd.concat(joined, ignore_index=True) if joined else pd.DataFrame(columns=["set", "model"])
+    return pd.concat(joined, ignore_index=True) if joined else pd.DataFrame(columns=["set", "model", *columns])
 
 
 def main_motifs(views: pd.DataFrame) -> pd.DataFrame:
@@ -58,4 +85,4 @@ def views_table(motifs: pd.DataFrame) -> pd.DataFrame:
     Args:
         motifs: see `of_networks` and `chromattend.sequence.routes.Routes`.
     """
-    return motifs.drop_duplicates(["set", "model", "route"], ignore_index=True) if len(motifs) else motifs
+    return motifs.drop_duplicates(["set", "model", "route"], ignore_index=True)

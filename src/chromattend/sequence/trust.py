@@ -28,6 +28,7 @@ from chromattend.interpret.faithfulness import (
 from chromattend.models.network import Network, in_batches
 from chromattend.sequence.attribution import attribute, incomplete_share, observed
 from chromattend.sequence.shuffle import dinucleotide_shuffle
+from chromattend.sequence.tables import TRUST
 from chromattend.sequence.views import VIEWS
 from chromattend.statistics import mean_interval
 
@@ -43,11 +44,6 @@ NEAR, PLANTED = 4, 0.5
 GC_WINDOW = 11
 # Name of the order by GC content, beside `RANDOM`.
 GC = "gc"
-TRUST = [
-    *("view", "measure", "sequences", "area", "random", "difference", "low", "high"),
-    *("gc", "gc_difference", "gc_low", "gc_high"),
-    *("planted", "similarity", "incomplete", "learned", "trustworthy"),
-]
 
 
 @dataclass(frozen=True)
@@ -132,7 +128,8 @@ def deletion_curves(
         direction = in_batches(score, own).sign()
     generator = torch.Generator().manual_seed(seed)
     orders = {RANDOM: [torch.rand(letters.shape, generator=generator).argsort(dim=1) for _ in range(RANDOM_ORDERS)]}
-    orders[GC] = [order_of(gc_around(letters), direction, signed=True)]
+    if size == 4:
+        orders[GC] = [order_of(gc_around(letters), direction, signed=True)]
     orders |= {name: [order_of(each, direction, VIEWS[name].signed)] for name, each in weights.items()}
     other = torch.from_numpy(dinucleotide_shuffle(letters, seed).astype(np.float32) + 1)[:, :, None]
     curves = {}
@@ -242,12 +239,14 @@ def trust_table(
     for (view, measure), changes in curves.items():
         if view in (RANDOM, GC):
             continue
-        areas = {name: area(curves[name, measure]) for name in (RANDOM, GC)}
-        gain, over_gc = (area(changes) - areas[name] for name in (RANDOM, GC))
+        # Proteins have no GC content.
+        areas = {name: area(curves[name, measure]) for name in (RANDOM, GC) if (name, measure) in curves}
+        gain = area(changes) - areas[RANDOM]
+        over_gc = area(changes) - areas.get(GC, np.nan)
         low, high = mean_interval(gain)
-        gc_low, gc_high = mean_interval(over_gc)
+        gc_low, gc_high = mean_interval(over_gc) if GC in areas else (np.nan, np.nan)
         similar, missed, near = similarities[view], incomplete.get(view, np.nan), planted.get(view, np.nan)
-        trusted = learned and low > 0 and gc_low > 0 and similar <= SIMILAR
+        trusted = learned and low > 0 and not gc_low <= 0 and similar <= SIMILAR
         trusted = trusted and not missed > INCOMPLETE and not near < PLANTED
         rows.append(
             {
@@ -259,7 +258,7 @@ def trust_table(
                 "difference": gain.mean(),
                 "low": low,
                 "high": high,
-                "gc": areas[GC].mean(),
+                "gc": np.mean(areas.get(GC, np.nan)),
                 "gc_difference": over_gc.mean(),
                 "gc_low": gc_low,
                 "gc_high": gc_high,

@@ -165,12 +165,27 @@ WRONG = other(GENOME["chr1"][99])
         ("chr1 5 . A C\n", "line 1: has 1 columns separated by tabs, but a VCF line has at least 5"),
         ("##fileformat=VCFv4.2\n", "a.vcf: has no variant"),
         ("", "a.vcf: has no variant"),
-        ("BCF\2\2", "a.vcf: is a BCF file; convert it"),
     ],
 )
 def test_bad_variants(write: Write, genome: Path, content: str, message: str) -> None:
     with pytest.raises(UserError, match=message):
         score_variants({"cnn": network()}, write("a.vcf", content), genome)
+
+
+def test_bcf_is_named(tmp_path: Path, genome: Path) -> None:
+    header = pysam.VariantHeader()
+    header.add_line("##contig=<ID=chr1,length=200>")
+    with pysam.VariantFile(str(tmp_path / "a.bcf"), "wb", header=header) as file:
+        file.write(file.new_record(contig="chr1", start=99, alleles=(base(100), other(base(100)))))
+    with pytest.raises(UserError, match=r"a\.bcf: is a BCF file; convert it: bcftools view"):
+        score_variants({"cnn": network()}, tmp_path / "a.bcf", genome)
+
+
+def test_block_compressed_files_without_contigs(write: Write, tmp_path: Path, genome: Path) -> None:
+    """As bgzip writes them, in several blocks; the header names no chromosome."""
+    rows = [("chr1", position, "long_name" * 50, base(position), other(base(position))) for position in range(20, 180)]
+    pysam.tabix_compress(str(write("a.vcf", vcf(*rows))), str(tmp_path / "a.vcf.gz"))
+    assert len(score_variants({"cnn": network()}, tmp_path / "a.vcf.gz", genome)) == 160
 
 
 def test_models_must_read_the_same(write: Write, genome: Path) -> None:

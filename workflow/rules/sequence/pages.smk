@@ -95,7 +95,12 @@ rule sequence_page:
         sites=of_set("sites.tsv", SEQUENCE_EXPLAINED),
         hits=of_set("hits.tsv", SEQUENCE_EXPLAINED),
     output:
-        "<results>/sequence/{set}/report.html",
+        of_few_sets(
+            "<results>/sequence/{set}/report.html",
+            caption="../../report/sequence/dashboard.rst",
+            category="Sequences",
+            labels={"content": "Dashboard, {set}"},
+        ),
     log:
         "<logs>/sequence_page/{set}.log",
     conda:

@@ -14,10 +14,10 @@ if SEQUENCES:
         *expand("<results>/sequence/tables/{table}.tsv", table=["auc", "views", "trust"]),
         *expand("<results>/sequence/figures/{figure}.svg", figure=["auc", "views"]),
         *expand("<results>/sequence/{set}/figures/{figure}.svg", set=SETS, figure=["roc", "calibration"]),
+        *expand("<results>/sequence/{set}/report.html", set=SETS),
     ]
     SEQUENCE_TARGETS += [
         "<results>/sequence/index.html",
-        expand("<results>/sequence/{set}/report.html", set=SETS),
         SEQUENCE_REPORTED,
         of_sets("model.ckpt"),
         of_sets("predictions.tsv"),

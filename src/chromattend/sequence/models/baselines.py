@@ -18,13 +18,13 @@ class KmerCounts(TransformerMixin, BaseEstimator):
     """log(1 + count) of gapped k-mers in one-hot sequences, flattened to (sequence, position * letter).
 
     A k-mer has k letters within a window, the first and the last position included, so that every k-mer has one mask.
-    With window = k there are no gaps. A k-mer and its reverse complement are one feature if there are four letters. A
-    window with an unknown letter at a position of the mask is not counted.
+    With window = k there are no gaps. A k-mer and its reverse complement are one feature if both strands are read,
+    which takes four letters. A window with an unknown letter at a position of the mask is not counted.
     """
 
-    def __init__(self, letters: int = 4, k: int = 6, window: int = 6) -> None:
-        """Take the sizes: letters of the alphabet, letters of a k-mer, and longest window."""
-        self.letters, self.k, self.window = letters, k, window
+    def __init__(self, letters: int = 4, k: int = 6, window: int = 6, strands: str = "both") -> None:
+        """Take letters of the alphabet, letters of a k-mer, longest window, and strands: `one`, or `both` for DNA."""
+        self.letters, self.k, self.window, self.strands = letters, k, window, strands
 
     def fit(self, X: np.ndarray, y: np.ndarray | None = None) -> "KmerCounts":
         """Learn nothing."""
@@ -56,7 +56,7 @@ class KmerCounts(TransformerMixin, BaseEstimator):
             windows = max(letters.shape[1] - mask[-1], 0)
             kmer = [letters[:, place : place + windows] for place in mask]
             column = _code(kmer, self.letters) + number * size
-            if self.letters == 4:
+            if self.strands == "both" and self.letters == 4:
                 # The reverse complement is read from the other end, through the mirrored mask. Of the two columns, the
                 # first is counted.
                 mirrored = numbers[tuple(mask[-1] - place for place in reversed(mask))]
@@ -80,12 +80,14 @@ def _code(kmer: list[np.ndarray], letters: int) -> np.ndarray:
     return code
 
 
-def kmer_logistic(setting: Setting, *, k: int = 6, C: float = 0.03) -> Pipeline:
+def kmer_logistic(setting: Setting, *, k: int = 6, C: float = 0.03, strands: str = "both") -> Pipeline:
     """Build an L2-penalised logistic regression on counts of k-mers, see `KmerCounts`."""
-    return _logistic(setting, k, k, C)
+    return _logistic(setting, k, k, C, strands)
 
 
-def gapped_kmer_logistic(setting: Setting, *, window: int = 8, k: int = 6, C: float = 0.003) -> Pipeline:
+def gapped_kmer_logistic(
+    setting: Setting, *, window: int = 8, k: int = 6, C: float = 0.003, strands: str = "both"
+) -> Pipeline:
     """Build an L2-penalised logistic regression on counts of gapped k-mers, see `KmerCounts`.
 
     Gapped k-mers are the features of gkm-SVM (Ghandi et al., PLoS Computational Biology 10:e1003711, 2014).
@@ -95,9 +97,9 @@ def gapped_kmer_logistic(setting: Setting, *, window: int = 8, k: int = 6, C: fl
     """
     if window < k:
         raise ValueError(f"window {window} is shorter than k {k}")
-    return _logistic(setting, k, window, C)
+    return _logistic(setting, k, window, C, strands)
 
 
-def _logistic(setting: Setting, k: int, window: int, C: float) -> Pipeline:
+def _logistic(setting: Setting, k: int, window: int, C: float, strands: str) -> Pipeline:
     classifier = LogisticRegression(C=C, max_iter=500, class_weight=setting.class_weight, random_state=setting.seed)
-    return setting.pipeline(KmerCounts(setting.channels, k, window), classifier)
+    return setting.pipeline(KmerCounts(setting.channels, k, window, strands), classifier)
