@@ -17,6 +17,7 @@ from chromattend.pipeline.locations import check_file, is_url
 from chromattend.sequence.formats import check_index, format_of
 from chromattend.sequence.sheet import RULES, SequenceSet, read_sheet
 from chromattend.sequence.study import SequenceStudy
+from chromattend.sequence.views import RECOMMENDED, VIEWS
 from chromattend.text import read_lines
 
 SECTION = "sequence"
@@ -189,6 +190,12 @@ def _check_split(study: SequenceStudy, at: Callable[[str], str]) -> None:
 
 def _check_models(study: SequenceStudy, at: Callable[[str], str]) -> None:
     """Check options of models that depend on each other or on the alphabets of the sets."""
+    views = study.config["explain"]["views"]
+    if study.explained and not any(VIEWS[view].shape == "weights" and VIEWS[view].needs == "nothing" for view in views):
+        raise UserError(
+            f"{at('explain.views')}: has no view of letters that every network has; add {RECOMMENDED}, which names the "
+            "motif"
+        )
     options = study.config["model_options"]
     gapped = options["gapped_kmer_logistic"]
     if gapped["window"] < gapped["k"]:

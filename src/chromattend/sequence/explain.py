@@ -131,18 +131,7 @@ def explain(
     chosen = choose_shown(score, label, shown)
     rows = list(chosen)
     few = _few(label, costly, rows)
-    seconds: dict[str, float] = {}
-    weights: dict[str, Tensor] = {}
-    own: dict[str, np.ndarray] = {}
-    for view in (view for view in views if VIEWS[view].shape == "weights"):
-        started = time.perf_counter()
-        part = few if VIEWS[view].cost > COSTLY else np.arange(len(signal))
-        maps = attribute(network, signal[part], view, reference)
-        seconds[view] = round(time.perf_counter() - started, 3)
-        logger.info("%s: %d sequences in %.1f s", view, len(part), seconds[view])
-        own[view] = np.full(signal.shape[:2], np.nan, dtype=np.float32)
-        own[view][part] = observed(maps, signal[part]).numpy()
-        weights[view] = maps[np.isin(part, few)]
+    own, weights, seconds = _weigh(network, signal, views, reference, few)
     content = {
         "letters": (("sequence", "position"), sample["letters"].values),
         "score": ("sequence", score),
@@ -157,7 +146,7 @@ def explain(
     started = time.perf_counter()
     designs = _designs(network, learned, seed)
     seconds["class_optimisation"] = designs.attrs["seconds"] = round(time.perf_counter() - started, 3)
-    content_of_views = xr.Dataset(
+    maps = xr.Dataset(
         content,
         coords={
             "sequence": sample["sequence"].values,
@@ -180,7 +169,37 @@ def explain(
         seed=seed,
     )
     influence = influential(network, dataset, sample.isel(sequence=rows))
-    return Explanation(content_of_views, designs, table, influence)
+    return Explanation(maps, designs, table, influence)
+
+
+def _weigh(
+    network: Network, signal: Tensor, views: Sequence[str], reference: Tensor, few: np.ndarray
+) -> tuple[dict[str, np.ndarray], dict[str, Tensor], dict[str, float]]:
+    """Weigh the letters of sequences by each view of letters.
+
+    Args:
+        network, views: see `explain`.
+        signal: one-hot letters, shape (sequence, position, letter).
+        reference: see `attribute`.
+        few: rows of the sequences for costly views.
+
+    Returns:
+        View -> weights of the sequences' own letters, shape (sequence, position), NaN where there are none; view ->
+        weights of all letters of the few sequences, shape (few, position, letter); and view -> seconds.
+    """
+    own: dict[str, np.ndarray] = {}
+    weights: dict[str, Tensor] = {}
+    seconds: dict[str, float] = {}
+    for view in (view for view in views if VIEWS[view].shape == "weights"):
+        started = time.perf_counter()
+        part = few if VIEWS[view].cost > COSTLY else np.arange(len(signal))
+        maps = attribute(network, signal[part], view, reference)
+        seconds[view] = round(time.perf_counter() - started, 3)
+        logger.info("%s: %d sequences in %.1f s", view, len(part), seconds[view])
+        own[view] = np.full(signal.shape[:2], np.nan, dtype=np.float32)
+        own[view][part] = observed(maps, signal[part]).numpy()
+        weights[view] = maps[np.isin(part, few)]
+    return own, weights, seconds
 
 
 def _few(label: np.ndarray, positives: int, rows: Sequence[int]) -> np.ndarray:
@@ -197,7 +216,8 @@ def _motif_to_plant(
     """Return the letters of the strongest motif of the positives, which the test of trust plants; None without one."""
     view = RECOMMENDED if RECOMMENDED in weights else next(iter(weights))
     bound = (label == 1) & np.isfinite(weights[view]).all(axis=1)
-    motifs = discover(signal[bound], signal[bound] * weights[view][bound, :, None], letters=letters, number=1)
+    maps = signal[bound] * weights[view][bound, :, None]
+    motifs = discover(signal[bound], maps, letters=letters, both=letters == ALPHABETS["dna"].letters, number=1)
     return motifs[0].probabilities.argmax(axis=1) if motifs else None
 
 

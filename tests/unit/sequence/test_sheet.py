@@ -112,6 +112,11 @@ CASES: dict[str, tuple[str, dict[str, Any], str]] = {
         {"models": ["cnn"], "model_options": {"cnn": {"strands": "both"}}},
         "'sequence.model_options.cnn.strands': protein (set 'A') has one strand; write one, or null",
     ),
+    "no view of letters": (
+        HEADER + ROW,
+        {"explain": {"views": ["deeplift", "temporal"]}},
+        "'sequence.explain.views': has no view of letters that every network has; add corrected_gradient",
+    ),
     "a missing database": (HEADER + ROW, {"motif": {"database": "x.meme"}}, "file 'x.meme' does not exist; correct"),
     "an empty sheet": ("", {}, "sheet.tsv: is empty; give a header line"),
     "no set": (HEADER, {}, "sheet.tsv: has a header line but no set of sequences; add a row"),
