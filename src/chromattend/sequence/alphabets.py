@@ -55,7 +55,7 @@ class Alphabet:
             where: file, line and record, for messages.
 
         Raises:
-            UserError: a character is no letter of the alphabet.
+            UserError: a character is not a letter of the alphabet.
         """
         # One byte per character: what Latin-1 lacks becomes a question mark, which no alphabet has.
         numbers = self._numbers[np.frombuffer(text.encode("latin-1", "replace"), dtype=np.uint8)]

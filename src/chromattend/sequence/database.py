@@ -92,7 +92,7 @@ def read_jaspar(release: int = RELEASE, taxon: str = TAXON) -> Database:
             "update pyjaspar"
         )
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of Biopython, about motifs that are no part of the collection
+        warnings.simplefilter("ignore")  # of Biopython, about motifs that are not in the collection
         source = pyjaspar.jaspardb(release=f"JASPAR{release}")
         _index(source)
         cursor = source.conn.cursor()
@@ -101,7 +101,7 @@ def read_jaspar(release: int = RELEASE, taxon: str = TAXON) -> Database:
         ]
         if taxon not in groups:
             raise UserError(
-                f"motif.taxon: {taxon!r} is no group of JASPAR {release}{did_you_mean(taxon, groups)}; give one of "
+                f"motif.taxon: {taxon!r} is not a group of JASPAR {release}{did_you_mean(taxon, groups)}; give one of "
                 f"{', '.join(sorted(groups))}"
             )
         species = {str(row[0]): row[1] for row in cursor.execute("SELECT TAX_ID, SPECIES FROM TAX")}
@@ -190,7 +190,7 @@ def read_database(path: str | Path) -> Database:
     """Read what `write_database` wrote.
 
     Raises:
-        UserError: the file is damaged, or is no database of motifs.
+        UserError: the file is damaged, or is not a database of motifs.
     """
     dataset: xr.Dataset = read_netcdf(path)
     if missing := {"probability", "width", *COLUMNS[1:]} - set(dataset.variables):

@@ -23,7 +23,7 @@ class Design:
 
     Attributes:
         published: optimum X as in the paper, from 0 to 1, float32, shape (position, letter).
-        score_published: logit of X, which is no sequence.
+        score_published: logit of X, which is not a sequence.
         score_published_one_hot: logit of the sequence with the largest letter of X at each position.
         letters: sequence designed by substitutions, int8, shape (position,).
         score: its logit.

@@ -352,7 +352,7 @@ def _align(
     cut = padded[rows[:, None, None], starts[:, None, None] + shifts[:, None] + np.arange(window)]
     options = np.concatenate([cut, cut[:, :, ::-1, ::-1]], axis=1) if both else cut
     options = options.reshape(len(rows), -1, window * letters)  # (window, strand and shift, position and letter)
-    # A window that fits one of its alignments no better than chance is no member.
+    # A window that fits one of its alignments no better than chance is not a member.
     least = np.log2(options.shape[1])
     # Start from windows of different strength, each letter as sure as its share of the largest attribution.
     seeds = np.unique(np.linspace(0, (len(rows) - 1) // 2, STARTS).astype(int))

@@ -117,7 +117,7 @@ def score_variants(models: Mapping[str, TrainedModel], vcf: str | Path, genome: 
         strengthens binding).
 
     Raises:
-        UserError: the models differ in their input; a line is no variant, its chromosome or position is not in the
+        UserError: the models differ in their input; a line is not a variant, its chromosome or position is not in the
             genome, or its reference allele is not the genome's.
     """
     alphabet, length = common_input(models)
@@ -151,8 +151,8 @@ def read_vcf(path: str | Path, left_out: dict[str, int]) -> Generator[Variant, N
     """Yield the alternative alleles of a VCF file; count in `left_out`, by reason, those that are no sequences.
 
     Raises:
-        UserError: the file is no text or has no variant; a line has too few columns, a position that is no number, or
-            an allele that is no DNA.
+        UserError: the file is not text or has no variant; a line has too few columns, an invalid position, or an
+            allele that is not DNA.
     """
     empty = True
     with open_bytes(path) as stream:
@@ -184,7 +184,7 @@ def read_vcf(path: str | Path, left_out: dict[str, int]) -> Generator[Variant, N
 
 
 def _no_sequence(alt: str) -> str:
-    """Return why an alternative allele is no sequence, or an empty string."""
+    """Return why an alternative allele is not a sequence, or an empty string."""
     if alt in (".", ""):
         return "there is none"
     if alt == "*":

@@ -110,7 +110,7 @@ rule sequence_page:
         group=lambda wildcards: SETS[wildcards.set].group,
         models=SEQUENCE_MODELS,
         explained=SEQUENCE_EXPLAINED,
-        # Not inputs, because benchmarks are no outputs of jobs.
+        # Not inputs, because benchmarks are not outputs of jobs.
         benchmarks=f"{CONFIG['pathvars']['benchmarks']}/train_sequence",
         command=lambda wildcards, output: command_for(output[0]),
         version=STAGE_VERSIONS["report"],
