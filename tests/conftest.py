@@ -29,13 +29,24 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items.sort(key=place)
 
 
+def real(part: str) -> Path:
+    """Return the folder of real data, CHROMATTEND_TEST_DATA or shared/data next to the checkout, if it has a part."""
+    folder = Path(os.environ.get("CHROMATTEND_TEST_DATA", REPOSITORY.parent / "shared" / "data"))
+    if not (folder / part).is_dir():
+        pytest.skip(f"no real data in {folder / part}; set CHROMATTEND_TEST_DATA to the folder of {part}")
+    return folder
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Path:
-    """The folder of real Roadmap files: CHROMATTEND_TEST_DATA, or shared/data next to the checkout."""
-    folder = Path(os.environ.get("CHROMATTEND_TEST_DATA", REPOSITORY.parent / "shared" / "data"))
-    if not (folder / "roadmap").is_dir():
-        pytest.skip(f"no real data in {folder}; set CHROMATTEND_TEST_DATA to their folder")
-    return folder
+    """The folder of real data, with Roadmap files."""
+    return real("roadmap")
+
+
+@pytest.fixture(scope="session")
+def real_sequences() -> Path:
+    """The folder of real sets of sequences."""
+    return real("sequences") / "sequences"
 
 
 @pytest.fixture(scope="session")

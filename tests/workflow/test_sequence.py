@@ -224,7 +224,7 @@ def test_bad_data_stop_their_set_with_one_line(workspace: Workspace, finished: F
     ("changes", "sequences", "words"),
     [
         ({"sheet": "other.tsv"}, None, ["config.yaml: key 'sequence.sheet'", "'other.tsv' does not exist"]),
-        ({"models": ["cmm"]}, None, ["config.yaml: key 'sequence.models'", "'cmm'", "did you mean 'cnn'"]),
+        ({"models": ["cnn_rn"]}, None, ["config.yaml: key 'sequence.models", "'cnn_rn'", "did you mean 'cnn_rnn'"]),
         ({}, sheet(row("tables")), ["sequences.tsv: line 2", "'tables' is reserved", "rename"]),
     ],
 )

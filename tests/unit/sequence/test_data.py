@@ -264,21 +264,18 @@ def test_notes_say_what_may_mislead(write: Write, tmp_path: Path) -> None:
     assert "of the letters are unknown" in notes
 
 
-def test_shared_sets_have_their_published_sizes(real_data: Path) -> None:
-    folder = real_data / "sequences"
-    if not folder.is_dir():
-        pytest.skip(f"no sequences in {real_data}")
+def test_shared_sets_have_their_published_sizes(real_sequences: Path) -> None:
     one = SequenceSet(
         "SRF",
         "deepbind/SRF_H1-hESC_SRF_HudsonAlpha_AC.seq.gz",
         "shuffle",
         "deepbind/SRF_H1-hESC_SRF_HudsonAlpha_B.seq.gz",
     )
-    dataset, quality = build_dataset(one, folder)
+    dataset, quality = build_dataset(one, real_sequences)
     assert dataset.sizes == {"sequence": 2 * 4605 + 1000, "position": 101}
     assert quality["counts"]["test"] == {"positive": 500, "negative": 500}
     assert quality["shared_stretches"]["positive"] == 21
     gkm = SequenceSet("SIN3A", "gkm/SIN3A.train.fasta.gz", "", "gkm/SIN3A.test.fasta.gz")
     with pytest.raises(UserError, match=r"'test_573' .* 'train_352' .* \(and 2 more\)"):
-        build_dataset(gkm, folder)
-    assert build_dataset(gkm, folder, Choices(duplicates="drop"))[1]["dropped"] == 3
+        build_dataset(gkm, real_sequences)
+    assert build_dataset(gkm, real_sequences, Choices(duplicates="drop"))[1]["dropped"] == 3
