@@ -115,8 +115,8 @@ def integrated_gradients(
             torch.stack(halves, dim=1).flatten() for halves in ((low, low + width), (left, middle), (middle, right))
         )
     logger.info(
-        "integrated gradients: %.0f gradients per gene (at most %d); the mean logit change shared at pieces that cannot"
-        " be halved is %.2g",
+        "integrated gradients: %.0f gradients per example (at most %d); the mean logit change shared at pieces that "
+        "cannot be halved is %.2g",
         gradients.double().mean(),
         gradients.max(),
         shared.mean(),

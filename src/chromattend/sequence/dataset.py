@@ -29,6 +29,8 @@ SHORTEST = 30
 SHARED = 40
 # Difference of the mean GC content of both classes that a model may use alone.
 GC_DIFFERENCE = 0.05
+# Ratio of the mean lengths of both classes, before padding, below which a model may use the length alone.
+LENGTHS = 0.95
 # Share of unknown letters that is worth a note.
 MANY_UNKNOWN = 0.02
 
@@ -479,6 +481,13 @@ def _measure(source: SequenceSet, rows: _Rows, alphabet: Alphabet, notes: list[s
                 f"The {part} part has only {number['positive']} positive and {number['negative']} negative sequences, "
                 "so its AUC is uncertain."
             )
+    short, long = sorted(float(rows.kept[is_].mean()) for is_ in labels.values())
+    if short < LENGTHS * long:
+        first, second = (float(rows.kept[is_].mean()) for is_ in labels.values())
+        notes.append(
+            f"The mean length is {first:.0f} letters in positives and {second:.0f} in negatives, so a model can tell "
+            "them apart by length alone."
+        )
     known = (rows.letters >= 0).sum()
     measured: dict[str, Any] = {
         "counts": counts,
@@ -493,8 +502,12 @@ def _measure(source: SequenceSet, rows: _Rows, alphabet: Alphabet, notes: list[s
         notes.append(f"{100 * measured['unknown']:.0f} % of the letters are unknown.")
     if alphabet.name != "protein":
         is_gc = (rows.letters == 1) | (rows.letters == 2)
-        gc = is_gc.sum(axis=1) / np.maximum((rows.letters >= 0).sum(axis=1), 1)
-        measured["gc"] = {name: float(gc[is_].mean()) for name, is_ in labels.items()}
+        known_letters = (rows.letters >= 0).sum(axis=1)
+        gc = is_gc.sum(axis=1) / np.maximum(known_letters, 1)
+        measured["gc"] = {
+            name: float(gc[is_ & (known_letters > 0)].mean()) if known_letters[is_].any() else 0.0
+            for name, is_ in labels.items()
+        }
         positive, negative = measured["gc"].values()
         if abs(positive - negative) > GC_DIFFERENCE:
             notes.append(

@@ -108,7 +108,10 @@ def read_sequences(
 
 def _label(text: str, where: str, wanted: int | None) -> int:
     if text not in ("0", "1"):
-        raise UserError(f"{where}: label {text!r} is not valid; give 1 for a positive sequence, 0 for a negative one")
+        raise UserError(
+            f"{where}: label {text!r} is not valid; give 1 for a positive sequence, 0 for a negative one, or, if all "
+            "are positive, negatives in the sheet"
+        )
     if wanted is not None and int(text) != wanted:
         other = ("negatives", "positives")[wanted]
         raise UserError(
@@ -264,6 +267,11 @@ def read_bed(
                 beyond += 1
                 continue
             text = fasta.fetch(chrom, start, stop)
+            if len(text) != stop - start or not text.isalpha():
+                raise UserError(
+                    f"{genome}: its index does not fit the file at {chrom}:{start}-{stop}; make it again: "
+                    f"samtools faidx {genome}"
+                )
             letters = alphabet.encode(text, f"{genome}: {chrom}:{start}-{stop}")
             if len(cells) > 5 and cells[5] == "-" and alphabet.complement:
                 letters = np.ascontiguousarray(reverse_complement(letters))

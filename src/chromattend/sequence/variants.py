@@ -28,6 +28,9 @@ VARIANT = ("chrom", "pos", "id", "ref", "alt")
 STRIDE = 0.25
 _BASES = frozenset("ACGT")
 
+# Reason to leave out an allele.
+SAME = "equal to the reference"
+
 
 @dataclass(frozen=True)
 class Variant:
@@ -174,6 +177,9 @@ def read_vcf(path: str | Path, left_out: dict[str, int]) -> Generator[Variant, N
             for alt in alts.split(","):
                 if reason := _no_sequence(alt):
                     left_out[reason] = left_out.get(reason, 0) + 1
+                    continue
+                if alt.upper() == ref.upper():
+                    left_out[SAME] = left_out.get(SAME, 0) + 1
                     continue
                 for allele in (ref, alt):
                     if not allele or set(allele.upper()) - _BASES - {"N"}:

@@ -104,7 +104,9 @@ def _calibrate(network: Network, data: TrainingData, options: TrainingOptions) -
     scaler, curve = calibrate(outputs.double().numpy(), data.valid.target, options.class_weight)
     slope = float(curve.coef_[0, 0] / scaler.scale_[0])
     if slope <= 0:
-        logger.warning("%s: ranks the valid part no better than chance, so its probabilities are not calibrated", data.name)
+        logger.warning(
+            "%s: ranks the valid part no better than chance, so its probabilities are not calibrated", data.name
+        )
         return
     intercept = float(curve.intercept_[0] - slope * scaler.mean_[0])
     network.calibration.copy_(torch.tensor([slope, intercept]))

@@ -94,6 +94,12 @@ CASES = {
         {"negatives": "shuffle", "genome": "other.fa"},
         ["other.fa: has no index", "samtools faidx"],
     ),
+    "an index of another genome": (
+        "a.bed",
+        "chr1\t10\t190\n",
+        {"negatives": "shuffle", "genome": "changed.fa"},
+        ["changed.fa: its index does not fit the file at chr1:", "make it again: samtools faidx"],
+    ),
     "a web page": ("a.fa", "<html><body>Moved</body></html>", {}, ["a.fa: is a web page"]),
     "a cut file": ("a.fa.gz", None, {}, ["a.fa.gz: is truncated or damaged"]),
 }
@@ -108,6 +114,10 @@ def test_bad_sequences_give_one_line(case: str, write: Write, tmp_path: Path) ->
     write("genome.fa", "".join(f">chr{n}\n{''.join(rng.choice(list('ACGT'), 500))}\n" for n in (1, 2)))
     write("other.fa", ">chr1\nACGT\n")
     pysam.faidx(str(tmp_path / "genome.fa"))
+    # An index that was made before the line breaks.
+    long = "".join(rng.choice(list("ACGT"), 500))
+    pysam.faidx(str(write("changed.fa", f">chr1\n{long}\n")))
+    write("changed.fa", f">chr1\n{long[:50]}\n{long[50:]}\n")
     path = write(name, GOOD if content is None else content)
     if content is None:
         path.write_bytes(path.read_bytes()[:-20])

@@ -279,3 +279,17 @@ def test_shared_sets_have_their_published_sizes(real_sequences: Path) -> None:
     with pytest.raises(UserError, match=r"'test_573' .* 'train_352' .* \(and 2 more\)"):
         build_dataset(gkm, real_sequences)
     assert build_dataset(gkm, real_sequences, Choices(duplicates="drop"))[1]["dropped"] == 3
+
+
+def test_what_tells_the_classes_apart_without_a_motif_is_noted(tmp_path: Path) -> None:
+    (tmp_path / "short.fa").write_text(fasta(60, 60))
+    (tmp_path / "long.fa").write_text(fasta(60, 101, seed=2))
+    _, quality = build_dataset(SequenceSet("S", "short.fa", "long.fa"), tmp_path)
+    notes = " ".join(quality["notes"])
+    assert "The mean length is 60 letters in positives and 101 in negatives" in notes
+    # Sequences without a known letter say nothing of the composition.
+    assert "GC content" not in notes
+    (tmp_path / "unknown.fa").write_text(fasta(30, 101, seed=3) + "".join(f">n{n}\n{'N' * 101}\n" for n in range(30)))
+    _, quality = build_dataset(SequenceSet("S", "unknown.fa", "long.fa"), tmp_path, Choices(duplicates="keep"))
+    assert quality["gc"]["positive"] == pytest.approx(0.5, abs=0.05)
+    assert "GC content" not in " ".join(quality["notes"])

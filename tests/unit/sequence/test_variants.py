@@ -124,13 +124,18 @@ def test_ends_of_chromosomes_and_unknown_letters(write: Write, genome: Path) -> 
 def test_alleles_without_a_sequence_are_counted(write: Write, genome: Path, caplog: pytest.LogCaptureFixture) -> None:
     ref = base(50)
     rows = [("chr1", 50, ".", ref, "<DEL>,*"), ("chr1", 50, ".", ref, f"{ref}[chr2:3["), ("chr1", 50, ".", ref, ".")]
-    rows += [("chr1", 50, ".", ref, ref + "A" * LENGTH), ("chr1", 50, "kept", ref, other(ref))]
+    rows += [
+        ("chr1", 50, ".", ref, ref + "A" * LENGTH),
+        ("chr1", 50, ".", ref, ref.lower()),
+        ("chr1", 50, "kept", ref, other(ref)),
+    ]
     with caplog.at_level(logging.WARNING):
         table = score_variants({"cnn": network()}, write("a.vcf", vcf(*rows)), genome)
     assert table["id"].tolist() == ["kept"]
     warnings = sorted(record.getMessage().partition("left out ")[2] for record in caplog.records)
     assert warnings == [
         "1 alternative allele: '*', the place is deleted by another variant",
+        "1 alternative allele: equal to the reference",
         f"1 alternative allele: longer than the {LENGTH} bp that the models read",
         "1 alternative allele: there is none",
         "2 alternative alleles: symbolic, such as <DEL>, or a breakend, whose sequence is not given",

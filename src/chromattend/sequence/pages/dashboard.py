@@ -72,6 +72,11 @@ def warnings_of(metrics: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> list[
         elif by_split["test"]["note"]:
             found.append(f"Do not interpret {title}: {by_split['test']['note']}.")
     best = max(metrics, key=lambda model: metrics[model]["test"]["auc"])
+    if REGISTRY[best].kind != "network" and any(REGISTRY[model].kind == "network" for model in metrics):
+        found.append(
+            f"No network is above the floor of k-mers: {REGISTRY[best].title} has the highest AUC, "
+            f"{metrics[best]['test']['auc']:.3f}."
+        )
     if "valid" in metrics[best]:
         gap = metrics[best]["test"]["auc"] - metrics[best]["valid"]["auc"]
         if abs(gap) > APART:
