@@ -23,7 +23,7 @@ PAGES = {
     # With a gene, all its charts are drawn, and the page is at the gene browser.
     "epigenome": ("{epigenome}/report.html", "#gene={gene}", 1250),
     "report": ("report.html", "", 900),
-    "sequence": ("sequence/synthetic/report.html", "#show=cnn,1", 1250),
+    "sequence": ("sequence/synthetic/report.html", "#sequences", 1400),
 }
 WIDTH = 1280
 LIMIT = 250_000
@@ -69,6 +69,10 @@ def main() -> None:
                     "return document.readyState === 'complete' &&"
                     " [...document.querySelectorAll('.chart')].every((chart) => chart.querySelector('svg'))"
                 )
+            )
+            # A page that reads its fragment itself does not scroll to it.
+            browser.execute_script(
+                "document.getElementById(arguments[0])?.scrollIntoView({behavior: 'instant'})", fragment[1:]
             )
             image = arguments.images / f"{name}.png"
             image.write_bytes(small_png(browser.get_screenshot_as_png()))
