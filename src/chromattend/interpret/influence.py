@@ -314,8 +314,8 @@ def influential(network: Network, dataset: xr.Dataset, explained: xr.Dataset, nu
         the fitted layers with the network's own over the explained examples.
 
     Raises:
-        UserError: the data do not fit the network, there is no training example or nothing to explain, or the network
-            has no last linear layer.
+        UserError: the data do not fit the network; the training part or the data to explain are empty; or the network
+            does not end with a linear layer.
     """
     spec = network.input_spec
     part = dataset["split"]

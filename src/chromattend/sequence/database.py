@@ -105,11 +105,11 @@ def read_jaspar(release: int = RELEASE, taxon: str = TAXON) -> Database:
                 f"{', '.join(sorted(groups))}"
             )
         species = {str(row[0]): row[1] for row in cursor.execute("SELECT TAX_ID, SPECIES FROM TAX")}
-        found = source.fetch_motifs(collection="CORE", tax_group=[taxon])
+        motifs = source.fetch_motifs(collection="CORE", tax_group=[taxon])
         source.conn.close()
-    found = sorted(found, key=lambda motif: str(motif.matrix_id))
+    motifs = sorted(motifs, key=lambda motif: str(motif.matrix_id))
     rows, matrices = [], []
-    for motif in found:
+    for motif in motifs:
         counts = np.array([motif.counts[letter] for letter in DNA], dtype=np.float64).T + PSEUDOCOUNT / len(DNA)
         matrices.append(counts / counts.sum(axis=1, keepdims=True))
         names = [species.get(str(number), str(number)) for number in motif.species or ()]

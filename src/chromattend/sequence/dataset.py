@@ -529,18 +529,18 @@ def _repeats(rows: _Rows, alphabet: Alphabet, notes: list[str]) -> dict[str, Any
     real = rows.take(np.flatnonzero(rows.origin != "shuffle"))
     own, keys = _keys(real, alphabet)
     first: dict[bytes, int] = {}
-    found = {"same_strand": 0, "other_strand": 0, "across_parts": 0, "both_labels": 0}
+    repeats = {"same_strand": 0, "other_strand": 0, "across_parts": 0, "both_labels": 0}
     for row, key in enumerate(keys):
         before = first.setdefault(key, row)
         if before != row:
-            found["same_strand" if own[row] == own[before] else "other_strand"] += 1
-            found["across_parts"] += bool(real.split[row] != real.split[before])
-            found["both_labels"] += bool(real.label[row] != real.label[before])
-    equal = found["same_strand"] + found["other_strand"]
+            repeats["same_strand" if own[row] == own[before] else "other_strand"] += 1
+            repeats["across_parts"] += bool(real.split[row] != real.split[before])
+            repeats["both_labels"] += bool(real.label[row] != real.label[before])
+    equal = repeats["same_strand"] + repeats["other_strand"]
     if equal:
         notes.append(
-            f"Sequences that equal an earlier one: {equal}, {found['other_strand']} on the other strand, "
-            f"{found['both_labels']} with the other label."
+            f"Sequences that equal an earlier one: {equal}, {repeats['other_strand']} on the other strand, "
+            f"{repeats['both_labels']} with the other label."
         )
     shared = _shared_stretches(real, alphabet)
     if shared["positive"]:
@@ -548,7 +548,7 @@ def _repeats(rows: _Rows, alphabet: Alphabet, notes: list[str]) -> dict[str, Any
             f"Positive test sequences that share {SHARED} letters in a row with a training or validation sequence: "
             f"{shared['positive']}."
         )
-    return {"duplicates": found, "shared_stretches": {"letters": SHARED, **shared}, "unchanged_shuffles": unchanged}
+    return {"duplicates": repeats, "shared_stretches": {"letters": SHARED, **shared}, "unchanged_shuffles": unchanged}
 
 
 def _shared_stretches(rows: _Rows, alphabet: Alphabet) -> dict[str, int]:

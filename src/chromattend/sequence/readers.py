@@ -235,7 +235,7 @@ def read_bed(
     complement. Names come from the 4th column, or are the coordinates. See `read_sequences` for arguments.
 
     Raises:
-        UserError: a line is no interval, its chromosome is not in the genome, or the genome cannot be read.
+        UserError: a line does not give an interval, its chromosome is not in the genome, or the genome cannot be read.
     """
     sequences, beyond = Sequences(name), 0
     if not genome:

@@ -44,7 +44,7 @@ def auc_table(metrics: Mapping[tuple[str, str], Mapping[str, Mapping[str, Any]]]
 
     Returns:
         Columns set, model, kind (network or baseline), valid_auc, and `MEASURES` of the test part. The validation part
-        is another population than a test part that was given, so its AUC is no estimate of the other.
+        is another population than a given test part, so its AUC does not estimate the test AUC.
     """
     rows = []
     for (name, model), by_split in metrics.items():

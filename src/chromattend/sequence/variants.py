@@ -82,7 +82,7 @@ def common_input(models: Mapping[str, TrainedModel]) -> tuple[Alphabet, int]:
     """Return alphabet and length that all models read.
 
     Raises:
-        UserError: there is no model, or two of them read other sequences.
+        UserError: no model is given, or two models read different sequences.
     """
     if not models:
         raise UserError("models: none is given; give at least one model.ckpt of the sequence track")

@@ -211,5 +211,5 @@ def _rows_in_part(dataset: xr.Dataset, genes: pd.Series, symbols: pd.Series, par
     rows = np.flatnonzero(dataset["split"].values == part)
     keys = pd.MultiIndex.from_arrays([dataset[name].values[rows].astype(str) for name in ("gene", "symbol")])
     first = ~keys.duplicated()
-    found = keys[first].get_indexer(pd.MultiIndex.from_arrays([genes.astype(str), symbols.astype(str)]))
-    return np.where(found >= 0, rows[first][found], -1)
+    matches = keys[first].get_indexer(pd.MultiIndex.from_arrays([genes.astype(str), symbols.astype(str)]))
+    return np.where(matches >= 0, rows[first][matches], -1)

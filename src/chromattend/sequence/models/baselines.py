@@ -18,8 +18,8 @@ class KmerCounts(TransformerMixin, BaseEstimator):
     """log(1 + count) of gapped k-mers in one-hot sequences, flattened to (sequence, position * letter).
 
     A k-mer has k letters within a window, the first and the last position included, so that every k-mer has one mask.
-    With window = k there are no gaps. A k-mer and its reverse complement are one feature if both strands are read,
-    which takes four letters. A window with an unknown letter at a position of the mask is not counted.
+    If the window equals k, k-mers have no gaps. A k-mer and its reverse complement are one feature if both strands are
+    read, which takes four letters. A window with an unknown letter at a position of the mask is not counted.
     """
 
     def __init__(self, letters: int = 4, k: int = 6, window: int = 6, strands: str = "both") -> None:

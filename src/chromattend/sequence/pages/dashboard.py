@@ -63,30 +63,30 @@ def warnings_of(metrics: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> list[
     Args:
         metrics: model -> see `chromattend.evaluate.metrics`.
     """
-    found = []
+    warnings = []
     for model, by_split in metrics.items():
         title = REGISTRY[model].title
         if not has_learned(by_split):
             auc = by_split.get("valid", by_split["test"])["auc"]
-            found.append(f"{title} learned nothing: its AUC on the validation sequences is {auc:.3f}.")
+            warnings.append(f"{title} learned nothing: its AUC on the validation sequences is {auc:.3f}.")
         elif by_split["test"]["note"]:
-            found.append(f"Do not interpret {title}: {by_split['test']['note']}.")
+            warnings.append(f"Do not interpret {title}: {by_split['test']['note']}.")
     best = max(metrics, key=lambda model: metrics[model]["test"]["auc"])
     if REGISTRY[best].kind != "network" and any(REGISTRY[model].kind == "network" for model in metrics):
-        found.append(
+        warnings.append(
             f"No network is above the floor of k-mers: {REGISTRY[best].title} has the highest AUC, "
             f"{metrics[best]['test']['auc']:.3f}."
         )
     if "valid" in metrics[best]:
         gap = metrics[best]["test"]["auc"] - metrics[best]["valid"]["auc"]
         if abs(gap) > APART:
-            found.append(
+            warnings.append(
                 f"The test sequences are {'easier' if gap > 0 else 'harder'} than the validation sequences: "
                 f"{REGISTRY[best].title} has an AUC of {metrics[best]['test']['auc']:.3f} and "
                 f"{metrics[best]['valid']['auc']:.3f}. They are different populations; "
                 "compare models within one of the two."
             )
-    return found
+    return warnings
 
 
 def measures_of(quality: Mapping[str, Any]) -> list[tuple[str, str]]:

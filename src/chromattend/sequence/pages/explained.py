@@ -78,7 +78,7 @@ class ExplainedNetwork:
         """Return the row of the motif that the page's sentence is about.
 
         It is the first of the recommended route that recovers the factor, or else the first of that route, or of the
-        first other route but the filters; None if there is no motif.
+        first other route, without the filters; None without motifs.
         """
         routes = self.motifs[self.motifs["route"] != FILTERS]
         chosen = routes[routes["route"] == RECOMMENDED]
