@@ -1,0 +1,140 @@
+"""Strings of an alphabet as numbers, end to end in one array, and the checks of a kernel's arguments."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from chromattend.errors import UserError, did_you_mean, listed
+from chromattend.sequence.alphabets import ALPHABETS, Alphabet, reverse_complement
+
+# Longest window: its number of matches fits into five bits.
+LONGEST_WINDOW = 31
+
+
+@dataclass(frozen=True)
+class Strings:
+    """Strings of different lengths.
+
+    Attributes:
+        letters: letters of all strings, end to end, int8, from 0 to size - 1, or -1 for an unknown one.
+        bounds: where each string starts in `letters`, and where the last one ends, int64, shape (string + 1,).
+        size: number of letters of the alphabet.
+    """
+
+    letters: np.ndarray
+    bounds: np.ndarray
+    size: int
+
+    @classmethod
+    def of_texts(cls, texts: Sequence[str], alphabet: str | Alphabet = "dna") -> "Strings":
+        """Read texts.
+
+        Args:
+            texts: the strings; upper and lower case are the same letter.
+            alphabet: an alphabet, its name (`dna`, `rna`, `protein`, `text`), or its letters, such as `01`.
+
+        Raises:
+            UserError: a text has a character outside the alphabet.
+        """
+        known = alphabet if isinstance(alphabet, Alphabet) else alphabet_of(alphabet)
+        return cls._joined([known.encode(text, f"string {row}") for row, text in enumerate(texts)], len(known))
+
+    @classmethod
+    def of_rows(cls, rows: np.ndarray, size: int) -> "Strings":
+        """Read the rows of a table, without the unknown letters at their ends, which pad them to one length.
+
+        Args:
+            rows: numbers of letters, -1 for unknown ones, shape (string, position).
+            size: number of letters of the alphabet.
+        """
+        known = rows >= 0
+        starts = known.argmax(axis=1)
+        ends = np.where(known.any(axis=1), rows.shape[1] - known[:, ::-1].argmax(axis=1), starts)
+        return cls._joined([row[start:end] for row, start, end in zip(rows, starts, ends, strict=True)], size)
+
+    @classmethod
+    def _joined(cls, parts: Sequence[np.ndarray], size: int) -> "Strings":
+        letters = np.concatenate([*parts, np.empty(0, np.int8)]).astype(np.int8)
+        return cls(letters, np.concatenate([[0], np.cumsum([len(part) for part in parts])]).astype(np.int64), size)
+
+    def __len__(self) -> int:
+        """Return the number of strings."""
+        return len(self.bounds) - 1
+
+    def __getitem__(self, row: int) -> np.ndarray:
+        """Return the letters of one string."""
+        return self.letters[self.bounds[row] : self.bounds[row + 1]]
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """Number of letters of each string, shape (string,)."""
+        return np.diff(self.bounds)
+
+    def windows(self, g: int) -> np.ndarray:
+        """Return the number of windows of g letters in each string, shape (string,)."""
+        return np.maximum(self.lengths - g + 1, 0)
+
+    def take(self, rows: np.ndarray) -> "Strings":
+        """Return some of the strings, by number or as a mask, in the order given."""
+        numbers = np.flatnonzero(rows) if rows.dtype == bool else rows
+        return self._joined([self[row] for row in numbers], self.size)
+
+    def reverse_complement(self) -> "Strings":
+        """Return the other strand of every string of DNA."""
+        return self._joined([reverse_complement(self[row]) for row in range(len(self))], self.size)
+
+
+def alphabet_of(name: str) -> Alphabet:
+    """Return an alphabet by its name, or one of the given letters.
+
+    Raises:
+        UserError: it is not a name, and is not a list of different letters either.
+    """
+    if name in ALPHABETS:
+        return ALPHABETS[name]
+    hint = did_you_mean(name, ALPHABETS)
+    if hint or not name.isascii() or not 2 <= len({letter.upper() for letter in name}) == len(name):
+        raise UserError(
+            f"alphabet {name!r} is not known{hint}; give {listed(ALPHABETS)}, or its letters, each once and in one case"
+        )
+    return Alphabet(name, name.upper(), "", "")
+
+
+def check_sizes(g: int, k: int, key: str = "") -> None:
+    """Check the length of windows and the number of compared positions.
+
+    Args:
+        g: letters of a window.
+        k: positions that are compared.
+        key: prefix of the names in messages, such as `model_options.gkm_svm.`.
+
+    Raises:
+        UserError: they are not 1 <= k <= g <= `LONGEST_WINDOW`.
+    """
+    if not 1 <= g <= LONGEST_WINDOW:
+        raise UserError(f"{key}g is {g}; give the letters of a window, from 1 to {LONGEST_WINDOW}")
+    if not 1 <= k <= g:
+        raise UserError(f"{key}k is {k}; give the number of compared positions, from 1 to g, {g}")
+
+
+def check_lengths(strings: Strings, g: int, names: Sequence[str] | None = None) -> None:
+    """Check that every string has a window.
+
+    Args:
+        strings: the strings.
+        g: letters of a window.
+        names: names of the strings in messages; by default their numbers, from 0.
+
+    Raises:
+        UserError: a string is shorter than g.
+    """
+    short = np.flatnonzero(strings.lengths < g)
+    if len(short):
+        row = int(short[0])
+        name = repr(names[row]) if names is not None else str(row)
+        more = f", as are {len(short) - 1:,} more" if len(short) > 1 else ""
+        raise UserError(
+            f"string {name} has {strings.lengths[row]} known letters, less than a window of g = {g}{more}; give a "
+            "smaller g, or remove it"
+        )
