@@ -14,8 +14,8 @@ class GappedKmers:
     """A numbering of gapped k-mers.
 
     Every gapped k-mer has its own number, `choice * letters ** k + code`, where `code` has the letters at the chosen
-    positions as digits in base `letters`, the first one highest; or, with `bits`, the hash of that number, which several
-    can share. A gapped k-mer with an unknown letter has none.
+    positions as digits in base `letters`, the first one highest; or, with `bits`, the hash of that number, which
+    several can share. A gapped k-mer with an unknown letter has none.
 
     Attributes:
         g: letters of a window.
