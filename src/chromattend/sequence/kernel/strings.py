@@ -7,8 +7,6 @@ import numpy as np
 
 from chromattend.errors import UserError, did_you_mean, listed
 from chromattend.sequence.alphabets import ALPHABETS, Alphabet, reverse_complement
-from chromattend.sequence.windows import LONGEST_WINDOW as LONGEST_WINDOW
-from chromattend.sequence.windows import check_sizes as check_sizes
 
 
 @dataclass(frozen=True)
