@@ -1,4 +1,4 @@
-"""Inputs of models of sequences: one-hot letters of the alphabet and length that a model was trained on."""
+"""Inputs of models of sequences: letters of the alphabet and length that a model was trained on."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -79,7 +79,15 @@ class SequenceInputs:
             UserError: alphabet or length differ from the training data.
         """
         self.check(dataset)
-        return one_hot(dataset["letters"].transpose("sequence", "position").values, self.shape[1])
+        return self.encode(dataset["letters"].transpose("sequence", "position").values)
+
+    def encode(self, letters: np.ndarray) -> np.ndarray:
+        """Return the signal of letters as numbers, float32, shape (sequence, position, letter).
+
+        Args:
+            letters: int8, shape (sequence, position), -1 for unknown letters.
+        """
+        return one_hot(letters, self.shape[1])
 
     def context(self, dataset: xr.Dataset) -> None:
         """Return None: a sequence is the only input."""
@@ -108,14 +116,28 @@ class SequenceInputs:
         shuffled = template >= 0
         if not shuffled.any():
             return None
-        mine, templates, size = letters[rows], letters[template[shuffled]], self.shape[1]
+        mine, templates = letters[rows], letters[template[shuffled]]
 
         def draw(seed: int) -> np.ndarray:
             drawn = mine.copy()
             drawn[shuffled] = dinucleotide_shuffle(templates, seed)
-            return one_hot(drawn, size)
+            return self.encode(drawn)
 
         return draw
 
     def measured(self, dataset: xr.Dataset) -> None:
         """Return None: labels are not derived from a measurement that models could learn."""
+
+
+@dataclass(frozen=True)
+class LetterInputs(SequenceInputs):
+    """Input data of a model that reads letters as numbers, in a small fraction of the memory of one-hot letters."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Numbers of positions and of values per position, 1."""
+        return self.length, 1
+
+    def encode(self, letters: np.ndarray) -> np.ndarray:
+        """Return the letters, int8, shape (sequence, position, 1)."""
+        return letters[..., None]

@@ -114,8 +114,8 @@ CASES: dict[str, tuple[str, dict[str, Any], str]] = {
     ),
     "no view of letters": (
         HEADER + ROW,
-        {"explain": {"views": ["deeplift", "temporal"]}},
-        "'sequence.explain.views': has no view of letters that every network has; add corrected_gradient",
+        {"models": ["cnn"], "explain": {"views": ["deeplift", "temporal"]}},
+        "'sequence.explain.views': has no view of letters that cnn has; add corrected_gradient",
     ),
     "a missing database": (HEADER + ROW, {"motif": {"database": "x.meme"}}, "file 'x.meme' does not exist; correct"),
     "an empty sheet": ("", {}, "sheet.tsv: is empty; give a header line"),
