@@ -18,6 +18,8 @@ from chromattend.sequence.windows import check_sizes
 LARGEST = 50_000_000
 # Steps that listing gapped k-mers without a table may take: about a minute.
 LONGEST_LISTING = 10_000_000_000
+# Windows of support strings that a window is compared with at once: their numbers of matches stay in the cache.
+_BLOCK = 4096
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,7 +143,7 @@ class GappedKmerWeights:
 
         The sum over the positions is decision - intercept. An unknown letter has the weight 0.
         """
-        weights = self._gains(strings, own=True)[:, 0] / self.k
+        weights = self._gains(strings, own=True)[0] / self.k
         return _split(weights * np.repeat(_inverse_root(self._norms(strings)), strings.lengths), strings.bounds)
 
     def mutagenesis(self, strings: Strings) -> list[np.ndarray]:
@@ -149,7 +151,7 @@ class GappedKmerWeights:
 
         The string's own letter has 0. At an unknown letter, the change is that of learning its letter.
         """
-        gains = self._gains(strings, own=False)
+        gains = self._gains(strings, own=False).T
         own = strings.letters.astype(np.int64)
         of_own = np.where(own < 0, 0.0, gains[np.arange(len(own)), own])
         scores = np.repeat(_sums(of_own, strings.bounds) / self.k, strings.lengths)
@@ -249,17 +251,17 @@ class GappedKmerWeights:
             own: only for the string's own letters, at index 0.
 
         Returns:
-            float64, shape (position of all strings, 1 or letter).
+            float64, shape (1 or letter, position of all strings).
         """
         self._check(strings)
         gains = self._gains_of_strand(strings, own)
         if self._both_read:
-            other = self._gains_of_strand(strings.reverse_complement(), own)[_mirrored(strings.bounds)]
-            gains += other if own else other[:, ::-1]
+            other = self._gains_of_strand(strings.reverse_complement(), own)[:, _mirrored(strings.bounds)]
+            gains += other if own else other[::-1]
         return gains
 
     def _gains_of_strand(self, strings: Strings, own: bool) -> np.ndarray:
-        gains = np.zeros((len(strings.letters), 1 if own else self.letters))
+        gains = np.zeros((1 if own else self.letters, len(strings.letters)))
         if self.table is not None:
             assert self.numbering is not None
             if self.numbering.bits is None:
@@ -270,9 +272,18 @@ class GappedKmerWeights:
             return gains
         assert self.support is not None
         lower = _choose(self.g, self.k - 1).astype(np.float64)
-        support = (_different(self.support.letters), self.support.bounds, self.coefficients)
+        support = (self.support.letters, self._window_coefficients)
         _window_gains(strings.letters, strings.bounds, *support, self.g, self.k, lower, own, gains)
         return gains
+
+    @cached_property
+    def _window_coefficients(self) -> np.ndarray:
+        """The coefficient at the start of each window of the support strings, 0 where none starts."""
+        assert self.support is not None
+        assert self.coefficients is not None
+        coefficients = np.repeat(self.coefficients, self.support.lengths)
+        left = np.repeat(self.support.bounds[1:], self.support.lengths) - np.arange(len(coefficients))
+        return np.where(left >= self.g, coefficients, 0.0)
 
     @property
     def _counted(self) -> bool:
@@ -416,38 +427,47 @@ def _add_support(letters, bounds, coefficients, choices, g, size, table):  # typ
 def _table_gains(letters, bounds, choices, g, size, table, own, gains):  # type: ignore[no-untyped-def]
     """Add the weights in a table of all gapped k-mers that a string has, or would have by a substitution."""
     k = choices.shape[1]
-    codes = size**k
-    values = np.ones(k, np.int64)  # of one letter at each place
-    for place in range(k - 1, 0, -1):
-        values[place - 1] = values[place] * size
+    known = np.maximum(letters, 0).astype(np.int32)
+    unknown = (letters < 0).astype(np.int32)
+    longest = 0
+    for row in range(len(bounds) - 1):
+        longest = max(longest, bounds[row + 1] - bounds[row])
+    codes, missing, without = np.empty((3, longest), np.int32)
+    weights = np.empty(longest)
+    # The innermost loops are over windows, which the compiler turns into vector instructions.
     for choice in range(len(choices)):
-        chosen = choices[choice]
+        own_table = table[choice * size**k : (choice + 1) * size**k]
         for row in range(len(bounds) - 1):
-            for start in range(bounds[row], bounds[row + 1] - g + 1):
-                code, unknown, only = 0, 0, 0
-                for place in range(k):
-                    letter = letters[start + chosen[place]]
-                    if letter < 0:
-                        unknown += 1
-                        only = place
-                        letter = 0
-                    code = code * size + letter
-                if own:
-                    if unknown == 0:
-                        weight = table[choice * codes + code]
-                        for place in range(k):
-                            gains[start + chosen[place], 0] += weight
-                    continue
-                if unknown > 1:
-                    continue
-                for place in range(k):
-                    # With an unknown letter, only its own place makes a gapped k-mer.
-                    if unknown == 1 and place != only:
-                        continue
-                    position = start + chosen[place]
-                    first = choice * codes + code - max(letters[position], 0) * values[place]
-                    for letter in range(size):
-                        gains[position, letter] += table[first + letter * values[place]]
+            start, windows = bounds[row], bounds[row + 1] - bounds[row] - g + 1
+            if windows < 1:
+                continue
+            codes[:windows] = 0
+            missing[:windows] = 0
+            for place in choices[choice]:
+                letter, lacks = known[start + place : start + place + windows], unknown[start + place :]
+                for window in range(windows):
+                    codes[window] = codes[window] * np.int32(size) + letter[window]
+                    missing[window] += lacks[window]
+            if own:
+                for window in range(windows):
+                    weights[window] = own_table[codes[window]] if missing[window] == 0 else 0.0
+                for place in choices[choice]:
+                    gain = gains[0, start + place : start + place + windows]
+                    for window in range(windows):
+                        gain[window] += weights[window]
+                continue
+            value = size**k  # of one letter at the place
+            for place in choices[choice]:
+                value //= size
+                letter, lacks = known[start + place : start + place + windows], unknown[start + place :]
+                for window in range(windows):
+                    without[window] = codes[window] - letter[window] * value
+                for each in range(size):
+                    gain = gains[each, start + place : start + place + windows]
+                    for window in range(windows):
+                        # With an unknown letter, only its own place makes a gapped k-mer.
+                        if missing[window] == lacks[window]:
+                            gain[window] += own_table[without[window] + each * value]
 
 
 @njit(cache=True)
@@ -465,7 +485,7 @@ def _hashed_gains(  # type: ignore[no-untyped-def]
                 for choice in range(len(choices)):
                     if numbers[choice] >= 0:
                         for place in choices[choice]:
-                            gains[start + place, 0] += table[numbers[choice]]
+                            gains[0, start + place] += table[numbers[choice]]
                 continue
             for offset in range(g):
                 before = letters[start + offset]
@@ -474,43 +494,41 @@ def _hashed_gains(  # type: ignore[no-untyped-def]
                     number_window(letters, start, *rest)
                     for choice in range(len(choices)):
                         if numbers[choice] >= 0 and (places[choice] >> np.uint64(offset)) & np.uint64(1):
-                            gains[start + offset, letter] += table[numbers[choice]]
+                            gains[letter, start + offset] += table[numbers[choice]]
                 letters[start + offset] = before
 
 
 @njit(cache=True)
-def _window_gains(  # type: ignore[no-untyped-def]
-    letters, bounds, others, other_bounds, coefficients, g, k, lower, own, gains
-):
+def _window_gains(letters, bounds, others, coefficients, g, k, lower, own, gains):  # type: ignore[no-untyped-def]
     """Add what `_table_gains` adds, by comparing every window with every window of the support strings.
 
     At a position of a window, C(m, k - 1) of the gapped k-mers with its letter match, m counting the other positions.
     """
+    matches = np.empty(_BLOCK, np.uint8)
+    least = k if own else k - 1
     for row in range(len(bounds) - 1):
-        start, windows = bounds[row], bounds[row + 1] - bounds[row] - g + 1
-        for other in range(len(other_bounds) - 1):
-            other_start, other_windows = other_bounds[other], other_bounds[other + 1] - other_bounds[other] - g + 1
-            coefficient = coefficients[other]
-            # Pairs of windows with one shift: the number of matches changes at two places from one to the next.
-            for shift in range(1 - windows, other_windows):
-                first = start + max(0, -shift)
-                second = other_start + max(0, shift)
-                matches = 0
-                for offset in range(g - 1):
-                    matches += letters[first + offset] == others[second + offset]
-                for step in range(min(start + windows - first, other_start + other_windows - second)):
-                    a, b = first + step, second + step
-                    matches += letters[a + g - 1] == others[b + g - 1]
-                    if matches >= k - 1:
-                        for offset in range(g):
-                            letter = others[b + offset]
-                            same = letters[a + offset] == letter
-                            if own:
-                                if same:
-                                    gains[a + offset, 0] += coefficient * lower[matches - 1]
-                            elif letter >= 0:
-                                gains[a + offset, letter] += coefficient * lower[matches - same]
-                    matches -= letters[a] == others[b]
+        for start in range(bounds[row], bounds[row + 1] - g + 1):
+            for first in range(0, len(others) - g + 1, _BLOCK):
+                windows = min(_BLOCK, len(others) - g + 1 - first)
+                matches[:windows] = 0
+                for offset in range(g):
+                    letter = letters[start + offset]
+                    if letter >= 0:
+                        aligned = others[first + offset : first + offset + windows]
+                        for window in range(windows):
+                            matches[window] += np.uint8(aligned[window] == letter)
+                for window in range(windows):
+                    if matches[window] < least or coefficients[first + window] == 0:
+                        continue
+                    count, coefficient = np.int64(matches[window]), coefficients[first + window]
+                    for offset in range(g):
+                        letter = others[first + window + offset]
+                        same = letter >= 0 and letters[start + offset] == letter
+                        if own:
+                            if same:
+                                gains[0, start + offset] += coefficient * lower[count - 1]
+                        elif letter >= 0:
+                            gains[letter, start + offset] += coefficient * lower[count - same]
 
 
 @njit(cache=True)
