@@ -75,7 +75,7 @@ class Strings:
     def take(self, rows: np.ndarray) -> "Strings":
         """Return some of the strings, by number or as a mask, in the order given."""
         numbers = np.flatnonzero(rows) if rows.dtype == bool else rows
-        return self._joined([self[row] for row in numbers], self.size)
+        return self._joined([self[int(row)] for row in numbers], self.size)
 
     def reverse_complement(self) -> "Strings":
         """Return the other strand of every string of DNA."""
