@@ -6,6 +6,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,10 +15,13 @@ from chromattend.errors import UserError
 from chromattend.evaluate import metrics, predict
 from chromattend.files import read_netcdf, write_netcdf
 from chromattend.sequence.alphabets import ALPHABETS, one_hot
+from chromattend.sequence.database import Database
 from chromattend.sequence.dataset import Choices, build_dataset
 from chromattend.sequence.inputs import SequenceInputs
+from chromattend.sequence.motifs import Motif, read_meme, write_meme
 from chromattend.sequence.pages.dashboard import measures_of
 from chromattend.sequence.readers import read_sequences
+from chromattend.sequence.routes import _compared
 from chromattend.sequence.sheet import SequenceSet
 from chromattend.training.train import train
 
@@ -167,3 +171,20 @@ def test_floors_tell_texts_apart(model: str, source: SequenceSet, tmp_path: Path
     test = metrics(predict(trained, dataset))["test"]
     assert test["auc"] > 0.9
     assert test["f1"] > 0.8
+
+
+def test_motifs_of_texts_are_written_and_read(tmp_path: Path) -> None:
+    probabilities = one_hot(TEXT.encode("no, we", ""), len(TEXT)).astype(np.float64)
+    motif = Motif("saliency_1", probabilities, 12, TEXT.letters)
+    assert motif.consensus == "NO, WE"
+    write_meme([motif], tmp_path / "motifs.meme")
+    (again,) = read_meme(tmp_path / "motifs.meme")
+    assert (again.name, again.letters, again.consensus) == ("saliency_1", TEXT.letters, "NO, WE")
+
+
+def test_motifs_of_texts_have_no_name() -> None:
+    entries = pd.DataFrame({"id": ["MA1"], "name": ["USF1"], "family": [""]})
+    database = Database("JASPAR 2026", "ACGT", entries, (np.full((4, 4), 0.25),))
+    matches, judged = _compared([Motif("m", np.full((3, 69), 1 / 69), 9, TEXT.letters)], database, "", "text")
+    assert len(matches) == 0
+    assert judged.sentence == "JASPAR 2026 has no motifs of text, so that the motif has no name."
