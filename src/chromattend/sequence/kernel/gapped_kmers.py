@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit
 
 from chromattend.errors import UserError
-from chromattend.sequence.kernel.strings import check_sizes
+from chromattend.sequence.windows import check_sizes
 
 # Most choices of positions that are listed: 100 MB.
 MOST_CHOICES = 2**20
