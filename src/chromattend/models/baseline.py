@@ -38,7 +38,7 @@ class Setting:
     Attributes:
         channels: number of channels (marks); features are ordered by position, then by channel.
         positions: number of positions (bins).
-        sizes: sizes of the inputs by name, see `InputSpec.sizes`.
+        sizes: what a network of the same inputs would be given, see `InputSpec.sizes`.
         log: whether features are log(1 + count).
         class_weight: `balanced` or None.
         seed: seed of its random numbers.
@@ -47,7 +47,7 @@ class Setting:
 
     channels: int
     positions: int
-    sizes: Mapping[str, int] = field(default_factory=dict)
+    sizes: Mapping[str, Any] = field(default_factory=dict)
     log: bool = True
     class_weight: str | None = None
     seed: int = 1

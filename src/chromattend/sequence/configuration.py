@@ -16,7 +16,7 @@ from chromattend.pipeline.config import check, with_defaults
 from chromattend.pipeline.locations import check_file, is_url
 from chromattend.sequence.formats import check_index, format_of
 from chromattend.sequence.sheet import RULES, SequenceSet, read_sheet
-from chromattend.sequence.study import SequenceStudy
+from chromattend.sequence.study import FLOORS, SequenceStudy
 from chromattend.sequence.views import KERNEL_VIEW, RECOMMENDED, VIEWS
 from chromattend.sequence.windows import pairs
 from chromattend.text import read_lines
@@ -26,7 +26,7 @@ SECTION = "sequence"
 MOST_KMERS = 2_000_000
 # Keys of the chromatin track's section `training` that have no sense here.
 _OTHER_TRAINING = ("inputs", "epigenomes_per_job")
-_LETTERS = {"dna": 4, "rna": 4, "protein": 20}
+_LETTERS = {"dna": 4, "rna": 4, "protein": 20, "text": 69}
 
 
 def read_schema(schemas: Path) -> dict[str, Any]:
@@ -112,6 +112,12 @@ def _check_set(study: SequenceStudy, one: SequenceSet) -> None:
     if one.test_negatives and not one.test:
         raise UserError(f"{where}, test_negatives: needs a file in the column 'test'; give it or empty this cell")
     forms = {column: _form(study, one, column, path) for column, path in one.files.items()}
+    for column, form in forms.items():
+        if form == "seq" and one.alphabet == "text":
+            raise UserError(
+                f"{where}, {column}: text is read from FASTA, not from a table of DeepBind; give FASTA, or correct the "
+                "column 'alphabet'"
+            )
     intervals = [column for column, form in forms.items() if form == "bed"]
     for column in intervals:
         _check_intervals(study, one, f"{where}, {column}")
@@ -158,8 +164,8 @@ def _check_intervals(study: SequenceStudy, one: SequenceSet, where: str) -> None
         raise UserError(f"{where}: a BED file needs its genome; give a FASTA file in the column 'genome'")
     if not one.width:
         raise UserError(f"{where}: a BED file needs the width of the windows; give it in the column 'width'")
-    if one.alphabet == "protein":
-        raise UserError(f"{where}: a BED file gives dna or rna, not protein; correct the column 'alphabet'")
+    if one.alphabet not in ("dna", "rna"):
+        raise UserError(f"{where}: a BED file gives dna or rna, not {one.alphabet}; correct the column 'alphabet'")
     with located(f"{study.config['sheet']}: set {one.name!r}, genome"):
         check_file(one.genome, study.workdir)
         check_index(study.workdir / one.genome, one.genome)
@@ -200,12 +206,6 @@ def _check_models(study: SequenceStudy, at: Callable[[str], str]) -> None:
                 "or remove the model from 'sequence.explain.models'"
             )
     options = study.config["model_options"]
-    gapped = options["gapped_kmer_logistic"]
-    if gapped["window"] < gapped["k"]:
-        raise UserError(
-            f"{at('model_options.gapped_kmer_logistic.window')}: {gapped['window']} is shorter than k, {gapped['k']}; "
-            "give at least k"
-        )
     if (kernel := options["dilated"]["kernel"]) is not None and kernel % 2 == 0:
         raise UserError(f"{at('model_options.dilated.kernel')}: {kernel} is even; give an odd width")
     for one in study.sets.values():
@@ -213,13 +213,18 @@ def _check_models(study: SequenceStudy, at: Callable[[str], str]) -> None:
         if "gkm_svm" in study.models:
             pairs(letters, options["gkm_svm"]["g"] or (), options["gkm_svm"]["k"] or ())
         for model in study.models:
-            own = options[model]
-            if "k" in own and letters ** own["k"] > MOST_KMERS:
+            own = study.model_options(one.name, model)
+            if model in FLOORS and letters ** own["k"] > MOST_KMERS:
                 raise UserError(
                     f"{at(f'model_options.{model}.k')}: {own['k']} gives {letters}^{own['k']} k-mers of {one.alphabet} "
-                    f"(set {one.name!r}), more than {MOST_KMERS:,}; give less, or remove {model} from 'models'"
+                    f"(set {one.name!r}), more than {MOST_KMERS:,}; give less, null, or remove {model} from 'models'"
                 )
-            if own.get("strands") == "both" and one.alphabet != "dna":
+            if model in FLOORS and own.get("window", own["k"]) < own["k"]:
+                raise UserError(
+                    f"{at(f'model_options.{model}.window')}: {own['window']} is shorter than k, {own['k']} (set "
+                    f"{one.name!r}); give at least k, or null"
+                )
+            if options[model].get("strands") == "both" and one.alphabet != "dna":
                 raise UserError(
                     f"{at(f'model_options.{model}.strands')}: {one.alphabet} (set {one.name!r}) has one strand; "
                     "write one, or null"

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import xarray as xr
@@ -43,7 +43,7 @@ class SequenceInputs:
         return cls(model, dataset.attrs["alphabet"], dataset.sizes["position"])
 
     @property
-    def sizes(self) -> dict[str, int]:
+    def sizes(self) -> dict[str, Any]:
         """Arguments of the network's class: number of letters of the alphabet, and length."""
         return {"letters": len(ALPHABETS[self.alphabet]), "length": self.length}
 
@@ -132,6 +132,11 @@ class SequenceInputs:
 @dataclass(frozen=True)
 class LetterInputs(SequenceInputs):
     """Input data of a model that reads letters as numbers, in a small fraction of the memory of one-hot letters."""
+
+    @property
+    def sizes(self) -> dict[str, Any]:
+        """Name of the alphabet."""
+        return {"alphabet": self.alphabet}
 
     @property
     def shape(self) -> tuple[int, int]:

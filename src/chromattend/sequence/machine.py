@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from chromattend.interpret.influence import COLUMNS
 from chromattend.models.base import TrainedModel
 from chromattend.models.baseline import Baseline
-from chromattend.models.network import Network, network_of
+from chromattend.models.network import Network, Standardise, network_of
 from chromattend.sequence.inputs import SequenceInputs
 from chromattend.sequence.kernel import gapped_kmer_kernel
 from chromattend.sequence.kernel.strings import Strings
@@ -21,22 +21,23 @@ from chromattend.sequence.models.gkm_svm import GkmSVM
 
 
 class Decision(nn.Module):
-    """Distance of one-hot sequences from the decision boundary; it has no gradient."""
+    """Logit of one-hot sequences by a machine; it has no gradient."""
 
-    def __init__(self, weights: GappedKmerWeights) -> None:
-        """Take the weights of gapped k-mers."""
+    def __init__(self, weights: GappedKmerWeights, slope: float, intercept: float) -> None:
+        """Take the weights of gapped k-mers, and the logistic curve (Platt) from decision values to logits."""
         super().__init__()
-        self.weights = weights
+        self.weights, self.slope, self.intercept = weights, slope, intercept
 
     def forward(self, signal: Tensor) -> Tensor:
-        """Return distances, float32, shape (sequence,), of one-hot letters, shape (sequence, position, letter)."""
-        return torch.from_numpy(self.weights.decision(as_strings(signal))).float()
+        """Return logits, float32, shape (sequence,), of one-hot letters, shape (sequence, position, letter)."""
+        return torch.from_numpy(self.slope * self.weights.decision(as_strings(signal)) + self.intercept).float()
 
 
 class KernelMachine(Network):
     """A trained gapped k-mer SVM; see `Network` for its attributes.
 
-    Its logit is that of the logistic curve through the decision values (Platt), as for probabilities.
+    Its logit is that of the logistic curve through the decision values (Platt), the only one that an SVM has; there is
+    no calibration beside it.
     """
 
     def __init__(self, model: Baseline) -> None:
@@ -49,8 +50,9 @@ class KernelMachine(Network):
         scale, logistic = model.calibrators[0][0], model.calibrators[0][-1]
         slope = float(logistic.coef_[0, 0] / scale.scale_[0])
         intercept = float(logistic.intercept_[0] - slope * scale.mean_[0])
-        self.register_buffer("calibration", torch.tensor([slope, intercept], dtype=torch.float64))
-        self.replicates = nn.ModuleList([Decision(self.svm.weights())])
+        self.transform = Standardise(self.input_spec.shape[1], raw=True)
+        self.register_buffer("calibration", torch.tensor([1.0, 0.0]))
+        self.replicates = nn.ModuleList([Decision(self.svm.weights(), slope, intercept)])
         self.eval()
 
     def untrained(self) -> "KernelMachine":
@@ -58,16 +60,23 @@ class KernelMachine(Network):
         other = object.__new__(KernelMachine)
         nn.Module.__init__(other)
         other.svm, other.input_spec, other.kept_epochs = self.svm.permuted(_permutation(self.svm)), self.input_spec, []
+        other.transform = self.transform
         other.register_buffer("calibration", self.calibration)
-        other.replicates = nn.ModuleList([Decision(other.svm.weights())])
+        own = self.decision
+        other.replicates = nn.ModuleList([Decision(other.svm.weights(), own.slope, own.intercept)])
         return other.eval()
+
+    @property
+    def decision(self) -> Decision:
+        """Its only replicate."""
+        (decision,) = self.replicates
+        assert isinstance(decision, Decision)
+        return decision
 
     @property
     def weights(self) -> GappedKmerWeights:
         """Weights of gapped k-mers."""
-        (decision,) = self.replicates
-        assert isinstance(decision, Decision)
-        return decision.weights
+        return self.decision.weights
 
     def positions(self, signal: Tensor) -> Tensor:
         """Return the weight of every letter of sequences: their sum is the change of the logit from no letters at all.
@@ -79,13 +88,13 @@ class KernelMachine(Network):
             float32, of the same shape; see `GappedKmerWeights.positions`.
         """
         weights = np.stack(self.weights.positions(as_strings(signal)))
-        return (self.calibration[0] * torch.from_numpy(weights)).float()[:, :, None] * signal
+        return (self.decision.slope * torch.from_numpy(weights)).float()[:, :, None] * signal
 
     def mutagenesis(self, signal: Tensor) -> Tensor:
         """Return the change of the logit by every substitution, as `chromattend.sequence.attribution.mutagenesis`."""
         changes = np.stack(self.weights.mutagenesis(as_strings(signal)))
         known = signal.sum(dim=2, keepdim=True)
-        return (self.calibration[0] * torch.from_numpy(changes)).float() * known
+        return (self.decision.slope * torch.from_numpy(changes)).float() * known
 
     def influential(self, dataset: xr.Dataset, explained: xr.Dataset, number: int = 5) -> pd.DataFrame:
         """Return the support vectors with the largest terms in the scores of some sequences.
@@ -106,12 +115,10 @@ class KernelMachine(Network):
         train = np.flatnonzero(dataset["split"].values == "train")[self.svm.rows_]
         names, label = dataset["sequence"].values[train], dataset["label"].values[train]
         strings = Strings.of_rows(explained["letters"].transpose("sequence", "position").values, self.svm.letters)
-        kernel = gapped_kmer_kernel(
-            strings, self.svm.support, g=self.svm.g_, k=self.svm.k_, strands=self.svm.strands, short="zero"
-        )
-        terms = float(self.calibration[0]) * kernel * self.svm.dual_
+        kernel = gapped_kmer_kernel(strings, self.svm.support, **self.svm.options, short="zero")
+        terms = self.decision.slope * kernel * self.svm.dual_
         with torch.inference_mode():
-            logits = self.calibrated(self.replicates[0](torch.from_numpy(self.input_spec.signal(explained)))).numpy()
+            logits = self(torch.from_numpy(self.input_spec.signal(explained))).numpy()
         rows: list[dict[str, Any]] = []
         for name, own, similarity, logit in zip(explained["sequence"].values, terms, kernel, logits, strict=True):
             side = 1.0 if logit > 0 else -1.0

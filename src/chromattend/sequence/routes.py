@@ -140,8 +140,9 @@ def _listed(machine: KernelMachine, letters: str) -> list[np.ndarray]:
 
 def _compared(motifs: Sequence[Motif], database: Database, tf: str, alphabet: str) -> tuple[pd.DataFrame, Verdict]:
     """Return the matches of a route's motifs, without rows if the database has another alphabet, and the verdict."""
-    if alphabet == "protein" and len(database.letters) == 4:
-        sentence = f"{database.title} has no motifs of proteins, so that the motif has no name."
+    if len(ALPHABETS[alphabet]) != len(database.letters):
+        what = "proteins" if alphabet == "protein" else alphabet
+        sentence = f"{database.title} has no motifs of {what}, so that the motif has no name."
         return pd.DataFrame(columns=MATCHES), Verdict(learned=False, sentence=sentence)
     matches = match(motifs, database)
     return matches, verdict(matches, tf, database, motifs)

@@ -150,7 +150,7 @@ def _train_baseline(
                 estimator.fit_and_choose(flatten(learn.signal), target, flatten(valid.signal), valid.target)
             except ExampleError as error:
                 (_, names), *_ = input_spec.examples(dataset).items()
-                name = names[dataset["split"].values == "train"][error.row]
+                name = str(names[dataset["split"].values == "train"][error.row])
                 raise UserError(f"{input_spec.model}: training {input_spec.noun} {name!r} {error}") from error
         else:
             estimator.fit(flatten(learn.signal), target)

@@ -108,7 +108,7 @@ def test_the_data_of_the_drawings_are_those_of_the_explanations(page: BeautifulS
         assert drawn["shown"][0]["temporal"]["forward"]["prefix"][:20] == [None] * 20
         assert sum(map(sum, drawn["optimum"])) == pytest.approx(float(network.designs["published"].sum()), rel=0.2)
     glyphs = {element["id"] for element in page.select("path[id^=glyph-]")}
-    assert glyphs == {f"glyph-{letter}" for letter in "ACGT"}
+    assert glyphs == {f"glyph-{number}" for number in range(4)}
     for element in page.select("[data-draw]"):
         drawn = data["networks"][element["data-network"]]
         assert "data-motif" not in element.attrs or element["data-motif"] in drawn["logos"]

@@ -12,11 +12,12 @@ from sklearn.utils.validation import check_is_fitted
 
 from chromattend.errors import UserError, did_you_mean, listed
 from chromattend.sequence.alphabets import ALPHABETS, Alphabet
-from chromattend.sequence.kernel import dense, postings
+from chromattend.sequence.kernel import bitsliced, dense, postings
 from chromattend.sequence.kernel.problem import Problem
-from chromattend.sequence.kernel.strings import Strings, alphabet_of, check_lengths, check_sizes
+from chromattend.sequence.kernel.strings import Strings, alphabet_of, check_lengths
+from chromattend.sequence.windows import check_sizes
 
-ALGORITHMS: dict[str, ModuleType] = {"dense": dense, "postings": postings}
+ALGORITHMS: dict[str, ModuleType] = {"dense": dense, "bitsliced": bitsliced, "postings": postings}
 STRANDS = ("", "one", "both")
 # Side of the squares in which a kernel is mirrored and normalised: two of them fit into a CPU's second cache.
 SIDE = 128
@@ -215,7 +216,7 @@ def _choose(problem: Problem, algorithm: str) -> ModuleType:
     """Return the algorithm of a name, or the one that is expected to be fastest."""
     if algorithm == "auto":
         few = problem.rows.size**problem.k * problem.choices <= 1024
-        return dense if few else postings
+        return dense if few else bitsliced if bitsliced.library() else postings
     if algorithm not in ALGORITHMS:
         raise UserError(
             f"algorithm {algorithm!r} is not known{did_you_mean(algorithm, ALGORITHMS)}; give auto, "

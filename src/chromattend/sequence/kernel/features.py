@@ -116,6 +116,7 @@ class GappedKmerFeatures(TransformerMixin, BaseEstimator):
                 there could be 2 ** 31 entries or more.
         """
         gapped_kmers, both = self._arguments()
+        gapped_kmers.check_columns()
         rows = _read(strings, self.alphabet)
         if self.short == "error":
             check_lengths(rows, self.g)
@@ -262,9 +263,23 @@ def kernel_error(
 
 
 @njit(cache=True, nogil=True)
-def _count_rows(  # type: ignore[no-untyped-def]
-    strands, bounds, g, size, width, choices, masks, places, keys, bits, columns, normalise, ends, indices, values
-):
+def _count_rows(
+    strands: np.ndarray,
+    bounds: np.ndarray,
+    g: int,
+    size: int,
+    width: int,
+    choices: np.ndarray,
+    masks: np.ndarray,
+    places: np.ndarray,
+    keys: np.ndarray,
+    bits: int,
+    columns: int,
+    normalise: bool,
+    ends: np.ndarray,
+    indices: np.ndarray,
+    values: np.ndarray,
+) -> None:
     """Count the gapped k-mers of strings; see `GappedKmers.compiled` for the arguments from `g` to `bits`.
 
     Args:
@@ -296,7 +311,7 @@ def _count_rows(  # type: ignore[no-untyped-def]
                     if bits < 0:
                         column, change = number, 1
                     else:
-                        column, change = number >> 1, 1 - 2 * (number & 1)
+                        column, change = number >> 1, int(1 - 2 * (number & 1))
                     counts[column] += change
                     place = column >> 6
                     present[place] |= one << (np.uint64(column) & low)

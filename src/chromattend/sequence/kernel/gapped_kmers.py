@@ -3,6 +3,7 @@
 import itertools
 import math
 import random
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 from numba import njit
 
 from chromattend.errors import UserError
-from chromattend.sequence.kernel.strings import check_sizes
+from chromattend.sequence.windows import check_sizes
 
 # Most choices of positions that are listed: 100 MB.
 MOST_CHOICES = 2**20
@@ -57,29 +58,11 @@ class GappedKmers:
             seed: seed of the sample.
 
         Raises:
-            UserError: g, k, choices or bits is not valid, or there are more choices or numbers than are kept.
+            UserError: bits is not valid, or see `sample_choices`.
         """
-        check_sizes(g, k)
-        total = math.comb(g, k)
-        if choices is not None and choices < 1:
-            raise UserError(f"choices is {choices}; give the number of choices of positions, from 1, or None for all")
-        wanted = total if choices is None else min(choices, total)
-        if wanted > MOST_CHOICES:
-            raise UserError(
-                f"choices is {wanted:,} of the {total:,} ways to choose k = {k} of g = {g} positions; give at most "
-                f"{MOST_CHOICES:,}"
-            )
         if bits is not None and not 1 <= bits <= _MOST_BITS:
             raise UserError(f"bits is {bits}; give the binary logarithm of the number of columns, 1 to {_MOST_BITS}")
-        if bits is None and wanted * letters**k > MOST_COLUMNS:
-            raise UserError(
-                f"{wanted:,} choices of k = {k} positions with {letters} letters make {wanted * letters**k:.3g} gapped "
-                f"k-mers, more than {MOST_COLUMNS:,}; give bits, such as 18, or a smaller k"
-            )
-        # Python's generator draws from a range without listing it, and keeps its numbers between versions.
-        ranks = range(total) if wanted == total else sorted(random.Random(seed).sample(range(total), wanted))
-        rows = itertools.combinations(range(g), k) if wanted == total else (_choice(rank, g, k) for rank in ranks)
-        return cls(g, k, letters, np.array(list(rows), dtype=np.int32).reshape(wanted, k), bits)
+        return cls(g, k, letters, sample_choices(g, k, choices, seed), bits)
 
     @property
     def share(self) -> float:
@@ -114,9 +97,27 @@ class GappedKmers:
         _number_windows(letters, *self.compiled, numbers)
         return numbers
 
+    def check_columns(self) -> None:
+        """Check that a table of weights of all columns fits into memory.
+
+        Raises:
+            UserError: there are more than `MOST_COLUMNS` columns.
+        """
+        if self.columns > MOST_COLUMNS:
+            raise UserError(
+                f"{len(self.choices):,} choices of k = {self.k} positions with {self.letters} letters make "
+                f"{self.columns:.3g} gapped k-mers, more than {MOST_COLUMNS:,}; give bits, such as 18, or a smaller k"
+            )
+
     @cached_property
-    def compiled(self) -> tuple[Any, ...]:
-        """Arguments of `number_window` after the first two: what it needs of the numbering."""
+    def compiled(self) -> tuple[int, int, int, np.ndarray, np.ndarray, np.ndarray, np.ndarray, int]:
+        """Arguments of `number_window` after the first two: what it needs of the numbering.
+
+        Raises:
+            UserError: a number does not fit into 64 bits.
+        """
+        if self.size > 2**63:
+            self.check_columns()
         width = max(self.letters - 1, 1).bit_length()
         per_word = 64 // width
         masks = np.zeros((len(self.choices), -(-self.g // per_word)), np.uint64)
@@ -128,6 +129,38 @@ class GappedKmers:
         # Choices far apart for neighbouring sets of positions.
         keys = np.array([_mixed(np.uint64(place + np.uint64(0x9E3779B97F4A7C15))) for place in places], np.uint64)
         return self.g, self.letters, width, self.choices, masks, places, keys, -1 if self.bits is None else self.bits
+
+
+def sample_choices(g: int, k: int, choices: int | None = None, seed: int = 1) -> np.ndarray:
+    """Return all choices of k of g positions, or a random sample of them without replacement.
+
+    Args:
+        g: letters of a window.
+        k: chosen positions.
+        choices: number of choices in the sample; None, or at least C(g, k), takes all.
+        seed: seed of the sample.
+
+    Returns:
+        Positions in the window, ascending, int32, shape (choice, k), in lexicographic order.
+
+    Raises:
+        UserError: g, k or choices is not valid, or more choices are asked for than are listed.
+    """
+    check_sizes(g, k)
+    total = math.comb(g, k)
+    if choices is not None and choices < 1:
+        raise UserError(f"choices is {choices}; give the number of choices of positions, from 1, or None for all")
+    wanted = total if choices is None else min(choices, total)
+    if wanted > MOST_CHOICES:
+        raise UserError(
+            f"{wanted:,} of the {total:,} choices of k = {k} of g = {g} positions are more than can be listed; give "
+            f"a sample of at most {MOST_CHOICES:,} choices, or a k further from g / 2"
+        )
+    rows: Iterable[Sequence[int]] = itertools.combinations(range(g), k)
+    if wanted < total:
+        # Python's generator draws from a range without listing it, and keeps its numbers between versions.
+        rows = [_choice(rank, g, k) for rank in sorted(random.Random(seed).sample(range(total), wanted))]
+    return np.array(list(rows), dtype=np.int32).reshape(wanted, k)
 
 
 def _choice(rank: int, g: int, k: int) -> list[int]:
@@ -143,7 +176,7 @@ def _choice(rank: int, g: int, k: int) -> list[int]:
 
 
 @njit(cache=True, nogil=True)
-def _mixed(value):  # type: ignore[no-untyped-def]
+def _mixed(value: Any) -> Any:
     """Mix the bits of a number: the last step of SplitMix64 (Steele, Lea and Flood, OOPSLA 2014), one to one."""
     value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
@@ -151,7 +184,20 @@ def _mixed(value):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def number_window(letters, start, g, size, width, choices, masks, places, keys, bits, words, numbers):  # type: ignore[no-untyped-def]
+def number_window(
+    letters: np.ndarray,
+    start: int,
+    g: int,
+    size: int,
+    width: int,
+    choices: np.ndarray,
+    masks: np.ndarray,
+    places: np.ndarray,
+    keys: np.ndarray,
+    bits: int,
+    words: np.ndarray,
+    numbers: np.ndarray,
+) -> None:
     """Number the gapped k-mers of one window; see `GappedKmers.compiled` for the arguments from `g` to `bits`.
 
     Args:
@@ -194,7 +240,18 @@ def number_window(letters, start, g, size, width, choices, masks, places, keys, 
 
 
 @njit(cache=True, nogil=True)
-def _number_windows(letters, g, size, width, choices, masks, places, keys, bits, numbers):  # type: ignore[no-untyped-def]
+def _number_windows(
+    letters: np.ndarray,
+    g: int,
+    size: int,
+    width: int,
+    choices: np.ndarray,
+    masks: np.ndarray,
+    places: np.ndarray,
+    keys: np.ndarray,
+    bits: int,
+    numbers: np.ndarray,
+) -> None:
     words = np.empty(masks.shape[1], np.uint64)
     for start in range(len(numbers)):
         number_window(letters, start, g, size, width, choices, masks, places, keys, bits, words, numbers[start])

@@ -7,8 +7,6 @@ import numpy as np
 
 from chromattend.errors import UserError, did_you_mean, listed
 from chromattend.sequence.alphabets import ALPHABETS, Alphabet, reverse_complement
-from chromattend.sequence.windows import LONGEST_WINDOW as LONGEST_WINDOW
-from chromattend.sequence.windows import check_sizes as check_sizes
 
 
 @dataclass(frozen=True)
@@ -77,7 +75,7 @@ class Strings:
     def take(self, rows: np.ndarray) -> "Strings":
         """Return some of the strings, by number or as a mask, in the order given."""
         numbers = np.flatnonzero(rows) if rows.dtype == bool else rows
-        return self._joined([self[row] for row in numbers], self.size)
+        return self._joined([self[int(row)] for row in numbers], self.size)
 
     def reverse_complement(self) -> "Strings":
         """Return the other strand of every string of DNA."""

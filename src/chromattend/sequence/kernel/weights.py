@@ -14,7 +14,8 @@ from chromattend.errors import UserError
 from chromattend.sequence.alphabets import Alphabet
 from chromattend.sequence.kernel.exact import gapped_kmer_kernel, self_kernel
 from chromattend.sequence.kernel.gapped_kmers import GappedKmers, number_window
-from chromattend.sequence.kernel.strings import Strings, check_sizes
+from chromattend.sequence.kernel.strings import Strings
+from chromattend.sequence.windows import check_sizes
 
 # Gapped k-mers up to which a machine has a table with the weight of each: 400 MB.
 LARGEST = 50_000_000

@@ -11,8 +11,9 @@ from sklearn.metrics import roc_auc_score
 from sklearn.svm import SVC, LinearSVC
 
 from chromattend.models.baseline import ExampleError, Setting
+from chromattend.sequence.alphabets import ALPHABETS
 from chromattend.sequence.kernel import gapped_kmer_kernel, self_kernel
-from chromattend.sequence.kernel.features import GappedKmerFeatures
+from chromattend.sequence.kernel.features import GappedKmerFeatures, kernel_error
 from chromattend.sequence.kernel.strings import Strings
 from chromattend.sequence.kernel.weights import GappedKmerWeights
 from chromattend.sequence.windows import KEY, PENALTIES, pairs
@@ -43,13 +44,14 @@ class GkmSVM(ClassifierMixin, BaseEstimator):
         dual_: their dual coefficients times their labels, -1 or 1.
         coefficients_: the same, divided by the root of their kernel with themselves.
         coef_: weights of the explicit features, shape (feature,); only with them.
+        error_: how far the explicit features' kernel is from the exact one; only with them.
         intercept_: constant of the score.
         candidates_: what was tried, in order: g, k, C, n (training sequences) and valid_auc.
     """
 
     def __init__(
         self,
-        letters: int = 4,
+        alphabet: str = "dna",
         g: Sequence[int] = (),
         k: Sequence[int] = (),
         C: Sequence[float] = (),
@@ -59,8 +61,8 @@ class GkmSVM(ClassifierMixin, BaseEstimator):
         seed: int = 1,
         threads: int = 1,
     ) -> None:
-        """Take the letters of the alphabet, and what is tried; empty lists have defaults, see `pairs`."""
-        self.letters, self.g, self.k, self.C = letters, g, k, C
+        """Take the name of the alphabet, and what is tried; empty lists have defaults, see `pairs`."""
+        self.alphabet, self.g, self.k, self.C = alphabet, g, k, C
         self.strands, self.exact_up_to = strands, exact_up_to
         self.class_weight, self.seed, self.threads = class_weight, seed, threads
 
@@ -113,9 +115,10 @@ class GkmSVM(ClassifierMixin, BaseEstimator):
         self.g_, self.k_, self.C_, self.intercept_ = best.g, best.k, best.C, best.intercept
         if exact:
             support = learn.take(best.rows)
-            norms = np.sqrt(self_kernel(support, g=best.g, k=best.k, strands=self.strands))
+            norms = np.sqrt(self_kernel(support, **self._options(best.g, best.k)))
             self.support_, self.bounds_, self.rows_ = support.letters, support.bounds, best.rows
-            self.dual_, self.coefficients_ = best.weights, best.weights / norms
+            self.dual_ = best.weights
+            self.coefficients_ = np.divide(best.weights, norms, out=np.zeros(len(norms)), where=norms > 0)
         else:
             self.coef_ = best.weights
         self.classes_ = np.array([0, 1])
@@ -136,12 +139,12 @@ class GkmSVM(ClassifierMixin, BaseEstimator):
         """Fit a classifier for every C."""
         tried = []
         if exact:
-            kernel = gapped_kmer_kernel(learn, g=g, k=k, strands=self.strands, threads=self.threads, short="zero")
-            others = gapped_kmer_kernel(
-                valid, learn, g=g, k=k, strands=self.strands, threads=self.threads, short="zero"
-            )
+            options = self._options(g, k) | {"threads": self.threads, "short": "zero"}
+            kernel, others = gapped_kmer_kernel(learn, **options), gapped_kmer_kernel(valid, learn, **options)
         else:
             features = self._features(g, k)
+            self.error_ = str(kernel_error(features.kernel, learn, **self._options(g, k), seed=self.seed))
+            logger.info("gkm_svm: explicit features: %s", self.error_)
             kernel, others = features.transform(learn), features.transform(valid)
         for C in self.C or PENALTIES:
             if exact:
@@ -157,18 +160,31 @@ class GkmSVM(ClassifierMixin, BaseEstimator):
             tried.append(_Fitted(auc, g, k, C, rows, weights, float(svm.intercept_[0])))
         return tried
 
+    @property
+    def letters(self) -> int:
+        """Number of letters of the alphabet."""
+        return len(ALPHABETS[self.alphabet])
+
+    def _options(self, g: int, k: int) -> dict[str, Any]:
+        """Return the arguments of the kernel, whatever the strings."""
+        return {"g": g, "k": k, "alphabet": self.alphabet, "strands": self.strands}
+
     def _strings(self, X: np.ndarray) -> Strings:
         return Strings.of_rows(X.astype(np.int8, copy=False), self.letters)
 
     def _features(self, g: int, k: int) -> GappedKmerFeatures:
-        return GappedKmerFeatures(
-            g=g, k=k, letters=self.letters, strands=self.strands, choices=CHOICES, bits=BITS, seed=self.seed
-        )
+        sample: dict[str, Any] = {"choices": CHOICES, "bits": BITS, "seed": self.seed}
+        return GappedKmerFeatures(**self._options(g, k), **sample, threads=self.threads, short="zero")
 
     @property
     def chosen(self) -> dict[str, float]:
         """The chosen parameters."""
         return {"g": self.g_, "k": self.k_, "C": self.C_}
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Arguments of the kernel that the classifier learned from."""
+        return self._options(self.g_, self.k_)
 
     @property
     def exact(self) -> bool:
@@ -186,7 +202,7 @@ class GkmSVM(ClassifierMixin, BaseEstimator):
             return GappedKmerWeights.of_support(
                 self.support, self.coefficients_, self.intercept_, g=self.g_, k=self.k_, strands=self.strands
             )
-        kmers = self._features(self.g_, self.k_).kmers
+        kmers = self._features(self.g_, self.k_).gapped_kmers
         return GappedKmerWeights.of_features(self.coef_, self.intercept_, kmers, strands=self.strands)
 
     def permuted(self, order: np.ndarray) -> "GkmSVM":
@@ -198,9 +214,8 @@ class GkmSVM(ClassifierMixin, BaseEstimator):
         other = clone(self)
         vars(other).update(vars(self))
         if self.exact:
-            norms = self.dual_ / self.coefficients_
             other.dual_ = self.dual_[order]
-            other.coefficients_ = other.dual_ / norms
+            other.coefficients_ = self.coefficients_ / self.dual_ * other.dual_
         else:
             other.coef_ = self.coef_[order]
         return other
@@ -215,9 +230,10 @@ class GkmSVM(ClassifierMixin, BaseEstimator):
         for start in range(0, len(strings), _ROWS):
             block = slice(start, start + _ROWS)
             rows = strings.take(np.arange(len(strings))[block])
-            options: dict[str, Any] = {"g": self.g_, "k": self.k_, "strands": self.strands}
-            own = self_kernel(rows, **options)
-            kernel = gapped_kmer_kernel(rows, support, normalise=False, short="zero", threads=self.threads, **options)
+            own = self_kernel(rows, **self.options)
+            kernel = gapped_kmer_kernel(
+                rows, support, normalise=False, short="zero", threads=self.threads, **self.options
+            )
             scores[block] = kernel @ self.coefficients_ / np.sqrt(np.where(own > 0, own, 1)) + self.intercept_
         return scores
 
@@ -246,7 +262,7 @@ def gkm_svm(
 ) -> GkmSVM:
     """Build a gapped k-mer SVM, see `GkmSVM`."""
     return GkmSVM(
-        letters=setting.sizes["letters"],
+        alphabet=setting.sizes["alphabet"],
         g=tuple(g),
         k=tuple(k),
         C=tuple(C),
