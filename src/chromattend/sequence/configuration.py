@@ -17,7 +17,8 @@ from chromattend.pipeline.locations import check_file, is_url
 from chromattend.sequence.formats import check_index, format_of
 from chromattend.sequence.sheet import RULES, SequenceSet, read_sheet
 from chromattend.sequence.study import FLOORS, SequenceStudy
-from chromattend.sequence.views import RECOMMENDED, VIEWS
+from chromattend.sequence.views import KERNEL_VIEW, RECOMMENDED, VIEWS
+from chromattend.sequence.windows import pairs
 from chromattend.text import read_lines
 
 SECTION = "sequence"
@@ -33,7 +34,7 @@ def read_schema(schemas: Path) -> dict[str, Any]:
     schema = _read_yaml(schemas / "sequence.schema.yaml")
     models = [spec for spec in REGISTRY.values() if spec.scope == SECTION]
     schema["$defs"]["model"]["enum"] = [spec.name for spec in models]
-    schema["$defs"]["network"]["enum"] = [spec.name for spec in models if spec.kind == "network"]
+    schema["$defs"]["explained"]["enum"] = [spec.name for spec in models if spec.explained]
     shared = _read_yaml(schemas / "config.schema.yaml")
     training, own = shared["properties"]["training"]["properties"], schema["properties"]["training"]["properties"]
     for key, part in own.items():
@@ -197,16 +198,20 @@ def _check_split(study: SequenceStudy, at: Callable[[str], str]) -> None:
 def _check_models(study: SequenceStudy, at: Callable[[str], str]) -> None:
     """Check options of models that depend on each other or on the alphabets of the sets."""
     views = study.config["explain"]["views"]
-    if study.explained and not any(VIEWS[view].shape == "weights" and VIEWS[view].needs == "nothing" for view in views):
-        raise UserError(
-            f"{at('explain.views')}: has no view of letters that every network has; add {RECOMMENDED}, which names the "
-            "motif"
-        )
+    for model in study.explained:
+        spec, best = REGISTRY[model], KERNEL_VIEW if REGISTRY[model].kernel else RECOMMENDED
+        if not any(VIEWS[view].shape == "weights" and VIEWS[view].fits(spec) for view in views):
+            raise UserError(
+                f"{at('explain.views')}: has no view of letters that {model} has; add {best}, which names the motif, "
+                "or remove the model from 'sequence.explain.models'"
+            )
     options = study.config["model_options"]
     if (kernel := options["dilated"]["kernel"]) is not None and kernel % 2 == 0:
         raise UserError(f"{at('model_options.dilated.kernel')}: {kernel} is even; give an odd width")
     for one in study.sets.values():
         letters = _LETTERS[one.alphabet]
+        if "gkm_svm" in study.models:
+            pairs(letters, options["gkm_svm"]["g"] or (), options["gkm_svm"]["k"] or ())
         for model in study.models:
             own = study.model_options(one.name, model)
             if model in FLOORS and letters ** own["k"] > MOST_KMERS:

@@ -1,5 +1,6 @@
 """The dashboard of one set of sequences: one self-contained HTML file."""
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -22,13 +23,16 @@ from chromattend.sequence.pages.explained import (
     browser_data,
     filter_summary,
 )
-from chromattend.sequence.views import VIEWS
+from chromattend.sequence.views import KERNEL_VIEW, TOP, VIEWS
 
 # A network with a lower AUC on the validation sequences has learned nothing that is worth an explanation.
 LEARNED_AUC = 0.6
 # The page warns where the test sequences are this much easier than the validation sequences, or harder.
 APART = 0.05
-ROUTES = {name: view.title for name, view in VIEWS.items()} | {FILTERS: "First-layer filters"}
+ROUTES = {name: view.title for name, view in VIEWS.items()} | {
+    FILTERS: "First-layer filters",
+    TOP: "Gapped k-mers of the largest weights",
+}
 
 
 def has_learned(metrics: Mapping[str, Mapping[str, Any]]) -> bool:
@@ -43,18 +47,19 @@ def has_learned(metrics: Mapping[str, Mapping[str, Any]]) -> bool:
 def verdict(
     metrics: Mapping[str, Mapping[str, Mapping[str, Any]]], explained: Mapping[str, ExplainedNetwork]
 ) -> tuple[str, str]:
-    """Return the best explained network and one sentence on what it learned.
+    """Return the best explained model and one sentence on what it learned.
 
     Args:
         metrics: model -> see `chromattend.evaluate.metrics`.
         explained: the explained networks, at least one.
     """
     best = max(explained, key=lambda model: metrics[model]["test"]["auc"])
+    title = REGISTRY[best].title
     if not has_learned(metrics[best]):
         auc = metrics[best].get("valid", metrics[best]["test"])["auc"]
-        return best, f"The network has learned nothing: its AUC on sequences outside its training is {auc:.3f}."
+        return best, f"{title} has learned nothing: its AUC on sequences outside its training is {auc:.3f}."
     motif = explained[best].main_motif()
-    return best, str(motif["sentence"]) if motif else "No motif was found in the attributions of the network."
+    return best, str(motif["sentence"]) if motif else f"No motif was found in the attributions of {title}."
 
 
 def warnings_of(metrics: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> list[str]:
@@ -145,6 +150,7 @@ def write_dashboard(
     comparisons: pd.DataFrame,
     calibration: pd.DataFrame,
     explained: Mapping[str, ExplainedNetwork],
+    tried: pd.DataFrame | None = None,
     seconds: Mapping[str, float],
     tf: str,
     group: str,
@@ -161,6 +167,7 @@ def write_dashboard(
         comparisons: see `chromattend.statistics.compare_aucs`.
         calibration: see `chromattend.evaluate.calibration_table`.
         explained: network -> its explanations; empty if none was explained.
+        tried: parameters that a gapped k-mer SVM tried, the chosen ones last, see `GkmSVM`; None without one.
         seconds: model -> seconds of its training, as far as they are known.
         tf, group: factor and group of the set in the sheet, may be empty.
         command: command that writes the page again.
@@ -196,6 +203,7 @@ def write_dashboard(
         titles={model: REGISTRY[model].title for model in metrics},
         to_best=_differences(comparisons, ranked[0][0]),
         seconds=seconds,
+        tried=table_rows(tried) if tried is not None else [],
         roc=inline_svg(plot_roc(predictions, metrics, name, "sequence"), "roc", f"ROC curves of each model on {name}"),
         calibration=inline_svg(
             plot_calibration(calibration, metrics, name, "sequence", _classes(alphabet)["positive"]),
@@ -257,12 +265,18 @@ def _network(model: str, network: ExplainedNetwork, predictions: pd.DataFrame, t
         ],
         "filters": table_rows(filters[filters["e"] < LARGEST_E].sort_values("e", kind="stable")),
         "filter_summary": filter_summary(network.motifs) if len(filters) else "",
-        "design": {key: float(value) for key, value in network.designs.attrs.items() if key in _SCORES},
+        "design": {key: _number(value) for key, value in network.designs.attrs.items() if key in _SCORES},
+        "gapped_kmers": table_rows(network.gapped_kmers) if network.gapped_kmers is not None else [],
         "trust": table_rows(network.trust),
         "planted": bool(network.trust["planted"].notna().any()),
         "tf": tf,
-        "recommended": RECOMMENDED,
+        "recommended": KERNEL_VIEW if REGISTRY[model].kernel else RECOMMENDED,
     }
+
+
+def _number(value: float) -> float | None:
+    """Return a number of a file, where NaN stands for one that there is not."""
+    return None if math.isnan(value) else float(value)
 
 
 def without_own(row: dict[str, Any]) -> dict[str, Any]:
