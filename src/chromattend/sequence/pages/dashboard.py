@@ -1,5 +1,6 @@
 """The dashboard of one set of sequences: one self-contained HTML file."""
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,6 @@ from chromattend.sequence.pages.explained import (
     ExplainedNetwork,
     browser_data,
     filter_summary,
-    rounded,
 )
 from chromattend.sequence.views import KERNEL_VIEW, TOP, VIEWS
 
@@ -115,7 +115,7 @@ def measures_of(quality: Mapping[str, Any], alphabet: Alphabet) -> list[tuple[st
         ("Cropped sequences", f"{quality['cropped']:,}"),
         *((f"Sequences by origin: {_ORIGINS[origin]}", f"{number:,}") for origin, number in quality["origins"].items()),
         *((f"GC content, {classes[name]}", f"{100 * share:.1f} %") for name, share in quality["gc"].items()),
-        *([] if alphabet.joint else masked),
+        *([] if alphabet.name == "text" else masked),
         ("Sequences equal to an earlier one", f"{repeats['same_strand']:,}"),
         *(other if alphabet.name == "dna" else []),
         ("Equal sequences in two parts", f"{repeats['across_parts']:,}"),
@@ -265,13 +265,18 @@ def _network(model: str, network: ExplainedNetwork, predictions: pd.DataFrame, t
         ],
         "filters": table_rows(filters[filters["e"] < LARGEST_E].sort_values("e", kind="stable")),
         "filter_summary": filter_summary(network.motifs) if len(filters) else "",
-        "design": {key: rounded(value) for key, value in network.designs.attrs.items() if key in _SCORES},
+        "design": {key: _number(value) for key, value in network.designs.attrs.items() if key in _SCORES},
         "gapped_kmers": table_rows(network.gapped_kmers) if network.gapped_kmers is not None else [],
         "trust": table_rows(network.trust),
         "planted": bool(network.trust["planted"].notna().any()),
         "tf": tf,
         "recommended": KERNEL_VIEW if REGISTRY[model].kernel else RECOMMENDED,
     }
+
+
+def _number(value: float) -> float | None:
+    """Return a number of a file, where NaN stands for one that there is not."""
+    return None if math.isnan(value) else float(value)
 
 
 def without_own(row: dict[str, Any]) -> dict[str, Any]:
