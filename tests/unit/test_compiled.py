@@ -12,16 +12,17 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from chromattend.compiled import find_compiler
 from chromattend.recurrence import BidirectionalLSTM, compiled
 
 
 @pytest.fixture(autouse=True)
 def fresh(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """A process that has not loaded the library, compiles it fast, and has a cache folder of its own."""
-    if compiled.find_compiler() is None:
+    if find_compiler() is None:
         pytest.skip("no C compiler: the recurrence in C is not tested")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setattr(compiled, "FLAGS", ("-O0", "-shared", "-fPIC"))
+    monkeypatch.setattr("chromattend.compiled.FLAGS", ("-O0", "-shared", "-fPIC"))
     compiled.library.cache_clear()
     yield
     compiled.library.cache_clear()

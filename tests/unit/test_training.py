@@ -36,6 +36,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 from chromattend.chromatin.inputs import ChromatinInputs
 from chromattend.chromatin.models.deepchrome import DeepChrome
+from chromattend.compiled import find_compiler
 from chromattend.errors import UserError
 from chromattend.evaluate import predict
 from chromattend.files import UNCOMPILED
@@ -98,7 +99,7 @@ def test_history_says_where_lstms_were_not_compiled(dataset: xr.Dataset, monkeyp
     found = {model: quick(model, dataset, max_epochs=2)[1] for model in ("lstm", "mlp")}
     assert found["lstm"][UNCOMPILED].tolist() == [1, 1]
     assert list(found["mlp"]) == HISTORY
-    if compiled.find_compiler():
+    if find_compiler():
         monkeypatch.undo()
         assert list(quick("lstm", dataset, max_epochs=1)[1]) == HISTORY
 

@@ -2,14 +2,8 @@
 
 import ctypes
 import functools
-import hashlib
 import itertools
-import logging
 import os
-import platform
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,44 +11,16 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from chromattend.files import atomic, sha256
-
-logger = logging.getLogger(__name__)
+from chromattend.compiled import load
 
 SOURCE = Path(__file__).with_name("lstm.c")
-FLAGS = ("-O3", "-shared", "-fPIC", "-mcpu=native" if platform.machine() == "arm64" else "-march=native")
-
-
-def find_compiler() -> str | None:
-    """Return the C compiler of the environment variable CC or on the path, or None."""
-    return os.environ.get("CC") or shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
 
 
 @functools.cache
 def library() -> ctypes.CDLL | None:
-    """Return the compiled functions; if they cannot be compiled, log a warning and return None.
-
-    Compilation takes a second and is done once per kind of CPU: the result is stored in the user's cache folder. If
-    that folder cannot be written, each process compiles for itself.
-    """
-    compiler = find_compiler()
-    if compiler is None:
-        logger.warning("no C compiler was found, so LSTMs on a CPU take twice as long; install gcc")
-        return None
-    key = hashlib.sha256(repr((SOURCE.read_text(), FLAGS, compiler, _cpu())).encode()).hexdigest()[:16]
-    folder = _cache_folder()
-    try:
-        if folder is not None:
-            functions = ctypes.CDLL(str(_stored(compiler, folder / f"lstm-{key}.so")))
-        else:
-            logger.info("no folder for caches can be written, so this process compiles %s for itself", SOURCE)
-            with tempfile.TemporaryDirectory() as temporary:
-                path = Path(temporary, "lstm.so")
-                _compile(compiler, path)
-                functions = ctypes.CDLL(str(path))
-    except (OSError, subprocess.CalledProcessError) as error:
-        reason = (getattr(error, "stderr", None) or str(error)).strip().splitlines()[-1]
-        logger.warning("LSTMs on a CPU take twice as long: %s could not be compiled or loaded: %s", SOURCE, reason)
+    """Return the compiled functions; if they cannot be compiled, log a warning and return None."""
+    functions = load(SOURCE, "LSTMs on a CPU take twice as long")
+    if functions is None:
         return None
     _keep_freed_memory()
     functions.lstm_kept.restype = ctypes.c_long
@@ -62,36 +28,6 @@ def library() -> ctypes.CDLL | None:
     functions.lstm_forward.argtypes = [ctypes.c_long] * 7 + [ctypes.c_void_p] * 6
     functions.lstm_backward.argtypes = [ctypes.c_long] * 7 + [ctypes.c_void_p] * 10
     return functions
-
-
-def _cache_folder() -> Path | None:
-    """Return the folder of this program's caches, or None if it cannot be written."""
-    try:
-        folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "chromattend"
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            return folder
-    except (OSError, RuntimeError):  # RuntimeError: the user has no home
-        return None
-
-
-def _stored(compiler: str, path: Path) -> Path:
-    """Return the library that is stored as `path`, compiled again unless it is whole: a cut one crashes its process."""
-    checksum = path.with_suffix(".sha256")
-    if not (path.is_file() and checksum.is_file() and checksum.read_text() == sha256(path)):
-        with atomic(path) as temporary:
-            _compile(compiler, temporary)
-            with open(temporary, "rb") as file:
-                os.fsync(file.fileno())
-            digest = sha256(temporary)
-        with atomic(checksum) as temporary:
-            temporary.write_text(digest)
-    return path
-
-
-def _compile(compiler: str, path: Path) -> None:
-    command = [*compiler.split(), *FLAGS, "-o", str(path), str(SOURCE)]
-    subprocess.run(command, check=True, capture_output=True, text=True)
 
 
 def _keep_freed_memory() -> None:
@@ -105,15 +41,6 @@ def _keep_freed_memory() -> None:
         trim_threshold, mmap_max = -1, -4  # malloc.h
         set_option(trim_threshold, 2**31 - 1)
         set_option(mmap_max, 0)
-
-
-def _cpu() -> str:
-    """Return the CPU features that the compiler's `native` depends on."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    return next((line for line in lines if line.startswith(("flags", "Features"))), platform.machine())
 
 
 def forward(
