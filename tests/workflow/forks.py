@@ -45,9 +45,13 @@ def _started() -> tuple[str, subprocess.Popen[bytes]]:
     program.write_text(f'#!/bin/sh\nexec {client} "$@"\n')
     program.chmod(0o755)
     # It ends when its input is closed, which it is when the process of the tests ends in any way.
-    command = [sys.executable, __file__, str(address), str(program)]
-    server = subprocess.Popen(command, stdin=subprocess.PIPE, env=os.environ | ONE_THREAD)
-    limit = time.monotonic() + 300
+    server = subprocess.Popen(
+        [sys.executable, __file__, str(address), str(program)],
+        stdin=subprocess.PIPE,
+        env=os.environ | ONE_THREAD,
+        start_new_session=True,
+    )
+    limit = time.monotonic() + 600
     while not address.exists():
         assert server.poll() is None, "the process that calls are forks of has ended"
         assert time.monotonic() < limit
