@@ -173,7 +173,10 @@
       keys: [["loss", "lowers"], ["gain", "raises"]],
       height: data.letters.length * cell + 4,
       label: `Change of the logit by each substitution; the most harmful, ${short(least[0])}, is ${shown.letters[least[1]]} to ${data.letters[least[2]]} at position ${least[1] + 1}`,
-      value: (i) => [...data.letters].map((letter, a) => (letter === shown.letters[i] ? "" : letter + " " + signed(map[i][a]))).filter(Boolean).join("  "),
+      // The largest changes only, where there are more letters than fit into a line.
+      value: (i) => [...data.letters].map((letter, a) => [letter, map[i][a]]).filter(([letter]) => letter !== shown.letters[i])
+        .sort((a, b) => (data.letters.length > 5 ? Math.abs(b[1]) - Math.abs(a[1]) : 0)).slice(0, 6)
+        .map(([letter, value]) => letter + " " + signed(value)).join("  "),
       draw(parent, place) {
         [...data.letters].forEach((letter, a) => {
           parent.append(svg("text", { class: "tick", x: place.left - 8, y: a * cell + 12, "text-anchor": "end" }, letter));
