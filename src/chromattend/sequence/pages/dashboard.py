@@ -269,6 +269,7 @@ def _network(model: str, network: ExplainedNetwork, predictions: pd.DataFrame, t
         "gapped_kmers": table_rows(network.gapped_kmers) if network.gapped_kmers is not None else [],
         "trust": table_rows(network.trust),
         "planted": bool(network.trust["planted"].notna().any()),
+        "gc": bool(network.trust["gc"].notna().any()),
         "tf": tf,
         "recommended": KERNEL_VIEW if REGISTRY[model].kernel else RECOMMENDED,
     }
