@@ -115,7 +115,7 @@ def measures_of(quality: Mapping[str, Any], alphabet: Alphabet) -> list[tuple[st
         ("Cropped sequences", f"{quality['cropped']:,}"),
         *((f"Sequences by origin: {_ORIGINS[origin]}", f"{number:,}") for origin, number in quality["origins"].items()),
         *((f"GC content, {classes[name]}", f"{100 * share:.1f} %") for name, share in quality["gc"].items()),
-        *([] if alphabet.joint else masked),
+        *([] if alphabet.name == "text" else masked),
         ("Sequences equal to an earlier one", f"{repeats['same_strand']:,}"),
         *(other if alphabet.name == "dna" else []),
         ("Equal sequences in two parts", f"{repeats['across_parts']:,}"),
