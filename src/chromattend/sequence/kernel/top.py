@@ -5,7 +5,7 @@ import pandas as pd
 
 from chromattend.sequence.alphabets import reverse_complement
 from chromattend.sequence.kernel.weights import GappedKmerWeights
-from chromattend.sequence.motifs import LONGEST, trimmed
+from chromattend.sequence.motifs import DNA, LONGEST, trimmed
 
 GAP = "-"
 # Share of the largest column of weights that is spread over the letters of every position of a motif: positions that
@@ -74,7 +74,7 @@ def _listed(best: list[tuple[str, float]]) -> pd.DataFrame:
     return table.astype({"rank": int, "kmer": str, "weight": float})
 
 
-def gapped_kmer_motif(table: pd.DataFrame, letters: str, strands: str = "one") -> np.ndarray:
+def gapped_kmer_motif(table: pd.DataFrame, letters: str, strands: str = "") -> np.ndarray:
     """Align gapped k-mers and return the motif that they make.
 
     The alignment begins with the first one. The next ones join in their order, each on the strand and at the shift
@@ -86,14 +86,14 @@ def gapped_kmer_motif(table: pd.DataFrame, letters: str, strands: str = "one") -
     Args:
         table: gapped k-mers, the strongest first, see `top_gapped_kmers`; 50 to 200 of them make a smooth motif.
         letters: letters of the alphabet, in the order of their numbers.
-        strands: `both` aligns either strand of DNA, as in the machine.
+        strands: those of the machine, `one`, or `both` to align either strand; by default both for `ACGT`.
 
     Returns:
         Probabilities, float64, shape (position, letter), trimmed as `chromattend.sequence.motifs.trimmed` does. A tenth
         of the largest column of weights is the pseudocount of each position, spread evenly over the letters. Shape
         (0, letter) for an empty table.
     """
-    size = len(letters)
+    size, strands = len(letters), strands or ("both" if letters == DNA else "one")
     if not len(table):
         return np.empty((0, size))
     number_of = {letter: number for number, letter in enumerate(letters)} | {GAP: -1}
