@@ -20,6 +20,7 @@ with job(snakemake):
         comparisons=read_table(given.comparisons),
         calibration=read_table(given.calibration),
         explained={network: read_explained(folder / network, database) for network in snakemake.params.explained},
+        tried=read_table(given.tried[0]) if given.tried else None,
         seconds={
             model: float(read_table(path)["cpu_time"].iloc[0]) for model, path in benchmarks.items() if path.is_file()
         },

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import xarray as xr
-from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score
+from sklearn.metrics import average_precision_score, brier_score_loss, f1_score, roc_auc_score
 
 from chromattend.models.base import TrainedModel
 from chromattend.statistics import auc_interval, beats_base_rate, reliability
@@ -39,8 +39,8 @@ def metrics(predictions: pd.DataFrame, kept_epochs: Sequence[int] = ()) -> dict[
 
     Returns:
         Split -> auc, auc_low, auc_high (95 %, DeLong), aupr, base_rate (share of positives, which is the AUPR of
-        guessing), accuracy (at a score of 0.5), brier, n, n_on, seeds (number of replicates), auc_seed_mean and
-        auc_seed_sd (over single replicates; auc_seed_sd is None for one replicate), kept_epoch (the earliest of
+        guessing), accuracy and f1 (of scores above 0.5), brier, n, n_on, seeds (number of replicates), auc_seed_mean
+        and auc_seed_sd (over single replicates; auc_seed_sd is None for one replicate), kept_epoch (the earliest of
         `kept_epochs`, counted from 0; None if there are none) and note (see `doubts`).
     """
     by_split: dict[str, dict[str, Any]] = {}
@@ -57,6 +57,8 @@ def metrics(predictions: pd.DataFrame, kept_epochs: Sequence[int] = ()) -> dict[
             "aupr": float(average_precision_score(labels, scores)),
             "base_rate": float(labels.mean()),
             "accuracy": float(((scores > 0.5) == labels).mean()),
+            # 0 if no score is above 0.5.
+            "f1": float(f1_score(labels, scores > 0.5, zero_division=0)),
             "brier": float(brier_score_loss(labels, scores)),
             "n": len(rows),
             "n_on": int(labels.sum()),

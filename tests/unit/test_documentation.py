@@ -43,7 +43,7 @@ def test_every_key_of_the_section_sequence_and_no_other_is_in_the_reference(repo
     assert {key for key in documented if key.startswith("sequence.")} == known.keys()
     assert_documented(known, documented)
     for key in ("sequence.models", "sequence.explain.models"):
-        names = schema["$defs"]["model" if key == "sequence.models" else "network"]["enum"]
+        names = schema["$defs"]["model" if key == "sequence.models" else "explained"]["enum"]
         assert ", ".join(f"`{name}`" for name in names) in documented[key].split("|")[2], key
 
 

@@ -59,9 +59,16 @@ def test_metrics_of_every_part() -> None:
     test = by_part["test"]
     assert test["auc"] == pytest.approx(5 / 6)
     assert test["accuracy"] == pytest.approx(3 / 5)  # .5 is not above the threshold
+    # Of the two scores above .5 one is right, and one of the two positives has one.
+    assert test["f1"] == pytest.approx(1 / 2)
     assert test["aupr"] == pytest.approx((1 + 2 / 3) / 2)
     assert test["aupr"] == pytest.approx(average_precision_score([1, 0, 1, 0, 0], [0.8, 0.7, 0.5, 0.4, 0.1]))
     assert test["auc_low"] < test["auc"] < test["auc_high"]
+
+
+def test_f1_without_a_positive_call_is_zero() -> None:
+    low = predictions().assign(score=lambda rows: rows["score"] / 2)
+    assert metrics(low)["test"]["f1"] == 0
 
 
 def test_brier_and_base_rate_by_hand() -> None:

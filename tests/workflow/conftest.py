@@ -21,6 +21,8 @@ from filelock import FileLock
 from chromattend.chromatin.genes import build_gene_table, read_annotation
 from chromattend.chromatin.simulate import simulate_mirror
 
+from .forked import call_snakemake
+
 # Hard limit of one call of Snakemake (seconds): far above what any takes.
 LIMIT = 900
 MODEL_MARKS = ("H3K27me3", "H3K36me3", "H3K4me1", "H3K4me3", "H3K9me3")
@@ -70,19 +72,18 @@ class Workspace:
         (self.folder / "config.yaml").write_text(yaml.safe_dump(base | config))
         (self.folder / "sheet.tsv").write_text(sheet)
 
-    def command(self, cores: int, *arguments: str) -> list[str]:
-        command = [sys.executable, "-m", "snakemake", "--snakefile", str(self.snakefile), "--cores", str(cores)]
-        return [*command, "--configfile", "config.yaml", "--show-failed-logs", *arguments]
+    def arguments(self, cores: int, *more: str) -> list[str]:
+        arguments = ["--snakefile", str(self.snakefile), "--cores", str(cores), "--configfile", "config.yaml"]
+        return [*arguments, "--show-failed-logs", *more]
 
     def snakemake(self, *arguments: str) -> Run:
-        return run(self.command(2, *arguments), self.folder)
+        return snakemake(self.arguments(2, *arguments), self.folder)
 
     def start(self, log: str, *arguments: str) -> subprocess.Popen[bytes]:
         """Start Snakemake on one core, its output in a file, as the leader of a process group that its jobs are in."""
+        command = [sys.executable, "-m", "snakemake", *self.arguments(1, *arguments)]
         with (self.folder / log).open("w") as file:
-            return subprocess.Popen(
-                self.command(1, *arguments), cwd=self.folder, stdout=file, stderr=file, start_new_session=True
-            )
+            return subprocess.Popen(command, cwd=self.folder, stdout=file, stderr=file, start_new_session=True)
 
     def succeed(self, *arguments: str) -> Run:
         result = self.snakemake(*arguments)
@@ -114,13 +115,21 @@ def now(workspace: Workspace) -> int:
     return mark.stat().st_mtime_ns
 
 
+def environment() -> dict[str, str]:
+    """The variables less those that would change what is printed: colours, and a user's profile."""
+    return {key: value for key, value in os.environ.items() if not key.startswith("SNAKEMAKE")} | {"NO_COLOR": "1"}
+
+
+def snakemake(arguments: list[str], folder: Path) -> Run:
+    """Call Snakemake in a fork, which saves most of the time of a short call; `run` gives it a Python of its own."""
+    return Run(*call_snakemake(arguments, folder, environment(), LIMIT))
+
+
 def run(command: list[str], folder: Path) -> Run:
-    # Colours and a user's profile would change what is printed.
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("SNAKEMAKE")}
     done = subprocess.run(
         command,
         cwd=folder,
-        env=environment | {"NO_COLOR": "1"},
+        env=environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -61,9 +61,7 @@ def randomised(network: Network, seed: int = 1, number: int = 1) -> Network:
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(np.random.SeedSequence([seed, number, CONTROL]).generate_state(1)[0]))
-        untrained = Network(network.input_spec, network.options, len(network.replicates))
-    untrained.transform = network.transform
-    return untrained.eval()
+        return network.untrained()
 
 
 def attribute(

@@ -38,7 +38,7 @@ class InputSpec(Protocol):
         """
 
     @property
-    def sizes(self) -> dict[str, int]:
+    def sizes(self) -> dict[str, Any]:
         """Arguments of the network's class."""
 
     @property

@@ -5,8 +5,8 @@ import io
 import re
 import sys
 import zipfile
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,15 @@ from chromattend.models.base import InputSpec, Scores
 from chromattend.models.registry import read_spec
 
 
+class ExampleError(Exception):
+    """A training example that an estimator cannot learn from: its row, and the reason with the fix."""
+
+    def __init__(self, row: int, reason: str) -> None:
+        """Take the row of the example among those of the training, and what a sentence says of it after its name."""
+        super().__init__(reason)
+        self.row = row
+
+
 @dataclass(frozen=True)
 class Setting:
     """Settings of a baseline, in addition to its own options.
@@ -29,6 +38,7 @@ class Setting:
     Attributes:
         channels: number of channels (marks); features are ordered by position, then by channel.
         positions: number of positions (bins).
+        sizes: what a network of the same inputs would be given, see `InputSpec.sizes`.
         log: whether features are log(1 + count).
         class_weight: `balanced` or None.
         seed: seed of its random numbers.
@@ -37,6 +47,7 @@ class Setting:
 
     channels: int
     positions: int
+    sizes: Mapping[str, Any] = field(default_factory=dict)
     log: bool = True
     class_weight: str | None = None
     seed: int = 1
@@ -122,6 +133,7 @@ TRUSTED_TYPES = [
     "sklearn.tree._tree.Tree",
     # Of a track, which this room names only as text.
     "chromattend.sequence.models.baselines.KmerCounts",
+    "chromattend.sequence.models.gkm_svm.GkmSVM",
 ]
 
 

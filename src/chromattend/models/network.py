@@ -106,6 +106,12 @@ class Network(nn.Module):
         joined.kept_epochs = [epoch for network in networks for epoch in network.kept_epochs]
         return joined.eval()
 
+    def untrained(self) -> "Network":
+        """Return a network of the same shape and transform with new random weights, by torch's random numbers."""
+        other = Network(self.input_spec, self.options, len(self.replicates))
+        other.transform = self.transform
+        return other.eval()
+
     def calibrated(self, outputs: Tensor) -> Tensor:
         """Return the logits whose sigmoid is the calibrated P(ON); see `calibrate`."""
         slope, intercept = self.calibration.unbind()

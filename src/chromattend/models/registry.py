@@ -26,6 +26,7 @@ class ModelSpec:
         random: whether the trained model depends on the seed.
         expression: whether it learns log(1 + RPKM) instead of the label.
         attention: levels of attention: none, `alpha` over bins or `alpha_beta` over bins and marks.
+        kernel: whether it is a kernel machine, whose scores can be explained as those of networks are.
         relu: whether its layers have rectified units and none is recurrent.
         inputs: class of its inputs, see `chromattend.models.base.InputSpec`, as `package.module:name`.
         scope: stage that trains the model: `epigenome` or `sequence` for models that the key `models` of their track
@@ -40,6 +41,7 @@ class ModelSpec:
     random: bool = True
     expression: bool = False
     attention: str = ""
+    kernel: bool = False
     relu: bool = False
     inputs: str = "chromatin.inputs:ChromatinInputs"
     scope: str = "epigenome"
@@ -48,6 +50,11 @@ class ModelSpec:
     def track(self) -> str:
         """Name of the track that the model belongs to."""
         return self.builder.partition(".")[0]
+
+    @property
+    def explained(self) -> bool:
+        """Whether there are explanations of its scores."""
+        return self.kind == "network" or self.kernel
 
     def protocols(self) -> Any:
         """Import and return the module with the training protocols of the model's track.
@@ -70,8 +77,10 @@ def _imported(place: str) -> Any:
     return getattr(importlib.import_module(f"chromattend.{module}"), name)
 
 
-def _sequence(name: str, title: str, place: str, kind: str = "network", **facts: Any) -> ModelSpec:
-    inputs = "sequence.inputs:SequenceInputs"
+def _sequence(
+    name: str, title: str, place: str, kind: str = "network", inputs: str = "SequenceInputs", **facts: Any
+) -> ModelSpec:
+    inputs = f"sequence.inputs:{inputs}"
     return ModelSpec(name, title, f"sequence.models.{place}", kind, inputs=inputs, scope="sequence", **facts)
 
 
@@ -121,6 +130,15 @@ REGISTRY = {
             "baselines:gapped_kmer_logistic",
             kind="baseline",
             random=False,
+        ),
+        _sequence(
+            "gkm_svm",
+            "Gapped k-mer SVM",
+            "gkm_svm:gkm_svm",
+            kind="baseline",
+            inputs="LetterInputs",
+            random=False,
+            kernel=True,
         ),
         _sequence("cnn", "CNN", "cnn:CNN", relu=True),
         _sequence("rnn", "RNN", "rnn:RNN"),

@@ -10,6 +10,7 @@ from chromattend.interpret import attribution
 from chromattend.interpret.attribution import Explained
 from chromattend.interpret.integrated_gradients import integrated_gradients
 from chromattend.models.network import SCORING_BATCH, Network, batches, in_batches
+from chromattend.sequence.machine import KernelMachine
 from chromattend.sequence.views import VIEWS
 
 logger = logging.getLogger(__name__)
@@ -40,6 +41,8 @@ def attribute(network: Network, signal: Tensor, view: str, reference: Tensor) ->
             - integrated_gradients: (x - reference) times the mean of dS/dx along the line from the reference
               (Sundararajan et al., ICML 2017, equation 1), summed over the letters of the position.
             - deeplift: the rescale rule (Shrikumar et al., ICML 2017), summed over the letters of the position.
+            - gapped_kmers: of a gapped k-mer SVM, the equal shares of its letters in the weight of every gapped k-mer
+              (Shrikumar et al., Bioinformatics 35:i173, 2019); see `KernelMachine.positions`.
             - mutagenesis: minus the mean change of the logit over all substitutions of the letter, see `mutagenesis`.
         reference: letter frequencies to count from, shape (1, position, letter), see `mean_reference`, or zeros. An
             unknown letter is unknown in its reference too, and has the weight 0 in all views but gradients.
@@ -62,6 +65,9 @@ def attribute(network: Network, signal: Tensor, view: str, reference: Tensor) ->
         case "corrected_gradient":
             gradient = gradients(explained, signal)
             return gradient - gradient.mean(dim=2, keepdim=True)
+        case "gapped_kmers":
+            assert isinstance(network, KernelMachine)
+            return network.positions(signal)
         case "mutagenesis":
             return mean_decrease(mutagenesis(network, signal), signal)
         case _:
@@ -153,6 +159,8 @@ def mutagenesis(network: Network, signal: Tensor) -> Tensor:
         Logit with the letter minus logit of the sequence, float32, shape (sequence, position, letter); 0 for the
         sequence's own letter, and at unknown letters.
     """
+    if isinstance(network, KernelMachine):
+        return network.mutagenesis(signal)
     explained = Explained(network)
     sequences, positions, letters = signal.shape
     changes = torch.zeros_like(signal)

@@ -16,8 +16,9 @@ from chromattend.pipeline.config import check, with_defaults
 from chromattend.pipeline.locations import check_file, is_url
 from chromattend.sequence.formats import check_index, format_of
 from chromattend.sequence.sheet import RULES, SequenceSet, read_sheet
-from chromattend.sequence.study import SequenceStudy
-from chromattend.sequence.views import RECOMMENDED, VIEWS
+from chromattend.sequence.study import FLOORS, SequenceStudy
+from chromattend.sequence.views import KERNEL_VIEW, RECOMMENDED, VIEWS
+from chromattend.sequence.windows import pairs
 from chromattend.text import read_lines
 
 SECTION = "sequence"
@@ -25,7 +26,7 @@ SECTION = "sequence"
 MOST_KMERS = 2_000_000
 # Keys of the chromatin track's section `training` that have no sense here.
 _OTHER_TRAINING = ("inputs", "epigenomes_per_job")
-_LETTERS = {"dna": 4, "rna": 4, "protein": 20}
+_LETTERS = {"dna": 4, "rna": 4, "protein": 20, "text": 69}
 
 
 def read_schema(schemas: Path) -> dict[str, Any]:
@@ -33,7 +34,7 @@ def read_schema(schemas: Path) -> dict[str, Any]:
     schema = _read_yaml(schemas / "sequence.schema.yaml")
     models = [spec for spec in REGISTRY.values() if spec.scope == SECTION]
     schema["$defs"]["model"]["enum"] = [spec.name for spec in models]
-    schema["$defs"]["network"]["enum"] = [spec.name for spec in models if spec.kind == "network"]
+    schema["$defs"]["explained"]["enum"] = [spec.name for spec in models if spec.explained]
     shared = _read_yaml(schemas / "config.schema.yaml")
     training, own = shared["properties"]["training"]["properties"], schema["properties"]["training"]["properties"]
     for key, part in own.items():
@@ -111,6 +112,12 @@ def _check_set(study: SequenceStudy, one: SequenceSet) -> None:
     if one.test_negatives and not one.test:
         raise UserError(f"{where}, test_negatives: needs a file in the column 'test'; give it or empty this cell")
     forms = {column: _form(study, one, column, path) for column, path in one.files.items()}
+    for column, form in forms.items():
+        if form == "seq" and one.alphabet == "text":
+            raise UserError(
+                f"{where}, {column}: text is read from FASTA, not from a table of DeepBind; give FASTA, or correct the "
+                "column 'alphabet'"
+            )
     intervals = [column for column, form in forms.items() if form == "bed"]
     for column in intervals:
         _check_intervals(study, one, f"{where}, {column}")
@@ -157,8 +164,8 @@ def _check_intervals(study: SequenceStudy, one: SequenceSet, where: str) -> None
         raise UserError(f"{where}: a BED file needs its genome; give a FASTA file in the column 'genome'")
     if not one.width:
         raise UserError(f"{where}: a BED file needs the width of the windows; give it in the column 'width'")
-    if one.alphabet == "protein":
-        raise UserError(f"{where}: a BED file gives dna or rna, not protein; correct the column 'alphabet'")
+    if one.alphabet not in ("dna", "rna"):
+        raise UserError(f"{where}: a BED file gives dna or rna, not {one.alphabet}; correct the column 'alphabet'")
     with located(f"{study.config['sheet']}: set {one.name!r}, genome"):
         check_file(one.genome, study.workdir)
         check_index(study.workdir / one.genome, one.genome)
@@ -191,30 +198,33 @@ def _check_split(study: SequenceStudy, at: Callable[[str], str]) -> None:
 def _check_models(study: SequenceStudy, at: Callable[[str], str]) -> None:
     """Check options of models that depend on each other or on the alphabets of the sets."""
     views = study.config["explain"]["views"]
-    if study.explained and not any(VIEWS[view].shape == "weights" and VIEWS[view].needs == "nothing" for view in views):
-        raise UserError(
-            f"{at('explain.views')}: has no view of letters that every network has; add {RECOMMENDED}, which names the "
-            "motif"
-        )
+    for model in study.explained:
+        spec, best = REGISTRY[model], KERNEL_VIEW if REGISTRY[model].kernel else RECOMMENDED
+        if not any(VIEWS[view].shape == "weights" and VIEWS[view].fits(spec) for view in views):
+            raise UserError(
+                f"{at('explain.views')}: has no view of letters that {model} has; add {best}, which names the motif, "
+                "or remove the model from 'sequence.explain.models'"
+            )
     options = study.config["model_options"]
-    gapped = options["gapped_kmer_logistic"]
-    if gapped["window"] < gapped["k"]:
-        raise UserError(
-            f"{at('model_options.gapped_kmer_logistic.window')}: {gapped['window']} is shorter than k, {gapped['k']}; "
-            "give at least k"
-        )
     if (kernel := options["dilated"]["kernel"]) is not None and kernel % 2 == 0:
         raise UserError(f"{at('model_options.dilated.kernel')}: {kernel} is even; give an odd width")
     for one in study.sets.values():
         letters = _LETTERS[one.alphabet]
+        if "gkm_svm" in study.models:
+            pairs(letters, options["gkm_svm"]["g"] or (), options["gkm_svm"]["k"] or ())
         for model in study.models:
-            own = options[model]
-            if "k" in own and letters ** own["k"] > MOST_KMERS:
+            own = study.model_options(one.name, model)
+            if model in FLOORS and letters ** own["k"] > MOST_KMERS:
                 raise UserError(
                     f"{at(f'model_options.{model}.k')}: {own['k']} gives {letters}^{own['k']} k-mers of {one.alphabet} "
-                    f"(set {one.name!r}), more than {MOST_KMERS:,}; give less, or remove {model} from 'models'"
+                    f"(set {one.name!r}), more than {MOST_KMERS:,}; give less, null, or remove {model} from 'models'"
                 )
-            if own.get("strands") == "both" and one.alphabet != "dna":
+            if model in FLOORS and own.get("window", own["k"]) < own["k"]:
+                raise UserError(
+                    f"{at(f'model_options.{model}.window')}: {own['window']} is shorter than k, {own['k']} (set "
+                    f"{one.name!r}); give at least k, or null"
+                )
+            if options[model].get("strands") == "both" and one.alphabet != "dna":
                 raise UserError(
                     f"{at(f'model_options.{model}.strands')}: {one.alphabet} (set {one.name!r}) has one strand; "
                     "write one, or null"

@@ -257,7 +257,7 @@ def _fit(letters: np.ndarray, row: np.ndarray) -> None:
 def _keys(rows: _Rows, alphabet: Alphabet) -> tuple[list[bytes], list[bytes]]:
     """Return the letters of each row as bytes, and those of the strand that sorts first, which both strands share.
 
-    RNA and proteins have one strand.
+    Only DNA has two.
     """
     length = rows.letters.shape[1]
     left = (length - rows.kept) // 2  # of the padding
@@ -500,7 +500,7 @@ def _measure(source: SequenceSet, rows: _Rows, alphabet: Alphabet, notes: list[s
     }
     if measured["unknown"] > MANY_UNKNOWN:
         notes.append(f"{100 * measured['unknown']:.0f} % of the letters are unknown.")
-    if alphabet.name != "protein":
+    if alphabet.complement:
         is_gc = (rows.letters == 1) | (rows.letters == 2)
         known_letters = (rows.letters >= 0).sum(axis=1)
         gc = is_gc.sum(axis=1) / np.maximum(known_letters, 1)
@@ -523,8 +523,8 @@ def _repeats(rows: _Rows, alphabet: Alphabet, notes: list[str]) -> dict[str, Any
     unchanged = int((rows.letters[shuffles] == rows.letters[rows.template[shuffles]]).all(axis=1).sum())
     if unchanged:
         notes.append(
-            "Shuffled negatives that equal their positive, which has hardly another order with the same "
-            f"dinucleotides: {unchanged}."
+            "Shuffled negatives that equal their positive, which has hardly another order with the same pairs of "
+            f"neighbours: {unchanged}."
         )
     real = rows.take(np.flatnonzero(rows.origin != "shuffle"))
     own, keys = _keys(real, alphabet)
@@ -538,9 +538,9 @@ def _repeats(rows: _Rows, alphabet: Alphabet, notes: list[str]) -> dict[str, Any
             repeats["both_labels"] += bool(real.label[row] != real.label[before])
     equal = repeats["same_strand"] + repeats["other_strand"]
     if equal:
+        strand = f"{repeats['other_strand']} on the other strand, " if alphabet.name == "dna" else ""
         notes.append(
-            f"Sequences that equal an earlier one: {equal}, {repeats['other_strand']} on the other strand, "
-            f"{repeats['both_labels']} with the other label."
+            f"Sequences that equal an earlier one: {equal}, {strand}{repeats['both_labels']} with the other label."
         )
     shared = _shared_stretches(real, alphabet)
     if shared["positive"]:

@@ -11,6 +11,7 @@ from chromattend.interpret.attribution import Explained
 from chromattend.interpret.class_optimization import optimise_input
 from chromattend.models.network import Network, in_batches
 from chromattend.sequence.attribution import gradients
+from chromattend.sequence.machine import KernelMachine
 
 # Lambda and number of steps of the authors' code.
 PENALTY, ITERATIONS = 0.009, 1000
@@ -22,7 +23,8 @@ class Design:
     """Class optima of a network; scores are logits.
 
     Attributes:
-        published: optimum X as in the paper, from 0 to 1, float32, shape (position, letter).
+        published: optimum X as in the paper, from 0 to 1, float32, shape (position, letter); it needs gradients, and
+            with its scores is NaN for a gapped k-mer SVM.
         score_published: logit of X, which is not a sequence.
         score_published_one_hot: logit of the sequence with the largest letter of X at each position.
         letters: sequence designed by substitutions, int8, shape (position,).
@@ -70,10 +72,12 @@ def optimise_class(
     if scores is None:
         with torch.inference_mode():
             scores = in_batches(explained, training).numpy()
-    published = published_optimum(network, *training.shape[1:], seed=seed, iterations=iterations)
-    hardened = functional.one_hot(published.argmax(dim=1), published.shape[1]).float()
-    with torch.inference_mode():
-        soft, hard = explained(torch.stack([published, hardened])).tolist()
+    published, soft, hard = torch.full(training.shape[1:], torch.nan), np.nan, np.nan
+    if not isinstance(network, KernelMachine):
+        published = published_optimum(network, *training.shape[1:], seed=seed, iterations=iterations)
+        hardened = functional.one_hot(published.argmax(dim=1), published.shape[1]).float()
+        with torch.inference_mode():
+            soft, hard = explained(torch.stack([published, hardened])).tolist()
     best = np.argsort(-scores, kind="stable")[: STARTS // 2]
     frequencies = training.sum(dim=(0, 1)).numpy()
     starts = random_letters(STARTS - len(best), training.shape[1], frequencies, seed)
@@ -144,9 +148,8 @@ def substitute(
     active = torch.arange(len(letters))
     for _ in range(steps):
         signal = functional.one_hot(current[active], size).float()
-        gradient = gradients(explained, signal)
-        # First-order gain of every letter at every position; the letter that is there already is never tried.
-        gain = gradient - (gradient * signal).sum(dim=2, keepdim=True)
+        gain = _gain(network, signal)
+        # The letter that is there already is never tried.
         order = gain.masked_fill(signal > 0, -torch.inf).flatten(1).argsort(dim=1, descending=True)
         order = order[:, : signal[0].numel() - signal.shape[1]]
         better = torch.zeros(len(active), dtype=torch.bool)
@@ -160,6 +163,14 @@ def substitute(
         if not len(active):
             break
     return current, scores, taken
+
+
+def _gain(network: Network, signal: Tensor) -> Tensor:
+    """Return the gain of every letter at every position: of first order, or exact for a gapped k-mer SVM."""
+    if isinstance(network, KernelMachine):
+        return network.mutagenesis(signal)
+    gradient = gradients(Explained(network), signal)
+    return gradient - (gradient * signal).sum(dim=2, keepdim=True)
 
 
 def _try(explained: Explained, current: Tensor, scores: Tensor, rows: Tensor, order: Tensor, size: int) -> Tensor:

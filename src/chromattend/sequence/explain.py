@@ -1,4 +1,4 @@
-"""All views of one trained network on some test sequences, and how far to trust them."""
+"""All views of one trained network, or gapped k-mer SVM, on some test sequences, and how far to trust them."""
 
 import json
 import logging
@@ -15,10 +15,11 @@ from torch import Tensor
 from chromattend.interpret.attribution import Explained
 from chromattend.interpret.influence import influential
 from chromattend.models.base import TrainedModel
-from chromattend.models.network import Network, in_batches, network_of
+from chromattend.models.network import Network, in_batches
 from chromattend.sequence.alphabets import ALPHABETS
 from chromattend.sequence.attribution import attribute, mean_reference, mutagenesis, observed
 from chromattend.sequence.design import optimise_class
+from chromattend.sequence.machine import KernelMachine, explainable
 from chromattend.sequence.motifs import discover
 from chromattend.sequence.temporal import temporal_kinds, temporal_outputs
 from chromattend.sequence.trust import trust
@@ -109,7 +110,7 @@ def explain(
     """Explain a network on test sequences by every view that is defined for it.
 
     Args:
-        model: a network of the track.
+        model: a network of the track, or a gapped k-mer SVM.
         dataset: see `chromattend.sequence.dataset.build_dataset`.
         views: names from `chromattend.sequence.views.VIEWS`, all defined for the network.
         sequences: number of test positives, for motifs.
@@ -118,9 +119,9 @@ def explain(
         seed: seed of the sample, of shuffles and of random starts.
 
     Raises:
-        UserError: the model is not a network, or was trained on sequences of another alphabet or length.
+        UserError: the model is neither, or was trained on sequences of another alphabet or length.
     """
-    network = network_of(model)
+    network = explainable(model)
     sample = sample_sequences(dataset, sequences, seed)
     train = dataset.isel(sequence=np.flatnonzero(dataset["split"].values == "train"))
     learned, signal = (torch.from_numpy(network.input_spec.signal(part)) for part in (train, sample))
@@ -168,7 +169,11 @@ def explain(
         motif=_motif_to_plant(signal.numpy(), own, label, alphabet.letters),
         seed=seed,
     )
-    influence = influential(network, dataset, sample.isel(sequence=rows))
+    few_shown = sample.isel(sequence=rows)
+    if isinstance(network, KernelMachine):
+        influence = network.influential(dataset, few_shown)
+    else:
+        influence = influential(network, dataset, few_shown)
     return Explanation(maps, designs, table, influence)
 
 

@@ -9,9 +9,14 @@ import numpy as np
 
 from chromattend.sequence.motifs import Motif, information
 
-# Outlines of the letters in a square of 100 units, y downwards; holes by the even-odd rule.
+# Outlines of the letters in a square of 100 units, y downwards; holes by the even-odd rule. Other characters of texts
+# are drawn in the page's font.
 GLYPHS = {
+    # A blank can be seen.
+    " ": "M4 72H16V88H84V72H96V100H4Z",
     "A": "M0 100 36 0H64L100 100H76L69 80H31L24 100ZM37 63H63L50 26Z",
+    "B": "M0 0H56C80 0 95 9 95 26C95 38 88 45 79 48C92 51 100 60 100 73C100 91 84 100 58 100H0ZM24 18V41H53C65 41 71 37"
+    " 71 29S65 18 53 18ZM24 58V82H56C69 82 76 78 76 70S69 58 56 58Z",
     "C": "M100 67C95 88 77 100 53 100C21 100 0 80 0 50S21 0 53 0C77 0 94 11 99 31L75 37C71 25 64 19 53 19"
     "C36 19 24 31 24 50S36 81 53 81C65 81 72 74 76 61Z",
     "D": "M0 0H48C80 0 100 19 100 50S80 100 48 100H0ZM24 19V81H46C65 81 75 70 75 50S65 19 46 19Z",
@@ -21,10 +26,13 @@ GLYPHS = {
     "V86C88 95 72 100 54 100C21 100 0 80 0 50S21 0 53 0Z",
     "H": "M0 0H24V40H76V0H100V100H76V60H24V100H0Z",
     "I": "M15 0H85V18H62V82H85V100H15V82H38V18H15Z",
+    "J": "M60 0H84V66C84 88 71 100 47 100C23 100 10 88 10 66V60H34V66C34 76 38 81 47 81S60 76 60 66Z",
     "K": "M0 0H24V42L68 0H100L53 45L100 100H69L36 60L24 71V100H0Z",
     "L": "M0 0H24V81H100V100H0Z",
     "M": "M0 0H28L50 60L72 0H100V100H78V36L58 92H42L22 36V100H0Z",
     "N": "M0 0H27L76 65V0H100V100H73L24 35V100H0Z",
+    "O": "M50 0C80 0 100 20 100 50S80 100 50 100S0 80 0 50S20 0 50 0ZM50 19C34 19 24 31 24 50S34 81 50 81S76 69 76 50"
+    "S66 19 50 19Z",
     "P": "M0 0H58C85 0 100 12 100 32S85 64 58 64H24V100H0ZM24 18V46H55C69 46 76 41 76 32S69 18 55 18Z",
     "Q": "M50 0C80 0 100 20 100 49C100 61 97 72 90 80L100 90L86 100L75 92C68 96 59 98 50 98C20 98 0 78 0 49S20 0 50 0Z"
     "M50 19C34 19 24 31 24 49S34 79 50 79C53 79 56 79 59 77L48 67L62 57L73 67C75 62 76 56 76 49C76 31 66 19 50 19Z",
@@ -37,7 +45,9 @@ GLYPHS = {
     "U": "M0 0H24V60C24 74 33 81 50 81S76 74 76 60V0H100V60C100 87 81 100 50 100S0 87 0 60Z",
     "V": "M0 0H26L50 72L74 0H100L63 100H37Z",
     "W": "M0 0H21L31 67L42 8H58L69 67L79 0H100L82 100H60L50 45L40 100H18Z",
+    "X": "M2 0H31L50 32L69 0H98L66 49L100 100H71L50 66L29 100H0L34 49Z",
     "Y": "M0 0H27L50 39L73 0H100L62 61V100H38V61Z",
+    "Z": "M4 0H97V18L34 81H98V100H2V81L64 19H4Z",
 }
 
 # Variable of the style sheet, and the letters drawn in it. Nucleotides have the colours usual in the field (T and U
@@ -50,6 +60,32 @@ COLOURS = {
     "g": ("#b06000", "#f3b13c"),
     "t": ("#c1272d", "#f58080"),
 }
+
+
+def colours_of(letters: str) -> dict[str, str]:
+    """Return letter -> the variable of the style sheet that it is drawn in; other letters have the colour of the text.
+
+    Args:
+        letters: letters of an alphabet: nucleotides, amino acids, or characters, which have no colours.
+    """
+    kinds = NUCLEOTIDES if len(letters) <= 5 else SIDE_CHAINS if len(letters) <= 20 else {}
+    return {letter: name for name, members in kinds.items() if name != "ink" for letter in members if letter in letters}
+
+
+def glyph(letter: str, key: str) -> str:
+    """Return the SVG element that draws a letter in a square of 100 units.
+
+    Args:
+        letter: one character.
+        key: id of the element.
+    """
+    if letter in GLYPHS:
+        return f'<path id="{key}" d="{GLYPHS[letter]}"/>'
+    # Brackets reach below the line that letters stand on, and stay in the square.
+    return (
+        f'<text id="{key}" x="50" y="82" font-size="108" font-weight="700" text-anchor="middle" '
+        f'style="font-family:monospace">{escape(letter)}</text>'
+    )
 
 
 def _sheet() -> str:
@@ -144,7 +180,7 @@ def logo(
     Args:
         heights: shape (position, letter): `bits` of a motif, or attributions, which are zero but for the observed
             letter.
-        letters: names of the letters, each one of `GLYPHS`.
+        letters: names of the letters, one character each.
         title: what the logo shows, for its tooltip and screen readers.
         width, height: pixels; by default a position is as wide as fits, up to 26 pixels.
         limits: values at the lower and upper end of the axis; by default they fit the heights.
@@ -158,13 +194,11 @@ def logo(
         of the text.
 
     Raises:
-        ValueError: the shape does not fit the letters, a letter has no glyph, or a height is not finite.
+        ValueError: the shape does not fit the letters, or a height is not finite.
     """
     heights = np.asarray(heights, dtype=np.float64)
     if heights.ndim != 2 or heights.shape[1] != len(letters):
         raise ValueError(f"heights of shape {heights.shape} don't fit the {len(letters)} letters {letters}")
-    if unknown := set(letters) - set(GLYPHS):
-        raise ValueError(f"no glyph for {', '.join(sorted(unknown))}")
     if not np.isfinite(heights).all():
         raise ValueError("heights must be finite")
     positions = len(heights)
@@ -256,19 +290,17 @@ def _letters(frame: _Frame, heights: np.ndarray, letters: str, key: str) -> list
                 inner = frame.y(sign * level)
                 boxes.setdefault(letters[index], []).append((frame.x(position), min(outer, inner), abs(outer - inner)))
                 level += size
-    kinds = NUCLEOTIDES if len(letters) <= 5 else SIDE_CHAINS
+    colours = colours_of(letters)
     # A little space between the columns.
     scale = _short_scale(frame.step * 0.94 / 100)
     parts = []
     for letter, places in boxes.items():
-        kind = next((name for name, members in kinds.items() if letter in members), "ink")
-        colour = f"var(--logo-{kind},{_FALLBACK[kind]})" if kind in _FALLBACK else "var(--ink,currentColor)"
-        parts.append(
-            f'<g style="fill:{colour}" fill-rule="evenodd"><defs><path id="{key}{letter}" d="{GLYPHS[letter]}"/></defs>'
-        )
+        # An id has no blanks and signs.
+        kind, name = colours.get(letter, ""), f"{key}{letter if letter.isalnum() else ord(letter)}"
+        colour = f"var(--logo-{kind},{_FALLBACK[kind]})" if kind else "var(--ink,currentColor)"
+        parts.append(f'<g style="fill:{colour}" fill-rule="evenodd"><defs>{glyph(letter, name)}</defs>')
         parts += [
-            f'<use href="#{key}{letter}" '
-            f'transform="matrix({scale} 0 0 {_short_scale(tall / 100)} {_short(x)} {_short(y)})"/>'
+            f'<use href="#{name}" transform="matrix({scale} 0 0 {_short_scale(tall / 100)} {_short(x)} {_short(y)})"/>'
             for x, y, tall in places
         ]
         parts.append("</g>")

@@ -12,12 +12,14 @@ from scipy.stats import binomtest
 
 from chromattend.errors import UserError
 from chromattend.files import atomic
+from chromattend.sequence.alphabets import ALPHABETS
 from chromattend.text import read_lines
 
 if TYPE_CHECKING:
     from torch import nn
 
 DNA, RNA, PROTEIN = "ACGT", "ACGU", "ACDEFGHIKLMNPQRSTVWY"
+TEXT = ALPHABETS["text"].letters
 PSEUDOCOUNT = 1.0  # sites, spread evenly over the letters of each position
 LEAST_INFORMATION = 0.25  # bits; less at either end is flank
 LONGEST = 20  # positions of a motif
@@ -483,6 +485,9 @@ def write_meme(
 ) -> None:
     """Write motifs in the minimal MEME format, version 4, which the MEME suite and Bio.motifs read.
 
+    That format has no signs for the characters of texts. A file of their motifs names the alphabet, `TEXT`, instead of
+    its letters and frequencies, and is read by `read_meme` only.
+
     Args:
         motifs: motifs of one alphabet.
         path: output file.
@@ -492,11 +497,12 @@ def write_meme(
     if any(motif.letters != letters for motif in motifs):
         raise ValueError("motifs of different alphabets need a file each")
     frequencies = np.full(len(letters), 1 / len(letters)) if background is None else np.asarray(background, dtype=float)
-    lines = ["MEME version 4", "", f"ALPHABET= {letters}", ""]
+    lines = ["MEME version 4", "", f"ALPHABET= {'TEXT' if letters == TEXT else letters}", ""]
     if letters == DNA:
         lines += ["strands: + -", ""]
-    pairs = " ".join(f"{letter} {value:.6f}" for letter, value in zip(letters, frequencies, strict=True))
-    lines += ["Background letter frequencies", pairs, ""]
+    if letters != TEXT:
+        pairs = " ".join(f"{letter} {value:.6f}" for letter, value in zip(letters, frequencies, strict=True))
+        lines += ["Background letter frequencies", pairs, ""]
     for motif in motifs:
         width = len(motif.probabilities)
         lines += [
@@ -515,7 +521,7 @@ def read_meme(path: str | Path) -> list[Motif]:
     A motif's name is the rest of its `MOTIF` line, its fields joined by one space. Positions are divided by their sum.
 
     Raises:
-        UserError: the file is not in MEME format, its alphabet is not DNA, RNA or protein, or a matrix is broken.
+        UserError: the file is not in MEME format, its alphabet is not DNA, RNA, protein or text, or a matrix is broken.
     """
     motifs: list[Motif] = []
     letters, name, started = "", "", False
@@ -550,7 +556,7 @@ def read_meme(path: str | Path) -> list[Motif]:
 
 _NUMBERS = re.compile(r"[0-9.]")
 _PROPERTY = re.compile(r"(alength|w|nsites)=\s*(\S+)")
-_NAMED_ALPHABETS = {"DNA": DNA, "RNA": RNA, "PROTEIN": PROTEIN}
+_NAMED_ALPHABETS = {"DNA": DNA, "RNA": RNA, "PROTEIN": PROTEIN, "TEXT": TEXT}
 
 
 @dataclass

@@ -7,6 +7,7 @@ _DEFAULT = {"inputs": "raw", "batch_size": 64, "warmup": 0.2, "fresh": True}
 DEFAULT: dict[str, dict[str, Any]] = {
     "kmer_logistic": {"inputs": "raw"},
     "gapped_kmer_logistic": {"inputs": "raw"},
+    "gkm_svm": {"inputs": "raw"},
     "cnn": _DEFAULT | {"learning_rate": 1e-3, "max_epochs": 8},
     # With a lower rate, the RNN does not get away from chance in this number of epochs.
     "rnn": _DEFAULT | {"learning_rate": 1e-2, "max_epochs": 15},
@@ -32,7 +33,7 @@ _DEEPMOTIF = {
     "fresh": False,
 }
 PAPER: dict[str, dict[str, Any]] = {
-    **{name: DEFAULT[name] for name in ("kmer_logistic", "gapped_kmer_logistic", "dilated")},
+    **{name: DEFAULT[name] for name in ("kmer_logistic", "gapped_kmer_logistic", "gkm_svm", "dilated")},
     **{name: _DEEPMOTIF for name in ("cnn", "rnn", "cnn_rnn")},
 }
 # Options of the models themselves.

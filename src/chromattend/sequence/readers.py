@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from chromattend.errors import UserError, did_you_mean, listed
-from chromattend.sequence.alphabets import Alphabet, reverse_complement, soft_masked
+from chromattend.sequence.alphabets import Alphabet, reverse_complement
 from chromattend.sequence.formats import SEQ_COLUMNS, check_index, format_of, is_browser_line
 from chromattend.text import find_columns, read_cells, read_lines
 
@@ -127,7 +127,9 @@ def read_fasta(
     """Read a FASTA file.
 
     A header line has a name, or coordinates as its name, and, if `labelled`, the label as its last word: `>peak7 1`,
-    or only `>1`, as in the files of gkm-SVM. See `read_sequences` for arguments and errors.
+    or only `>1`, as in the files of gkm-SVM. The lines of a record are joined: letters of sequences without anything
+    between them, lines of text by one blank. Blanks around a line, and empty lines, are left out. See `read_sequences`
+    for arguments and errors.
     """
     sequences = Sequences(name)
     for number, header, parts in _records(path, name):
@@ -141,11 +143,14 @@ def read_fasta(
             _label(words.pop(), f"{name}: line {number}", label)
         title = words[0] if words else str(len(sequences) + 1)
         where = f"{name}: line {number}: record {title!r}"
-        encoded = [alphabet.encode(text, f"{name}: line {line}: record {title!r}") for line, text in parts]
+        encoded = [
+            alphabet.encode(f"{alphabet.joint if place else ''}{text}", f"{name}: line {line}: record {title!r}")
+            for place, (line, text) in enumerate(parts)
+        ]
         if not any(map(len, encoded)):
             raise UserError(f"{where}: has no letters; give its sequence or remove the record")
         coordinates = _PLACE.fullmatch(title)
-        masked = sum(soft_masked(text) for _, text in parts)
+        masked = sum(alphabet.soft_masked(text) for _, text in parts)
         letters = encoded[0] if len(encoded) == 1 else np.concatenate(encoded)
         sequences.add(number, title, letters, masked, coordinates[1] if coordinates else "", own)
     return sequences
@@ -192,7 +197,7 @@ def read_seq(path: str | Path, alphabet: Alphabet, name: str, label: int | None 
                 number,
                 title,
                 alphabet.encode(letters, where),
-                soft_masked(letters),
+                alphabet.soft_masked(letters),
                 "",
                 _label(cells[bound].strip(), where, label),
             )
@@ -277,7 +282,7 @@ def read_bed(
                 letters = np.ascontiguousarray(reverse_complement(letters))
             place = f"{chrom}:{start}-{stop}"
             title = cells[3] if len(cells) > 3 and cells[3] not in ("", ".") else place
-            sequences.add(number, title, letters, soft_masked(text), place, label)
+            sequences.add(number, title, letters, alphabet.soft_masked(text), place, label)
     if beyond:
         sequences.notes.append(f"Windows of {name} beyond the end of their chromosome, which were left out: {beyond}.")
     return sequences

@@ -1,4 +1,4 @@
-"""Routes from a network to motifs: every view of letters, the first filters and the class optimum."""
+"""Routes from a model to motifs: every view of letters, the first filters, class optimum, and top gapped k-mers."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -12,14 +12,18 @@ import xarray as xr
 from chromattend.models.network import Network
 from chromattend.sequence.alphabets import ALPHABETS, one_hot
 from chromattend.sequence.database import Database
+from chromattend.sequence.kernel.top import gapped_kmer_motif, top_gapped_kmers
+from chromattend.sequence.machine import KernelMachine
 from chromattend.sequence.matching import MATCHES, Verdict, match, scan, verdict
 from chromattend.sequence.motifs import Motif, discover, filter_motifs, first_convolution, pwm_of_optimum
 from chromattend.sequence.tables import MOTIFS
-from chromattend.sequence.views import FILTERS
+from chromattend.sequence.views import FILTERS, TOP
 
 CLASS_OPTIMISATION = "class_optimisation"
 # Ranks of the matches that are written; `verdict` sees all of them.
 KEPT = 10
+# Gapped k-mers that make one matrix.
+MERGED = 50
 # Sequences whose windows make the motifs of filters.
 FILTERED = 500
 
@@ -63,7 +67,7 @@ def find_motifs(
     """Find motifs by every route and compare them with a database.
 
     Args:
-        network: the explained network.
+        network: the explained network, or gapped k-mer SVM in the form of one.
         dataset: see `chromattend.sequence.dataset.build_dataset`.
         views, designs: see `chromattend.sequence.explain.Explanation`.
         database: known motifs of the same alphabet.
@@ -97,8 +101,13 @@ def find_motifs(
             convolution, network.input_spec.signal(dataset.isel(sequence=positives)), letters=letters
         )
         routes[FILTERS] = filters, positives, time.perf_counter() - started
-    optimum = pwm_of_optimum(designs["published"].values, letters=letters)
-    routes[CLASS_OPTIMISATION] = [optimum], np.arange(0), 0.0
+    if isinstance(network, KernelMachine):
+        started = time.perf_counter()
+        listed = [Motif(TOP, matrix, letters=letters) for matrix in _listed(network, letters)]
+        routes[TOP] = listed, np.arange(0), time.perf_counter() - started
+    else:
+        optimum = pwm_of_optimum(designs["published"].values, letters=letters)
+        routes[CLASS_OPTIMISATION] = [optimum], np.arange(0), 0.0
     rows: list[dict[str, Any]] = []
     tables, sites, meme = [], [], []
     for route, (motifs, explained, seconds) in routes.items():
@@ -123,10 +132,17 @@ def find_motifs(
     )
 
 
+def _listed(machine: KernelMachine, letters: str) -> list[np.ndarray]:
+    """Return the matrix of the gapped k-mers with the largest weights; none where they are not listed."""
+    table = top_gapped_kmers(machine.weights, letters, number=MERGED)
+    return [gapped_kmer_motif(table, letters)] if len(table) else []
+
+
 def _compared(motifs: Sequence[Motif], database: Database, tf: str, alphabet: str) -> tuple[pd.DataFrame, Verdict]:
     """Return the matches of a route's motifs, without rows if the database has another alphabet, and the verdict."""
-    if alphabet == "protein" and len(database.letters) == 4:
-        sentence = f"{database.title} has no motifs of proteins, so that the motif has no name."
+    if len(ALPHABETS[alphabet]) != len(database.letters):
+        what = "proteins" if alphabet == "protein" else alphabet
+        sentence = f"{database.title} has no motifs of {what}, so that the motif has no name."
         return pd.DataFrame(columns=MATCHES), Verdict(learned=False, sentence=sentence)
     matches = match(motifs, database)
     return matches, verdict(matches, tf, database, motifs)

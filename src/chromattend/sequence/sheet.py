@@ -30,7 +30,7 @@ class SequenceSet:
         format: `fasta`, `seq` or `bed`; empty for what each file's content says.
         genome: FASTA file of the genome, for BED.
         width: width of the windows around the middle of BED intervals (bp); 0 for other formats.
-        alphabet: `dna`, `rna` or `protein`.
+        alphabet: `dna`, `rna`, `protein` or `text`.
     """
 
     name: str

@@ -7,6 +7,13 @@ from typing import Any
 from chromattend.models.registry import REGISTRY
 from chromattend.sequence.sheet import SequenceSet
 
+# The models that count k-mers, and the letters of a k-mer where the configuration says null: each alphabet has some
+# thousand of these.
+FLOORS = ("kmer_logistic", "gapped_kmer_logistic")
+KMER = {"dna": 6, "rna": 6, "protein": 3, "text": 2}
+# Letters of a gapped k-mer's window beyond the k that are compared, where the configuration says null.
+GAP = 2
+
 
 @dataclass(frozen=True)
 class SequenceStudy:
@@ -38,8 +45,16 @@ class SequenceStudy:
         return [model for model in self.models if model in self.config["explain"]["models"]]
 
     def model_options(self, name: str, model: str) -> dict[str, Any]:
-        """Return the options of a model on a set: RNA and proteins have one strand, where DNA's default is both."""
-        options = dict(self.config["model_options"][model])
-        if "strands" in options and self.sets[name].alphabet != "dna":
+        """Return the options of a model on a set, with the defaults of its alphabet.
+
+        Only DNA has a second strand, and reads both by default. k-mers are the shorter, the more letters there are.
+        """
+        options, alphabet = dict(self.config["model_options"][model]), self.sets[name].alphabet
+        if "strands" in options and alphabet != "dna":
             options["strands"] = "one"
+        if model in FLOORS:
+            if options["k"] is None:
+                options["k"] = KMER[alphabet]
+            if options.get("window", 0) is None:
+                options["window"] = options["k"] + GAP
         return options

@@ -8,7 +8,7 @@ import pandas as pd
 from chromattend.models.registry import REGISTRY
 from chromattend.sequence.views import FILTERS, RECOMMENDED
 
-MEASURES = ("auc", "auc_low", "auc_high", "aupr", "base_rate", "accuracy", "brier", "n", "n_on", "note")
+MEASURES = ("auc", "auc_low", "auc_high", "aupr", "base_rate", "accuracy", "f1", "brier", "n", "n_on", "note")
 
 # Columns of the tables of a network, see `chromattend.sequence.routes.Routes` and `trust_table` in `trust`.
 MOTIFS = [

@@ -197,7 +197,8 @@ def trust(
         others = [observed(attribute(one, signal[few], view, reference), signal[few]) for one in controls]
         similarities[view] = float(np.mean([abs(similarity(each[few].numpy(), one.numpy())) for one in others]))
     incomplete = {
-        view: incomplete_share(network, signal, each, reference)
+        # The weights of gapped k-mers are counted from a sequence without letters.
+        view: incomplete_share(network, signal, each, reference * (VIEWS[view].needs != "kernel"))
         for view, each in weights.items()
         if VIEWS[view].complete
     }

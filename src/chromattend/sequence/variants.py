@@ -15,7 +15,7 @@ from scipy import special
 from chromattend.errors import UserError, listed
 from chromattend.models.base import TrainedModel
 from chromattend.models.baseline import Baseline
-from chromattend.sequence.alphabets import ALPHABETS, UNKNOWN, Alphabet, one_hot
+from chromattend.sequence.alphabets import ALPHABETS, UNKNOWN, Alphabet
 from chromattend.sequence.readers import open_genome, read_sequences
 from chromattend.text import open_bytes, read_lines
 
@@ -59,8 +59,7 @@ def logits(model: TrainedModel, letters: np.ndarray) -> np.ndarray:
         model: a trained model of the track.
         letters: int8, shape (sequence, position), -1 for unknown letters.
     """
-    size = model.input_spec.shape[1]
-    signal = one_hot(letters, size)
+    signal = model.input_spec.encode(letters)
     if isinstance(model, Baseline):
         probability = model.outputs(signal).mean(axis=0).astype(np.float64)
         # Estimators give probabilities in float32, which is 0 or 1 where a logit is beyond 17.

@@ -9,6 +9,9 @@ from chromattend.models.registry import REGISTRY, ModelSpec
 
 # The route to motifs that pages name the motif by: the cheapest view, and as good as any other where measured.
 RECOMMENDED = "corrected_gradient"
+# The same for a gapped k-mer SVM, and its route from the list of gapped k-mers with the largest weights.
+KERNEL_VIEW = "gapped_kmers"
+TOP = "top_gapped_kmers"
 # The route of the first convolution's filters, which is no view of a sequence.
 FILTERS = "filters"
 # Kinds of temporal outputs, see `chromattend.sequence.temporal`: the sentence says what the network sees.
@@ -28,7 +31,8 @@ class View:
         title: name in tables and figures.
         description: one sentence for the pages.
         shape: `weights` for every letter of a sequence, `outputs` along the sequence, or `class`: no sequence at all.
-        needs: requirement on the network: `nothing`, or `rules` (only layers that DeepLIFT has a rule for).
+        needs: requirement on the model: `gradient` (a network), `rules` (a network with only layers that DeepLIFT has a
+            rule for), `kernel` (a gapped k-mer SVM), or `nothing`.
         signed: whether a negative weight is evidence against binding.
         complete: whether the weights of a sequence add up to the change of the logit from the reference.
         cost: forward or backward passes for a sequence of 101 letters, roughly; for `class`, in all.
@@ -38,16 +42,18 @@ class View:
     title: str
     description: str
     shape: str = "weights"
-    needs: str = "nothing"
+    needs: str = "gradient"
     signed: bool = True
     complete: bool = False
     cost: int = 1
 
     def fits(self, spec: ModelSpec) -> bool:
         """Return whether the view is defined for a model of the registry."""
-        if spec.kind != "network" or spec.track != "sequence":
+        if spec.track != "sequence" or not spec.explained:
             return False
-        return self.needs == "nothing" or (spec.relu and not spec.attention)
+        if spec.kind != "network":
+            return self.needs in ("nothing", "kernel")
+        return self.needs in ("nothing", "gradient") or (self.needs == "rules" and spec.relu and not spec.attention)
 
 
 VIEWS = {
@@ -85,9 +91,17 @@ VIEWS = {
             cost=2,
         ),
         View(
+            KERNEL_VIEW,
+            "Gapped k-mers",
+            "Shares of each letter in the weights of the gapped k-mers that it is part of; they add up to the logit.",
+            needs="kernel",
+            complete=True,
+        ),
+        View(
             "mutagenesis",
             "In-silico mutagenesis",
             "Mean decrease of the logit when a letter is replaced by each of the others.",
+            needs="nothing",
             cost=303,
         ),
         View(

@@ -11,6 +11,7 @@ import pandas as pd
 import xarray as xr
 from sklearn.metrics import roc_auc_score
 
+from chromattend.errors import UserError
 from chromattend.files import write_table
 from chromattend.models.base import TrainedModel
 from chromattend.models.registry import REGISTRY
@@ -78,7 +79,7 @@ def train_together(
         from chromattend.training.networks import train_networks
 
         return [*train_networks(data, model_options, options, work_folder)]
-    return [_train_baseline(one, model_options, options) for one in data]
+    return [_train_baseline(one, dataset, model_options, options) for one, dataset in zip(data, datasets, strict=True)]
 
 
 def train_to_files(
@@ -113,9 +114,17 @@ def train_to_files(
 
 
 def _train_baseline(
-    data: TrainingData, model_options: dict[str, Any], options: TrainingOptions
+    data: TrainingData, dataset: xr.Dataset, model_options: dict[str, Any], options: TrainingOptions
 ) -> tuple[TrainedModel, pd.DataFrame]:
-    from chromattend.models.baseline import Baseline, Setting, calibrate, flatten, gives_probability, raw_scores
+    from chromattend.models.baseline import (
+        Baseline,
+        ExampleError,
+        Setting,
+        calibrate,
+        flatten,
+        gives_probability,
+        raw_scores,
+    )
 
     input_spec, learn, valid = data.input_spec, data.train, data.valid
     spec, estimators = REGISTRY[input_spec.model], []
@@ -128,12 +137,23 @@ def _train_baseline(
         setting = Setting(
             channels=channels,
             positions=positions,
+            sizes=input_spec.sizes,
             log=input_spec.logarithmic,
             class_weight=options.class_weight,
             seed=seed,
             threads=options.threads,
         )
-        estimator = spec.load()(setting, **model_options).fit(flatten(learn.signal), target)
+        estimator = spec.load()(setting, **model_options)
+        if hasattr(estimator, "fit_and_choose"):
+            # It chooses its settings by the validation part.
+            try:
+                estimator.fit_and_choose(flatten(learn.signal), target, flatten(valid.signal), valid.target)
+            except ExampleError as error:
+                (_, names), *_ = input_spec.examples(dataset).items()
+                name = str(names[dataset["split"].values == "train"][error.row])
+                raise UserError(f"{input_spec.model}: training {input_spec.noun} {name!r} {error}") from error
+        else:
+            estimator.fit(flatten(learn.signal), target)
         # A search over settings keeps only the best estimator.
         estimators.append(getattr(estimator, "best_estimator_", estimator))
     calibrators = []
@@ -143,9 +163,10 @@ def _train_baseline(
             calibrate(raw_scores(estimator, features), valid.target, options.class_weight) for estimator in estimators
         ]
     trained = Baseline(input_spec, estimators, calibrators)
-    rows = []
+    rows = [{"seed": options.seed, "epoch": 0} | row for row in getattr(estimators[0], "candidates_", [])]
     for number, scores in enumerate(trained.outputs(valid.signal)):
         row: dict[str, float] = {"seed": options.seed + number, "epoch": 0}
+        row |= getattr(estimators[number], "chosen", {})
         if classifies:
             row["valid_auc"] = float(roc_auc_score(valid.target, scores))
         else:

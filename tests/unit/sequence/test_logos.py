@@ -1,6 +1,7 @@
 """Logos are well-formed SVG whose letters have the heights that they claim."""
 
 import re
+import string
 from itertools import pairwise
 from xml.etree import ElementTree
 
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 
 from chromattend.sequence.logos import GLYPHS, STYLES, aligned, attribution_logo, bits, logo, motif_logo
-from chromattend.sequence.motifs import DNA, PROTEIN, Motif
+from chromattend.sequence.motifs import DNA, PROTEIN, TEXT, Motif
 
 SVG = "{http://www.w3.org/2000/svg}"
 XLINK = "href"
@@ -92,11 +93,20 @@ def test_colours_come_from_the_page_in_both_themes() -> None:
     assert "prefers-color-scheme: dark" in STYLES
 
 
-def test_all_letters_can_be_drawn_and_others_are_refused() -> None:
-    assert set(DNA + "UN" + PROTEIN) == set(GLYPHS)
+def test_all_letters_can_be_drawn() -> None:
+    assert set(f"{string.ascii_uppercase} ") == set(GLYPHS)
     assert len(boxes(logo(np.eye(20), PROTEIN, title="x"))) == 20
-    with pytest.raises(ValueError, match="no glyph for X"):
-        logo(np.eye(4), "ACGX", title="x")
+    root = ElementTree.fromstring(logo(np.eye(69), TEXT, title="x"))
+    drawn = {element.attrib["id"]: element for element in root.iter() if "id" in element.attrib}
+    used = [use.attrib[XLINK][1:] for use in root.iter(f"{SVG}use")]
+    assert sorted(used) == sorted(drawn)
+    assert len(used) == 69
+    characters = {element.text for element in drawn.values() if element.tag == f"{SVG}text"}
+    assert characters == set(TEXT) - set(GLYPHS)
+    assert "--logo-" not in logo(np.eye(69), TEXT, title="x")
+
+
+def test_values_that_cannot_be_drawn_are_refused() -> None:
     with pytest.raises(ValueError, match="don't fit"):
         logo(np.eye(5), DNA, title="x")
     with pytest.raises(ValueError, match="finite"):

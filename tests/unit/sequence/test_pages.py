@@ -76,7 +76,7 @@ def test_the_best_explained_network_tells_what_was_learned(page: BeautifulSoup) 
     aucs = dict(zip(column(table, "Model"), column(table, "AUC"), strict=True))
     best = max(("CNN", "CNN-RNN", "RNN"), key=lambda title: float(aucs[title]))
     by = told.select_one(".by").get_text()
-    assert by.startswith(f"{best}, the best explained network, has an AUC of {aucs[best]}")
+    assert by.startswith(f"{best}, the best explained model, has an AUC of {aucs[best]}")
 
 
 def test_models_are_ranked_and_floors_are_marked(page: BeautifulSoup) -> None:
@@ -108,7 +108,7 @@ def test_the_data_of_the_drawings_are_those_of_the_explanations(page: BeautifulS
         assert drawn["shown"][0]["temporal"]["forward"]["prefix"][:20] == [None] * 20
         assert sum(map(sum, drawn["optimum"])) == pytest.approx(float(network.designs["published"].sum()), rel=0.2)
     glyphs = {element["id"] for element in page.select("path[id^=glyph-]")}
-    assert glyphs == {f"glyph-{letter}" for letter in "ACGT"}
+    assert glyphs == {f"glyph-{number}" for number in range(4)}
     for element in page.select("[data-draw]"):
         drawn = data["networks"][element["data-network"]]
         assert "data-motif" not in element.attrs or element["data-motif"] in drawn["logos"]
@@ -156,7 +156,7 @@ def test_a_network_without_motifs_has_its_views(tmp_path: Path) -> None:
     tables = {name: getattr(network, name).iloc[:0] for name in ("motifs", "matches", "hits", "sites", "influence")}
     bare = replace(network, matrices={}, **tables)
     page = BeautifulSoup(page_of(tmp_path, dataset=dataset, explained={"cnn": bare}).read_bytes(), "html.parser")
-    assert page.select_one(".sentence").get_text() == "No motif was found in the attributions of the network."
+    assert page.select_one(".sentence").get_text() == "No motif was found in the attributions of CNN."
     assert page.select("[data-draw=motif]") == []
     assert len(page.select("[data-draw=tracks]")) == 3
     # A set that has no database to compare with has motifs without matches.
@@ -212,7 +212,7 @@ def test_a_network_that_learned_nothing_names_no_motif() -> None:
     explained = {"rnn": network_of(dataset, "rnn", rng)}
     best, sentence = verdict(measured, explained)
     assert best == "rnn"
-    assert sentence.startswith("The network has learned nothing")
+    assert sentence.startswith("RNN has learned nothing")
     assert any(
         warning.startswith("RNN learned nothing: its AUC on the validation") for warning in warnings_of(measured)
     )

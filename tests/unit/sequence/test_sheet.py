@@ -61,6 +61,29 @@ def test_a_study_has_its_sets_and_defaults(workdir: Path) -> None:
     assert (windows.width, windows.inputs) == (101, ["p.bed", "genome.fa", "genome.fa.fai"])
 
 
+def test_k_mers_are_as_long_as_the_alphabet_allows(workdir: Path) -> None:
+    rows = "".join(f"{name}\tp.fa\t{name}\n" for name in ALPHABETS)
+    study = load(workdir, f"set\tpositives\talphabet\n{rows}")
+
+    def of(name: str, model: str) -> dict[str, Any]:
+        options = study.model_options(name, model)
+        return {key: options[key] for key in ("k", "window") if key in options}
+
+    assert {name: of(name, "kmer_logistic")["k"] for name in ALPHABETS} == {"dna": 6, "rna": 6, "protein": 3, "text": 2}
+    assert of("dna", "gapped_kmer_logistic") == {"k": 6, "window": 8}
+    assert of("protein", "gapped_kmer_logistic") == {"k": 3, "window": 5}
+    assert of("text", "gapped_kmer_logistic") == {"k": 2, "window": 4}
+    study = load(
+        workdir,
+        f"set\tpositives\talphabet\n{rows}",
+        model_options={"kmer_logistic": {"k": 1}, "gapped_kmer_logistic": {"k": 3}},
+    )
+    assert {name: of(name, "kmer_logistic")["k"] for name in ALPHABETS} == dict.fromkeys(ALPHABETS, 1)
+    assert of("text", "gapped_kmer_logistic") == {"k": 3, "window": 5}
+    # What the configuration says is not changed.
+    assert study.config["model_options"]["gapped_kmer_logistic"]["window"] is None
+
+
 def test_rna_has_one_strand(workdir: Path) -> None:
     study = load(workdir, "set\tpositives\talphabet\nA\tp.fa\trna\nB\tp.fa\t\nC\tp.fa\tdna\n", models=["cnn"])
     strands = {name: study.model_options(name, "cnn")["strands"] for name in study.sets}
@@ -100,12 +123,27 @@ CASES: dict[str, tuple[str, dict[str, Any], str]] = {
     "a short window": (
         HEADER + ROW,
         {"model_options": {"gapped_kmer_logistic": {"window": 5}}},
-        "5 is shorter than k, 6; give",
+        "5 is shorter than k, 6 (set 'USF1'); give",
     ),
     "too many k-mers": (
         "set\tpositives\talphabet\nA\tp.fa\tprotein\n",
+        {"model_options": {"kmer_logistic": {"k": 6}}},
+        "6 gives 20^6 k-mers of protein (set 'A'), more than 2,000,000; give less, null, or remove kmer_logistic",
+    ),
+    "too many k-mers of text": (
+        "set\tpositives\talphabet\nA\tp.fa\tdna\nB\tt.fa\ttext\n",
+        {"model_options": {"gapped_kmer_logistic": {"k": 4}}},
+        "4 gives 69^4 k-mers of text (set 'B'), more than 2,000,000; give less, null, or remove gapped_kmer_logistic",
+    ),
+    "a table of text": (
+        "set\tpositives\talphabet\nA\ta.seq\ttext\n",
         {},
-        "6 gives 20^6 k-mers of protein (set 'A'), more than 2,000,000; give less, or remove kmer_logistic",
+        "positives: text is read from FASTA, not from a table of DeepBind; give FASTA",
+    ),
+    "intervals of text": (
+        "set\tpositives\tnegatives\tgenome\twidth\talphabet\nA\tp.bed\tshuffle\tgenome.fa\t9\ttext\n",
+        {},
+        "positives: a BED file gives dna or rna, not text; correct",
     ),
     "both strands of proteins": (
         "set\tpositives\talphabet\nA\tp.fa\tprotein\n",
@@ -114,8 +152,8 @@ CASES: dict[str, tuple[str, dict[str, Any], str]] = {
     ),
     "no view of letters": (
         HEADER + ROW,
-        {"explain": {"views": ["deeplift", "temporal"]}},
-        "'sequence.explain.views': has no view of letters that every network has; add corrected_gradient",
+        {"models": ["cnn"], "explain": {"views": ["deeplift", "temporal"]}},
+        "'sequence.explain.views': has no view of letters that cnn has; add corrected_gradient",
     ),
     "a missing database": (HEADER + ROW, {"motif": {"database": "x.meme"}}, "file 'x.meme' does not exist; correct"),
     "an empty sheet": ("", {}, "sheet.tsv: is empty; give a header line"),

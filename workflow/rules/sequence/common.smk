@@ -1,10 +1,11 @@
 from chromattend.sequence.views import views_of
 
-# Sets, models and networks to explain; all are empty while the configuration names no sheet of sequences.
+# Sets, models, models to explain and kernel machines; all are empty while the configuration names no sheet of sequences.
 SETS = SEQUENCES.sets if SEQUENCES else {}
 SEQUENCE = CONFIG["sequence"]
 SEQUENCE_MODELS = SEQUENCE["models"] if SEQUENCES else []
 SEQUENCE_EXPLAINED = SEQUENCES.explained if SEQUENCES else []
+SEQUENCE_KERNELS = [model for model in SEQUENCE_MODELS if REGISTRY[model].kernel]
 
 
 wildcard_constraints:

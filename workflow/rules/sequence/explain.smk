@@ -48,6 +48,25 @@ rule explain_sequence:
         "../../../scripts/sequence/explain.py"
 
 
+rule gapped_kmers:
+    input:
+        "<results>/sequence/{set}/gkm_svm/model.ckpt",
+    output:
+        "<results>/sequence/{set}/gkm_svm/gapped_kmers.tsv",
+    log:
+        "<logs>/gapped_kmers/{set}.log",
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(60),
+    params:
+        number=50,
+        version=STAGE_VERSIONS["sequence_explain"],
+    script:
+        "../../../scripts/sequence/gapped_kmers.py"
+
+
 rule motifs:
     input:
         dataset="<results>/sequence/{set}/dataset.nc",

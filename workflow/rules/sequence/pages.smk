@@ -94,6 +94,8 @@ rule sequence_page:
         matches=of_set("matches.tsv", SEQUENCE_EXPLAINED),
         sites=of_set("sites.tsv", SEQUENCE_EXPLAINED),
         hits=of_set("hits.tsv", SEQUENCE_EXPLAINED),
+        tried=of_set("history.csv", SEQUENCE_KERNELS),
+        gapped_kmers=of_set("gapped_kmers.tsv", [model for model in SEQUENCE_KERNELS if model in SEQUENCE_EXPLAINED]),
     output:
         of_few_sets(
             "<results>/sequence/{set}/report.html",

@@ -14,7 +14,8 @@ from chromattend.errors import UserError, did_you_mean, listed
 from chromattend.sequence.alphabets import ALPHABETS, Alphabet
 from chromattend.sequence.kernel import bitsliced, dense, postings
 from chromattend.sequence.kernel.problem import Problem
-from chromattend.sequence.kernel.strings import Strings, alphabet_of, check_lengths, check_sizes
+from chromattend.sequence.kernel.strings import Strings, alphabet_of, check_lengths
+from chromattend.sequence.windows import check_sizes
 
 ALGORITHMS: dict[str, ModuleType] = {"dense": dense, "bitsliced": bitsliced, "postings": postings}
 STRANDS = ("", "one", "both")

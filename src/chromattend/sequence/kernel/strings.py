@@ -8,9 +8,6 @@ import numpy as np
 from chromattend.errors import UserError, did_you_mean, listed
 from chromattend.sequence.alphabets import ALPHABETS, Alphabet, reverse_complement
 
-# Longest window: its number of matches fits into five bits.
-LONGEST_WINDOW = 31
-
 
 @dataclass(frozen=True)
 class Strings:
@@ -99,23 +96,6 @@ def alphabet_of(name: str) -> Alphabet:
             f"alphabet {name!r} is not known{hint}; give {listed(ALPHABETS)}, or its letters, each once and in one case"
         )
     return Alphabet(name, name.upper(), "", "")
-
-
-def check_sizes(g: int, k: int, key: str = "") -> None:
-    """Check the length of windows and the number of compared positions.
-
-    Args:
-        g: letters of a window.
-        k: positions that are compared.
-        key: prefix of the names in messages, such as `model_options.gkm_svm.`.
-
-    Raises:
-        UserError: they are not 1 <= k <= g <= `LONGEST_WINDOW`.
-    """
-    if not 1 <= g <= LONGEST_WINDOW:
-        raise UserError(f"{key}g is {g}; give the letters of a window, from 1 to {LONGEST_WINDOW}")
-    if not 1 <= k <= g:
-        raise UserError(f"{key}k is {k}; give the number of compared positions, from 1 to g, {g}")
 
 
 def check_lengths(strings: Strings, g: int, names: Sequence[str] | None = None) -> None:

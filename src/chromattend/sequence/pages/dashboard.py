@@ -12,8 +12,8 @@ from scipy.special import expit
 from chromattend.figures import inline_svg, plot_calibration, plot_roc
 from chromattend.models.registry import REGISTRY
 from chromattend.pages import render, table_rows
-from chromattend.sequence.alphabets import ALPHABETS
-from chromattend.sequence.logos import GLYPHS, NUCLEOTIDES, SIDE_CHAINS, STYLES
+from chromattend.sequence.alphabets import ALPHABETS, Alphabet
+from chromattend.sequence.logos import STYLES, colours_of, glyph
 from chromattend.sequence.pages.explained import (
     FILTERS,
     LARGEST_E,
@@ -21,14 +21,18 @@ from chromattend.sequence.pages.explained import (
     ExplainedNetwork,
     browser_data,
     filter_summary,
+    rounded,
 )
-from chromattend.sequence.views import VIEWS
+from chromattend.sequence.views import KERNEL_VIEW, TOP, VIEWS
 
 # A network with a lower AUC on the validation sequences has learned nothing that is worth an explanation.
 LEARNED_AUC = 0.6
 # The page warns where the test sequences are this much easier than the validation sequences, or harder.
 APART = 0.05
-ROUTES = {name: view.title for name, view in VIEWS.items()} | {FILTERS: "First-layer filters"}
+ROUTES = {name: view.title for name, view in VIEWS.items()} | {
+    FILTERS: "First-layer filters",
+    TOP: "Gapped k-mers of the largest weights",
+}
 
 
 def has_learned(metrics: Mapping[str, Mapping[str, Any]]) -> bool:
@@ -43,18 +47,19 @@ def has_learned(metrics: Mapping[str, Mapping[str, Any]]) -> bool:
 def verdict(
     metrics: Mapping[str, Mapping[str, Mapping[str, Any]]], explained: Mapping[str, ExplainedNetwork]
 ) -> tuple[str, str]:
-    """Return the best explained network and one sentence on what it learned.
+    """Return the best explained model and one sentence on what it learned.
 
     Args:
         metrics: model -> see `chromattend.evaluate.metrics`.
         explained: the explained networks, at least one.
     """
     best = max(explained, key=lambda model: metrics[model]["test"]["auc"])
+    title = REGISTRY[best].title
     if not has_learned(metrics[best]):
         auc = metrics[best].get("valid", metrics[best]["test"])["auc"]
-        return best, f"The network has learned nothing: its AUC on sequences outside its training is {auc:.3f}."
+        return best, f"{title} has learned nothing: its AUC on sequences outside its training is {auc:.3f}."
     motif = explained[best].main_motif()
-    return best, str(motif["sentence"]) if motif else "No motif was found in the attributions of the network."
+    return best, str(motif["sentence"]) if motif else f"No motif was found in the attributions of {title}."
 
 
 def warnings_of(metrics: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> list[str]:
@@ -89,34 +94,50 @@ def warnings_of(metrics: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> list[
     return warnings
 
 
-def measures_of(quality: Mapping[str, Any]) -> list[tuple[str, str]]:
+def measures_of(quality: Mapping[str, Any], alphabet: Alphabet) -> list[tuple[str, str]]:
     """Return what a set's sequences are like, as names and values for a table.
 
     Args:
         quality: see `chromattend.sequence.dataset.build_dataset`.
+        alphabet: alphabet of the set: only DNA has another strand, and text has neither unknown letters nor repeats.
     """
     lengths, repeats, shared = quality["lengths"], quality["duplicates"], quality["shared_stretches"]
-    rows = [
+    classes = _classes(alphabet)
+    masked = [
+        ("Unknown letters", f"{100 * quality['unknown']:.2f} %"),
+        ("Lower-case letters (repeats)", f"{100 * quality['soft_masked']:.1f} %"),
+    ]
+    other = [("Sequences equal to the other strand of an earlier one", f"{repeats['other_strand']:,}")]
+    return [
         ("Letters, shortest to longest", f"{lengths['shortest']:,} to {lengths['longest']:,}"),
         ("Letters used", f"{lengths['used']:,}"),
         ("Padded sequences", f"{quality['padded']:,}"),
         ("Cropped sequences", f"{quality['cropped']:,}"),
         *((f"Sequences by origin: {_ORIGINS[origin]}", f"{number:,}") for origin, number in quality["origins"].items()),
-        *((f"GC content, {_CLASSES[name]}", f"{100 * share:.1f} %") for name, share in quality["gc"].items()),
-        ("Unknown letters", f"{100 * quality['unknown']:.2f} %"),
-        ("Lower-case letters (repeats)", f"{100 * quality['soft_masked']:.1f} %"),
+        *((f"GC content, {classes[name]}", f"{100 * share:.1f} %") for name, share in quality["gc"].items()),
+        *([] if alphabet.joint else masked),
         ("Sequences equal to an earlier one", f"{repeats['same_strand']:,}"),
-        ("Sequences equal to the other strand of an earlier one", f"{repeats['other_strand']:,}"),
+        *(other if alphabet.name == "dna" else []),
         ("Equal sequences in two parts", f"{repeats['across_parts']:,}"),
         ("Training sequences dropped, since they are in the test part", f"{quality['dropped']:,}"),
-        (f"Bound test sequences that share {shared['letters']} letters with training", f"{shared['positive']:,}"),
+        (
+            f"{classes['positive'].capitalize()} test sequences that share {shared['letters']} letters with training",
+            f"{shared['positive']:,}",
+        ),
         ("Shuffles equal to their positive", f"{quality['unchanged_shuffles']:,}"),
     ]
-    return rows
 
 
 _ORIGINS = {"given": "as given", "shuffle": "shuffled positives", "genome": "drawn from the genome"}
-_CLASSES = {"positive": "bound", "negative": "not bound"}
+
+
+def _classes(alphabet: Alphabet) -> dict[str, str]:
+    """Return what the page calls both classes: a factor binds nucleotides; proteins and texts belong to a class."""
+    return (
+        {"positive": "bound", "negative": "not bound"}
+        if alphabet.complement
+        else {"positive": "positive", "negative": "negative"}
+    )
 
 
 def write_dashboard(
@@ -129,6 +150,7 @@ def write_dashboard(
     comparisons: pd.DataFrame,
     calibration: pd.DataFrame,
     explained: Mapping[str, ExplainedNetwork],
+    tried: pd.DataFrame | None = None,
     seconds: Mapping[str, float],
     tf: str,
     group: str,
@@ -145,6 +167,7 @@ def write_dashboard(
         comparisons: see `chromattend.statistics.compare_aucs`.
         calibration: see `chromattend.evaluate.calibration_table`.
         explained: network -> its explanations; empty if none was explained.
+        tried: parameters that a gapped k-mer SVM tried, the chosen ones last, see `GkmSVM`; None without one.
         seconds: model -> seconds of its training, as far as they are known.
         tf, group: factor and group of the set in the sheet, may be empty.
         command: command that writes the page again.
@@ -180,9 +203,10 @@ def write_dashboard(
         titles={model: REGISTRY[model].title for model in metrics},
         to_best=_differences(comparisons, ranked[0][0]),
         seconds=seconds,
+        tried=table_rows(tried) if tried is not None else [],
         roc=inline_svg(plot_roc(predictions, metrics, name, "sequence"), "roc", f"ROC curves of each model on {name}"),
         calibration=inline_svg(
-            plot_calibration(calibration, metrics, name, "sequence", "bound"),
+            plot_calibration(calibration, metrics, name, "sequence", _classes(alphabet)["positive"]),
             "calibration",
             f"Calibration of each model on {name}",
         ),
@@ -192,15 +216,11 @@ def write_dashboard(
         largest_e=LARGEST_E,
         quality=quality,
         notes=quality["notes"],
-        measures=measures_of(quality),
-        glyphs={letter: GLYPHS[letter] for letter in alphabet.letters},
+        measures=measures_of(quality, alphabet),
+        glyphs=[markupsafe.Markup(glyph(letter, f"glyph-{number}")) for number, letter in enumerate(alphabet.letters)],
         logo_styles=markupsafe.Markup(STYLES),
-        colours={
-            letter: name
-            for name, members in (NUCLEOTIDES if len(alphabet) == 4 else SIDE_CHAINS).items()
-            for letter in members
-            if letter in alphabet.letters and name != "ink"
-        },
+        colours=colours_of(alphabet.letters),
+        classes=_classes(alphabet),
         data={
             "letters": alphabet.letters,
             "views": {name: [view.title, view.description] for name, view in VIEWS.items()},
@@ -245,11 +265,12 @@ def _network(model: str, network: ExplainedNetwork, predictions: pd.DataFrame, t
         ],
         "filters": table_rows(filters[filters["e"] < LARGEST_E].sort_values("e", kind="stable")),
         "filter_summary": filter_summary(network.motifs) if len(filters) else "",
-        "design": {key: float(value) for key, value in network.designs.attrs.items() if key in _SCORES},
+        "design": {key: rounded(value) for key, value in network.designs.attrs.items() if key in _SCORES},
+        "gapped_kmers": table_rows(network.gapped_kmers) if network.gapped_kmers is not None else [],
         "trust": table_rows(network.trust),
         "planted": bool(network.trust["planted"].notna().any()),
         "tf": tf,
-        "recommended": RECOMMENDED,
+        "recommended": KERNEL_VIEW if REGISTRY[model].kernel else RECOMMENDED,
     }
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 import xarray as xr
 
 from chromattend.files import read_netcdf, read_table
+from chromattend.models.registry import REGISTRY
 from chromattend.pages import table_rows
 from chromattend.sequence.alphabets import Alphabet
 from chromattend.sequence.database import Database
@@ -51,6 +52,7 @@ class ExplainedNetwork:
         hits: known motifs in the shown sequences: sequence, entry, name, start, end, strand, score, p.
         sites: motif sites in the explained sequences: route, motif, sequence, start, end, strand, score.
         influence: of the shown sequences, see `chromattend.interpret.influence.influential`.
+        gapped_kmers: of a gapped k-mer SVM, see `chromattend.sequence.kernel.top.top_gapped_kmers`.
     """
 
     explanation: xr.Dataset
@@ -63,6 +65,7 @@ class ExplainedNetwork:
     hits: pd.DataFrame
     sites: pd.DataFrame
     influence: pd.DataFrame
+    gapped_kmers: pd.DataFrame | None = None
 
     @property
     def views(self) -> list[str]:
@@ -107,7 +110,9 @@ def read_explained(folder: str | Path, database: Database) -> ExplainedNetwork:
         if len(tables["motifs"])
         else {}
     )
+    listed = read_table(folder / "gapped_kmers.tsv") if REGISTRY[folder.name].kernel else None
     return ExplainedNetwork(
+        gapped_kmers=listed,
         explanation=read_netcdf(folder / "explanation.nc"),
         designs=read_netcdf(folder / "designs.nc"),
         matrices=matrices,

@@ -33,10 +33,10 @@
   }
 
   function glyph(letter, x, y, width, height, flipped) {
-    const known = document.getElementById("glyph-" + letter);
+    const number = data.letters.indexOf(letter);
     const scale = `scale(${two(width * 100 / GLYPH) / 100} ${two((flipped ? -height : height) * 100 / GLYPH) / 100})`;
-    return known
-      ? svg("use", { href: "#glyph-" + letter, class: "letter letter-" + letter, transform: `translate(${two(x)} ${two(flipped ? y + height : y)}) ${scale}` })
+    return number >= 0
+      ? svg("use", { href: "#glyph-" + number, class: "letter letter-" + letter, transform: `translate(${two(x)} ${two(flipped ? y + height : y)}) ${scale}` })
       : svg("rect", { class: "letter unknown", x: two(x + width * 0.4), y: two(y + height * 0.4), width: two(width * 0.2), height: two(height * 0.2) });
   }
 
