@@ -28,8 +28,8 @@ def top_gapped_kmers(weights: GappedKmerWeights, letters: str, number: int = 20)
         number: largest number of gapped k-mers.
 
     Returns:
-        Columns rank (from 1), kmer (text with `gap_of(letters)` for positions not compared) and weight, the largest first. Only
-        weights above 0 are listed. Empty if the machine has no weights of single gapped k-mers, see
+        Columns rank (from 1), kmer (text with `gap_of(letters)` for positions not compared) and weight, the largest
+        first. Only weights above 0 are listed. Empty if the machine has no weights of single gapped k-mers, see
         `GappedKmerWeights.unlisted`.
     """
     if len(letters) != weights.letters:
