@@ -65,6 +65,7 @@ bench: $(COMPILED) ## compare every stage with other programs, and draw the figu
 	@$(BIN)/python benchmarks/training.py --threads 1 --output build/training.json
 	@$(BIN)/python benchmarks/training.py --threads 2 --output build/training-2.json
 	@$(BIN)/python benchmarks/stacked.py --epigenomes 1 2 4 8 16 56 --genes 640 --output build/stacked.json
+	@$(BIN)/python benchmarks/kernel.py --sets ../shared/data/sequences/gkm --threads 2 --output build/kernel.json
 	@$(BIN)/python benchmarks/demo.py --cores 2 --output build/demo.json
 	@$(BIN)/python benchmarks/plot.py --folder build --output docs/images/performance.svg
 

@@ -74,7 +74,6 @@ def serve(address: str, program: str) -> None:
     gc.collect()
     gc.freeze()
     sys.executable = program
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(f"{address}.new")
         listener.listen(64)
@@ -85,6 +84,9 @@ def serve(address: str, program: str) -> None:
             if os.fork() == 0:
                 break
             connection.close()
+            with contextlib.suppress(ChildProcessError):
+                while os.waitpid(-1, os.WNOHANG)[0]:
+                    pass
         else:
             shutil.rmtree(Path(address).parent)
             return
@@ -93,7 +95,6 @@ def serve(address: str, program: str) -> None:
 
 def call(connection: socket.socket) -> None:
     """Fork for one call, and tell the client how it ended; kill it if the client has been killed."""
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     head, descriptors, _, _ = socket.recv_fds(connection, LENGTH, 3)
     with connection.makefile("rb") as file:
         request = json.loads(file.read(int(head)))

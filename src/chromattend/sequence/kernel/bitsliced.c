@@ -66,45 +66,54 @@ static inline vec add(vec *sum, vec a, vec b)
     return carry;
 }
 
+static inline __attribute__((always_inline)) vec multiply(const vec *const digit[], long at, const int factors)
+{
+    vec product = digit[0][at];
+    for (int factor = 1; factor < factors; factor++)
+        product &= digit[factor][at];
+    return product;
+}
+
+/* Add one product of all collected windows to its counts. */
 static inline __attribute__((always_inline)) void count_product(
-    const vec *const digit[], vec *restrict counts, long *used, long steps, const int factors)
+    const vec *const digit[], vec *restrict counts, long *used, const int factors)
 {
     vec ones = counts[0], twos = counts[1], fours = counts[2], eights = counts[3];
-    for (long step = 0; step < steps; step += 16) {
-        vec two[2], four[2], eight[2];
+    vec sixteen[4];
+    for (int sixteenth = 0; sixteenth < 4; sixteenth++) {
+        vec eight[2];
         for (int half = 0; half < 2; half++) {
+            vec four[2];
             for (int quarter = 0; quarter < 2; quarter++) {
-                for (int pair = 0; pair < 2; pair++) {
-                    long at = step + 8 * half + 4 * quarter + 2 * pair;
-                    vec a = digit[0][at], b = digit[0][at + 1];
-                    for (int factor = 1; factor < factors; factor++) {
-                        a &= digit[factor][at];
-                        b &= digit[factor][at + 1];
-                    }
-                    two[pair] = add(&ones, a, b);
-                }
-                four[quarter] = add(&twos, two[0], two[1]);
+                long at = 16 * sixteenth + 8 * half + 4 * quarter;
+                vec first = add(&ones, multiply(digit, at, factors), multiply(digit, at + 1, factors));
+                vec second = add(&ones, multiply(digit, at + 2, factors), multiply(digit, at + 3, factors));
+                four[quarter] = add(&twos, first, second);
             }
             eight[half] = add(&fours, four[0], four[1]);
         }
-        vec carry = add(&eights, eight[0], eight[1]);
-        for (long level = 4; any(carry); level++) {
-            vec next = counts[level] & carry;
-            counts[level] ^= carry;
-            carry = next;
-            if (level >= *used)
-                *used = level + 1;
-        }
+        sixteen[sixteenth] = add(&eights, eight[0], eight[1]);
     }
     counts[0] = ones, counts[1] = twos, counts[2] = fours, counts[3] = eights;
+    vec first = add(&counts[4], sixteen[0], sixteen[1]), second = add(&counts[4], sixteen[2], sixteen[3]);
+    vec carry = add(&counts[5], first, second);
+    long level = 6;
+    for (; any(carry); level++) {
+        vec next = counts[level] & carry;
+        counts[level] ^= carry;
+        carry = next;
+    }
+    if (level > *used)
+        *used = level;
 }
 
 /* Count the products of the collected digits. */
 static void empty(State *state, const Formula *formula)
 {
-    long steps = (state->filled + 15) / 16 * 16;
+    if (state->filled == 0)
+        return;
     for (long plane = 0; plane < formula->planes; plane++)
-        memset(&state->digits[plane][state->filled], 0, (steps - state->filled) * sizeof(vec));
+        memset(&state->digits[plane][state->filled], 0, (STEPS - state->filled) * sizeof(vec));
     for (long product = 0; product < formula->products; product++) {
         const vec *digit[PLANES];
         int factors = 0;
@@ -114,11 +123,11 @@ static void empty(State *state, const Formula *formula)
         vec *counts = state->counts[product];
         long *used = &state->used[product];
         switch (factors) {
-        case 1: count_product(digit, counts, used, steps, 1); break;
-        case 2: count_product(digit, counts, used, steps, 2); break;
-        case 3: count_product(digit, counts, used, steps, 3); break;
-        case 4: count_product(digit, counts, used, steps, 4); break;
-        default: count_product(digit, counts, used, steps, 5);
+        case 1: count_product(digit, counts, used, 1); break;
+        case 2: count_product(digit, counts, used, 2); break;
+        case 3: count_product(digit, counts, used, 3); break;
+        case 4: count_product(digit, counts, used, 4); break;
+        default: count_product(digit, counts, used, 5);
         }
     }
     state->filled = 0;
@@ -221,7 +230,7 @@ static void collect(State *state, const Formula *formula, int64_t *totals)
                 }
         }
         memset(counts, 0, state->used[product] * sizeof(vec));
-        state->used[product] = 4;
+        state->used[product] = 0;
     }
 }
 
@@ -266,8 +275,6 @@ long bitsliced_count(const int8_t *letters, const int64_t *bounds, const int64_t
         vec *valid = masks + (size + 1) * longest;
         memset(masks, 0, ((size + 1) * longest + longest) * sizeof(vec));
         memset(state, 0, sizeof(State));
-        for (long product = 0; product < PRODUCTS; product++)
-            state->used[product] = 4;
         for (long column = 0; column < block; column++) {
             const int8_t *string = letters + bounds[columns[column]];
             long length = bounds[columns[column] + 1] - bounds[columns[column]];

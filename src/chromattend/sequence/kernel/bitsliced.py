@@ -17,6 +17,8 @@ SOURCE = Path(__file__).with_name("bitsliced.c")
 # Rows of one part of the work.
 ROWS = 128
 PRODUCTS = 31
+# Seconds for one unit of each kind of `work`: benchmarks/kernel.py fits and prints them.
+SECONDS = (1e-9, 1.2e-10)
 
 
 class _Formula(ctypes.Structure):
@@ -138,6 +140,18 @@ def count(problem: Problem, kernel: np.ndarray, threads: int, done: Callable[[in
             done(number + 1, len(jobs))
     if failed:
         raise MemoryError("not enough memory for a gapped k-mer kernel")
+
+
+def work(problem: Problem) -> tuple[float, float]:
+    """Return the windows that slide along whole blocks of columns, and their vector operations."""
+    functions = library()
+    size = functions.bitsliced_block() if functions else 1
+    blocks = max(1, math.ceil(problem.shape[1] / size))
+    # All columns of a block take as long as its longest one; a square kernel has whole blocks on its diagonal.
+    windows = sum(windows for windows in np.sort(problem.columns.windows(problem.g))[::-1][::size].tolist())
+    share = (blocks + 1) / (2 * blocks) if problem.square else 1.0
+    steps = problem.row_windows * windows * len(problem.strands) * share
+    return steps, steps * Formula.of(problem.g, problem.k).operations
 
 
 def work_bytes(problem: Problem, threads: int) -> int:

@@ -15,6 +15,8 @@ ROWS = 512
 COLUMNS = 1024
 # Integers up to this one are exact in float32, whose products take half the time.
 EXACT_SINGLE = 2**24
+# Seconds for one unit of each kind of `work`: benchmarks/kernel.py fits and prints them.
+SECONDS = (2e-11, 2e-9)
 
 
 def count(problem: Problem, kernel: np.ndarray, threads: int, done: Callable[[int, int], None]) -> None:
@@ -37,6 +39,14 @@ def count(problem: Problem, kernel: np.ndarray, threads: int, done: Callable[[in
                 start = row if problem.square else 0
                 kernel[row : row + ROWS, start:] += left[row : row + ROWS] @ right[start:].T
             done(min(begin + together, len(choices)), len(choices))
+
+
+def work(problem: Problem) -> tuple[float, float]:
+    """Return the products that are added, and the letters that are read for tables of counts."""
+    rows, columns = problem.shape
+    width = float(problem.rows.size) ** problem.k * problem.choices
+    tables = problem.column_windows + (0 if problem.square else problem.row_windows)
+    return rows * columns / (1 + problem.square) * width, float(tables) * problem.choices * problem.k
 
 
 def work_bytes(problem: Problem, threads: int) -> int:

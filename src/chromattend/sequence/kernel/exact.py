@@ -215,13 +215,15 @@ def _both(strands: str, alphabet: str | Alphabet) -> bool:
 def _choose(problem: Problem, algorithm: str) -> ModuleType:
     """Return the algorithm of a name, or the one that is expected to be fastest."""
     if algorithm == "auto":
-        few = problem.rows.size**problem.k * problem.choices <= 1024
-        return dense if few else bitsliced if bitsliced.library() else postings
+        usable = [each for each in ALGORITHMS.values() if each is not bitsliced or bitsliced.library() is not None]
+        return min(usable, key=lambda each: sum(np.multiply(each.SECONDS, each.work(problem))))
     if algorithm not in ALGORITHMS:
         raise UserError(
             f"algorithm {algorithm!r} is not known{did_you_mean(algorithm, ALGORITHMS)}; give auto, "
             f"{listed(ALGORITHMS)}"
         )
+    if algorithm == "bitsliced" and bitsliced.library() is None:
+        raise UserError("algorithm is 'bitsliced', and its C could not be compiled; give auto or postings")
     return ALGORITHMS[algorithm]
 
 

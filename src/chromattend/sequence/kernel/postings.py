@@ -13,6 +13,8 @@ from chromattend.sequence.kernel.strings import Strings
 
 # Most buckets of one pass of the sort: their counters stay in the CPU's second cache.
 BUCKETS = 2**15
+# Seconds for one unit of each kind of `work`: benchmarks/kernel.py fits and prints them.
+SECONDS = (4e-8, 2e-9)
 
 
 def count(problem: Problem, kernel: np.ndarray, threads: int, done: Callable[[int, int], None]) -> None:
@@ -58,6 +60,12 @@ def count(problem: Problem, kernel: np.ndarray, threads: int, done: Callable[[in
             for job in jobs:
                 job.result()
             done(number + 1, len(choices))
+
+
+def work(problem: Problem) -> tuple[float, float]:
+    """Return the windows that are sorted, and the matches expected of strings with random letters."""
+    windows = problem.column_windows + (0 if problem.square else problem.row_windows)
+    return windows * problem.choices, problem.window_pairs * problem.choices * problem.same_letter**problem.k
 
 
 def work_bytes(problem: Problem, threads: int) -> int:

@@ -81,6 +81,11 @@ class Problem:
         return len(self.strands) * int(self.columns.windows(self.g).sum())
 
     @property
+    def window_pairs(self) -> float:
+        """Number of pairs of windows that are compared: half of all of a square kernel."""
+        return self.row_windows * self.column_windows / (1 + self.square)
+
+    @property
     def largest(self) -> int:
         """Bound of all counts."""
         longest = [int(strings.windows(self.g).max(initial=0)) for strings in (self.rows, self.columns)]

@@ -156,9 +156,17 @@ class GappedKmerWeights:
             scores = np.zeros(len(strings))
             for start in range(0, len(strings), _ROWS):
                 rows = np.arange(start, min(start + _ROWS, len(strings)))
-                sizes = {"g": self.g, "k": self.k, "alphabet": _alphabet(self.letters), "strands": "one"}
-                options = {"normalise": False, "short": "zero", "threads": threads}
-                kernel = gapped_kmer_kernel(strings.take(rows), self.support, **sizes, **options)
+                kernel = gapped_kmer_kernel(
+                    strings.take(rows),
+                    self.support,
+                    g=self.g,
+                    k=self.k,
+                    alphabet=_alphabet(self.letters),
+                    strands="one",  # the support strings have both
+                    normalise=False,
+                    short="zero",
+                    threads=threads,
+                )
                 scores[rows] = kernel @ self.coefficients
         return scores * _inverse_root(self._norms(strings)) + self.intercept
 
@@ -213,8 +221,8 @@ class GappedKmerWeights:
         if self.numbering is not None and self.numbering.bits is not None:
             return "Several gapped k-mers share a weight, because their numbers are hashed."
         if self.support is not None:
-            windows = int(self.support.windows(self.g).sum())
-            if math.comb(self.g, self.k) * (windows + self.letters**self.k) > LONGEST_LISTING:
+            windows, codes = int(self.support.windows(self.g).sum()), self.letters**self.k
+            if codes > LARGEST or math.comb(self.g, self.k) * (windows + codes) > LONGEST_LISTING:
                 return f"Listing all gapped {self.k}-mers of windows of {self.g} letters would take too long."
         return ""
 
@@ -434,24 +442,35 @@ def _other_strand(table: np.ndarray, numbering: GappedKmers) -> np.ndarray:
 
 
 @njit(cache=True, nogil=True)
+def _encode(known, unknown, chosen, start, windows, size, codes, missing):  # type: ignore[no-untyped-def]
+    """Fill the codes of one choice of positions for the windows of a string, and their numbers of unknown letters."""
+    codes[:windows] = 0
+    missing[:windows] = 0
+    for place in chosen:
+        letter, lacks = known[start + place : start + place + windows], unknown[start + place :]
+        for window in range(windows):
+            codes[window] = codes[window] * np.int32(size) + letter[window]
+            missing[window] += lacks[window]
+
+
+@njit(cache=True, nogil=True)
 def _add_support(letters, bounds, coefficients, choices, g, size, table):  # type: ignore[no-untyped-def]
     """Add the coefficient of a string to the weight of each of its gapped k-mers, table of shape (choice * code,)."""
-    k = choices.shape[1]
-    codes = size**k
+    known = np.maximum(letters, 0).astype(np.int32)
+    unknown = (letters < 0).astype(np.int32)
+    codes, missing = np.empty((2, len(letters)), np.int32)
+    block = size ** choices.shape[1]
     # Choice by choice: the weights of one choice stay in the processor's cache.
     for choice in range(len(choices)):
-        chosen = choices[choice]
+        own_table = table[choice * block : (choice + 1) * block]
         for row in range(len(bounds) - 1):
-            for start in range(bounds[row], bounds[row + 1] - g + 1):
-                code = 0
-                for place in range(k):
-                    letter = letters[start + chosen[place]]
-                    if letter < 0:
-                        code = -1
-                        break
-                    code = code * size + letter
-                if code >= 0:
-                    table[choice * codes + code] += coefficients[row]
+            windows = bounds[row + 1] - bounds[row] - g + 1
+            if windows < 1:
+                continue
+            _encode(known, unknown, choices[choice], bounds[row], windows, size, codes, missing)
+            for window in range(windows):
+                if missing[window] == 0:
+                    own_table[codes[window]] += coefficients[row]
 
 
 @njit(cache=True, nogil=True)
@@ -472,13 +491,7 @@ def _table_gains(letters, bounds, choices, g, size, table, own, gains):  # type:
             start, windows = bounds[row], bounds[row + 1] - bounds[row] - g + 1
             if windows < 1:
                 continue
-            codes[:windows] = 0
-            missing[:windows] = 0
-            for place in choices[choice]:
-                letter, lacks = known[start + place : start + place + windows], unknown[start + place :]
-                for window in range(windows):
-                    codes[window] = codes[window] * np.int32(size) + letter[window]
-                    missing[window] += lacks[window]
+            _encode(known, unknown, choices[choice], start, windows, size, codes, missing)
             if own:
                 for window in range(windows):
                     weights[window] = own_table[codes[window]] if missing[window] == 0 else 0.0

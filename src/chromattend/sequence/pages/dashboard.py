@@ -14,6 +14,7 @@ from chromattend.figures import inline_svg, plot_calibration, plot_roc
 from chromattend.models.registry import REGISTRY
 from chromattend.pages import render, table_rows
 from chromattend.sequence.alphabets import ALPHABETS, Alphabet
+from chromattend.sequence.kernel.top import gap_of
 from chromattend.sequence.logos import STYLES, colours_of, glyph
 from chromattend.sequence.pages.explained import (
     FILTERS,
@@ -189,6 +190,7 @@ def write_dashboard(
         group=group,
         attributes=dataset.attrs,
         length=dataset.sizes["position"],
+        gap=gap_of(alphabet.letters),
         alphabet=alphabet.name.upper() if len(alphabet) == 4 else alphabet.name,
         parts={
             part: {"positives": int((label[split == part] == 1).sum()), "all": int((split == part).sum())}
