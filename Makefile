@@ -3,7 +3,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+COMPILED := $(VENV)/.compiled
 SNAKEMAKE := $(BIN)/snakemake
+
+# Where it is set, every job of a study compiles the library's modules again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo screenshots test test-unit test-cluster test-gpu bench lint format
@@ -11,7 +15,7 @@ SNAKEMAKE := $(BIN)/snakemake
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
-install: $(STAMP) ## create the environment .venv from requirements.lock
+install: $(COMPILED) ## create the environment .venv from requirements.lock
 
 $(STAMP): requirements.lock pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "Error: $(PYTHON) was not found; install Python 3.11 or newer, or run make PYTHON=/path/to/python3" >&2; exit 1; }
@@ -21,11 +25,14 @@ $(STAMP): requirements.lock pyproject.toml
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --progress-bar on -r requirements.lock || { echo "Error: pip could not install requirements.lock; fix the cause shown above (no network, or no wheel for this platform) and run make again" >&2; exit 1; }
 	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --editable .
+	@touch $@
+
+$(COMPILED): $(STAMP)
 	@echo "Compiling the comparison of motifs, once; this takes a minute or two."
 	@$(BIN)/python -c 'from chromattend.sequence.matching import compile_matching; compile_matching()'
 	@touch $@
 
-demo: $(STAMP) ## run the whole pipeline on a small synthetic example
+demo: $(COMPILED) ## run the whole pipeline on a small synthetic example
 	@$(BIN)/chromattend simulate resources/demo/mirror --chrom-sizes config/demo/synthetic.chrom.sizes
 	@$(BIN)/chromattend simulate-sequences resources/demo/sequences
 	@# Delete results made from an older mirror.
@@ -41,16 +48,17 @@ demo: $(STAMP) ## run the whole pipeline on a small synthetic example
 screenshots: $(STAMP) ## take the screenshots for docs/ from a finished demo (needs Chromium)
 	@$(BIN)/python docs/screenshots.py --results results/demo --images docs/images
 
-test: $(STAMP) ## run all tests except those that need Slurm or a GPU
-	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder --ignore tests/cluster --ignore tests/gpu tests
+test: $(COMPILED) ## run all tests except those that need Slurm or a GPU
+	@# One process per core: threads of each would only wait for those of the others.
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder --ignore tests/cluster --ignore tests/gpu tests
 
-test-cluster: $(STAMP) ## run the study on a Slurm cluster on this machine (as root, with slurm-wlm and munge installed)
+test-cluster: $(COMPILED) ## run the study on a Slurm cluster on this machine (as root, with slurm-wlm and munge installed)
 	@$(BIN)/python -m pytest -s tests/cluster
 
-test-gpu: $(STAMP) ## compare training on this machine's GPU with training on its CPU
+test-gpu: $(COMPILED) ## compare training on this machine's GPU with training on its CPU
 	@$(BIN)/python -m pytest tests/gpu
 
-bench: $(STAMP) ## compare every stage with other programs, and draw the figure of docs/performance.md (20 minutes)
+bench: $(COMPILED) ## compare every stage with other programs, and draw the figure of docs/performance.md (20 minutes)
 	@mkdir -p build
 	@$(BIN)/python benchmarks/planning.py
 	@$(BIN)/python benchmarks/counting.py --reads 5 --read-curve 1 3 10 30 --gene-curve 2000 6000 20000 60000 --output build/counting.json
@@ -61,8 +69,8 @@ bench: $(STAMP) ## compare every stage with other programs, and draw the figure 
 	@$(BIN)/python benchmarks/demo.py --cores 2 --output build/demo.json
 	@$(BIN)/python benchmarks/plot.py --folder build --output docs/images/performance.svg
 
-test-unit: $(STAMP) ## run the fast tests only
-	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 tests/unit
+test-unit: $(COMPILED) ## run the fast tests only
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 tests/unit
 
 lint: $(STAMP) ## check style, types and the workflow
 	@$(BIN)/ruff check .

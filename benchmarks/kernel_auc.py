@@ -44,7 +44,14 @@ def measure(folder: Path, name: str, alphabet: str, g: int, k: int, C: float, th
     test, y_test = read(folder / f"{name}.test.fasta.gz", alphabet)
     rows = []
     for strands in ("one", "both") if alphabet == "dna" else ("one",):
-        options: dict[str, Any] = {"g": g, "k": k, "strands": strands, "threads": threads, "short": "zero"}
+        options: dict[str, Any] = {
+            "g": g,
+            "k": k,
+            "alphabet": alphabet,
+            "strands": strands,
+            "threads": threads,
+            "short": "zero",
+        }
         started, cpu = time.perf_counter(), time.process_time()
         kernel, others = gapped_kmer_kernel(learn, **options), gapped_kmer_kernel(test, learn, **options)
         seconds, cpu = time.perf_counter() - started, time.process_time() - cpu

@@ -21,7 +21,7 @@ from filelock import FileLock
 from chromattend.chromatin.genes import build_gene_table, read_annotation
 from chromattend.chromatin.simulate import simulate_mirror
 
-from .forked import call_snakemake
+from . import forks
 
 # Hard limit of one call of Snakemake (seconds): far above what any takes.
 LIMIT = 900
@@ -115,21 +115,13 @@ def now(workspace: Workspace) -> int:
     return mark.stat().st_mtime_ns
 
 
-def environment() -> dict[str, str]:
-    """The variables less those that would change what is printed: colours, and a user's profile."""
-    return {key: value for key, value in os.environ.items() if not key.startswith("SNAKEMAKE")} | {"NO_COLOR": "1"}
-
-
-def snakemake(arguments: list[str], folder: Path) -> Run:
-    """Call Snakemake in a fork, which saves most of the time of a short call; `run` gives it a Python of its own."""
-    return Run(*call_snakemake(arguments, folder, environment(), LIMIT))
-
-
 def run(command: list[str], folder: Path) -> Run:
+    # Colours and a user's profile would change what is printed.
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("SNAKEMAKE")}
     done = subprocess.run(
         command,
         cwd=folder,
-        env=environment(),
+        env=environment | {"NO_COLOR": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -137,6 +129,11 @@ def run(command: list[str], folder: Path) -> Run:
         check=False,
     )
     return Run(done.returncode, done.stdout)
+
+
+def snakemake(arguments: list[str], folder: Path) -> Run:
+    """Call Snakemake, for itself and its jobs with a Python that starts at once."""
+    return run([forks.python(), "-m", "snakemake", *arguments], folder)
 
 
 @pytest.fixture

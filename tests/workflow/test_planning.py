@@ -114,8 +114,8 @@ def test_a_hundred_sets_of_sequences_are_planned_for_a_cluster(checkout: Path, h
     )
     assert result.code == 0, result.output
     assert result.jobs == {
-        **{"sequence_dataset": 100, "train_sequence": 600, "evaluate_sequence": 600, "compare_sequence": 100},
-        **{"motif_database": 1, "explain_sequence": 300, "motifs": 300, "plot_sequence": 100},
+        **{"sequence_dataset": 100, "train_sequence": 700, "evaluate_sequence": 700, "compare_sequence": 100},
+        **{"motif_database": 1, "explain_sequence": 400, "gapped_kmers": 100, "motifs": 400, "plot_sequence": 100},
         **{"sequence_page": 100, "sequence_tables": 1, "sequence_index": 1, "sequence": 1},
     }
 
@@ -125,8 +125,8 @@ def test_one_of_a_hundred_sets_is_a_target(checkout: Path, hundred_sets: list[st
     result = snakemake(["--profile", "slurm", "--dry-run", *hundred_sets, "--", target], checkout)
     assert result.code == 0, result.output
     assert result.jobs == {
-        **{"sequence_dataset": 1, "train_sequence": 6, "evaluate_sequence": 6, "compare_sequence": 1},
-        **{"motif_database": 1, "explain_sequence": 3, "motifs": 3, "sequence_page": 1},
+        **{"sequence_dataset": 1, "train_sequence": 7, "evaluate_sequence": 7, "compare_sequence": 1},
+        **{"motif_database": 1, "explain_sequence": 4, "gapped_kmers": 1, "motifs": 4, "sequence_page": 1},
     }
     assert "    benchmark: logs/benchmarks/train_sequence/S042/dilated.tsv\n" in result.output
 

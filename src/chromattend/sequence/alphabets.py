@@ -70,7 +70,7 @@ class Alphabet:
         return numbers
 
     def _explain(self, letter: str) -> str:
-        if self.joint:
+        if self.name == "text":
             # Its number tells apart what looks alike.
             code = f"U+{ord(letter):04X}"
             return f"character {letter!r} ({code}) is not in the alphabet {self.name}; {_replacement(letter)}"
@@ -85,7 +85,7 @@ class Alphabet:
 
     def soft_masked(self, text: str) -> int:
         """Return the number of lower-case letters, which mark repeats of a genome or a protein; 0 for `text`."""
-        if self.joint:
+        if self.name == "text":
             return 0
         return int(np.count_nonzero(np.frombuffer(text.encode("latin-1", "replace"), dtype=np.uint8) >= ord("a")))
 

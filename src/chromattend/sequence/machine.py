@@ -27,6 +27,7 @@ class Decision(nn.Module):
         """Take the weights of gapped k-mers, and the logistic curve (Platt) from decision values to logits."""
         super().__init__()
         self.weights, self.slope, self.intercept = weights, slope, intercept
+        self.strands = weights.strands
 
     def forward(self, signal: Tensor) -> Tensor:
         """Return logits, float32, shape (sequence,), of one-hot letters, shape (sequence, position, letter)."""

@@ -265,7 +265,7 @@ def _no_entry(tf: str, own: pd.Series | None, database: Database) -> str:
 def _chance_sentence(table: pd.DataFrame, motif: Motif, start: str) -> str:
     best = table.iloc[0]
     return (
-        f"{start or 'The network '}learned no clear motif: {motif.sites} sequences have its best one where their "
+        f"{start or 'The model '}learned no clear motif: {motif.sites} sequences have its best one where their "
         f"attributions point, and {motif.control:.0f} would if they had the attributions of other sequences "
         f"(p {_number(motif.p)}; best match {best['name']} {best['entry']}, q {_number(best['q'])})."
     )
@@ -273,7 +273,7 @@ def _chance_sentence(table: pd.DataFrame, motif: Motif, start: str) -> str:
 
 def _sentence(table: pd.DataFrame, tf: str, own: pd.Series | None, learned: bool, database: Database) -> str:
     best = table.iloc[0]
-    start = _no_entry(tf, own, database) or "The network "
+    start = _no_entry(tf, own, database) or "The model "
     if not best["e"] < SIGNIFICANT:
         rest = "" if own is None else f"; {_own_text(tf, own)}"
         match_text = f"best match {best['name']} {best['entry']}, q {_number(best['q'])}"

@@ -135,7 +135,7 @@ def find_motifs(
 def _listed(machine: KernelMachine, letters: str) -> list[np.ndarray]:
     """Return the matrix of the gapped k-mers with the largest weights; none where they are not listed."""
     table = top_gapped_kmers(machine.weights, letters, number=MERGED)
-    return [gapped_kmer_motif(table, letters)] if len(table) else []
+    return [gapped_kmer_motif(table, letters, machine.weights.strands)] if len(table) else []
 
 
 def _compared(motifs: Sequence[Motif], database: Database, tf: str, alphabet: str) -> tuple[pd.DataFrame, Verdict]:

@@ -15,6 +15,7 @@ from scipy import special
 from chromattend.errors import UserError, listed
 from chromattend.models.base import TrainedModel
 from chromattend.models.baseline import Baseline
+from chromattend.models.registry import REGISTRY
 from chromattend.sequence.alphabets import ALPHABETS, UNKNOWN, Alphabet
 from chromattend.sequence.readers import open_genome, read_sequences
 from chromattend.text import open_bytes, read_lines
@@ -56,7 +57,8 @@ def logits(model: TrainedModel, letters: np.ndarray) -> np.ndarray:
     here.
 
     Args:
-        model: a trained model of the track.
+        model: a trained model of the track; a gapped k-mer SVM scores fastest, and without rounding of probabilities,
+            in the form of a network, see `in_form`.
         letters: int8, shape (sequence, position), -1 for unknown letters.
     """
     signal = model.input_spec.encode(letters)
@@ -75,6 +77,15 @@ def logits(model: TrainedModel, letters: np.ndarray) -> np.ndarray:
         if model.input_spec.alphabet == "dna" and any(replicate.strands == "one" for replicate in model.replicates):
             outputs = (outputs + in_batches(model, inputs.flip(1, 2))) / 2
     return outputs.double().numpy()
+
+
+def in_form(models: Mapping[str, TrainedModel]) -> dict[str, TrainedModel]:
+    """Return models in the form that scores fastest: gapped k-mer SVMs as `KernelMachine`."""
+    from chromattend.sequence.machine import explainable
+
+    return {
+        name: explainable(model) if REGISTRY[model.input_spec.model].kernel else model for name, model in models.items()
+    }
 
 
 def common_input(models: Mapping[str, TrainedModel]) -> tuple[Alphabet, int]:
@@ -127,6 +138,7 @@ def score_variants(models: Mapping[str, TrainedModel], vcf: str | Path, genome: 
         raise UserError(
             f"{next(iter(models))}: was trained on {alphabet.name}, but variants are DNA; give models of DNA"
         )
+    models = in_form(models)
     rows: list[tuple] = []
     columns: dict[str, list[np.ndarray]] = {name: [] for name in models}
     left_out: dict[str, int] = {}
@@ -278,7 +290,7 @@ def score_sequences(
         UserError: see `common_input` and `chromattend.sequence.readers.read_sequences`.
     """
     alphabet, length = common_input(models)
-    tables = []
+    models, tables = in_form(models), []
     for path in [paths] if isinstance(paths, str | Path) else paths:
         sequences = read_sequences(path, alphabet, genome=genome, width=width)
         for note in sequences.notes:

@@ -99,3 +99,12 @@ def test_random_letters_follow_frequencies() -> None:
     letters = random_letters(500, 40, np.array([1.0, 0.0, 3.0, 0.0]), 1)
     assert set(letters.unique().tolist()) == {0, 2}
     assert abs(float((letters == 2).double().mean()) - 0.75) < 0.02
+
+
+def test_a_design_has_letters_where_training_sequences_were_padded() -> None:
+    model, padded = network(), training()
+    model.replicates[0].weight[:8] = 0  # no letter there is better than another
+    padded[:, :8] = 0
+    design = optimise_class(model, padded, iterations=5)
+    assert design.start == "training"
+    assert len(set(design.letters[:8].tolist())) > 1

@@ -351,7 +351,7 @@ def test_the_verdict_is_about_the_family_and_then_the_factor(jaspar: Database) -
     assert suz12.sentence.startswith("JASPAR 2026 vertebrates has no entry for SUZ12; the network learned an E-box of ")
     weak = verdict(match([Motif("weak", pwm("GTGTA", sure=0.5).probabilities)], jaspar), "USF1", jaspar)
     assert (weak.learned, weak.known, weak.family) == (False, False, "")
-    assert weak.sentence.startswith("The network learned nothing known (best match ")
+    assert weak.sentence.startswith("The model learned nothing known (best match ")
     none = verdict(match([], jaspar), "SUZ12", jaspar)
     assert none.sentence.startswith("No motif stood out")
 

@@ -27,7 +27,7 @@ from chromattend.training.protocols import TrainingOptions, resolve
 
 Weights = dict[str, torch.Tensor]
 NETWORKS = [CNN, RNN, CNNRNN, Dilated]
-NAMES = ["kmer_logistic", "gapped_kmer_logistic", "cnn", "rnn", "cnn_rnn", "dilated"]
+NAMES = ["kmer_logistic", "gapped_kmer_logistic", "gkm_svm", "cnn", "rnn", "cnn_rnn", "dilated"]
 
 
 @pytest.fixture(autouse=True)

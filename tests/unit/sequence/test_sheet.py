@@ -50,9 +50,9 @@ def test_a_study_has_its_sets_and_defaults(workdir: Path) -> None:
     assert study.sets["YY1"].inputs == ["p.fa", "n.fa"]
     assert study.sets["other"].negatives == ""
     assert study.sets["USF1"].colour == "#808080"
-    assert study.models == ["kmer_logistic", "gapped_kmer_logistic", "cnn", "cnn_rnn", "rnn", "dilated"]
-    assert study.networks == study.models[2:]
-    assert study.explained == ["cnn", "cnn_rnn", "dilated"]
+    assert study.models == ["kmer_logistic", "gapped_kmer_logistic", "gkm_svm", "cnn", "cnn_rnn", "rnn", "dilated"]
+    assert study.networks == study.models[3:]
+    assert study.explained == ["gkm_svm", "cnn", "cnn_rnn", "dilated"]
     assert Choices.of(study.config) == Choices(
         valid_chromosomes=["chr7"], test_chromosomes=["chr8", "chr9"], fractions=[8, 1, 1]
     )
@@ -152,8 +152,8 @@ CASES: dict[str, tuple[str, dict[str, Any], str]] = {
     ),
     "no view of letters": (
         HEADER + ROW,
-        {"models": ["cnn"], "explain": {"views": ["deeplift", "temporal"]}},
-        "'sequence.explain.views': has no view of letters that cnn has; add corrected_gradient",
+        {"models": ["rnn"], "explain": {"models": ["rnn"], "views": ["deeplift", "temporal"]}},
+        "'sequence.explain.views': has no view of letters that rnn has; add corrected_gradient",
     ),
     "a missing database": (HEADER + ROW, {"motif": {"database": "x.meme"}}, "file 'x.meme' does not exist; correct"),
     "an empty sheet": ("", {}, "sheet.tsv: is empty; give a header line"),

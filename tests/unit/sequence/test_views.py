@@ -161,10 +161,11 @@ def test_views_of_models() -> None:
     assert "deeplift" not in views_of("rnn")
     assert "deeplift" not in views_of("cnn_rnn")
     assert views_of("kmer_logistic") == []
+    assert views_of("gkm_svm") == ["gapped_kmers", "mutagenesis"]
     assert views_of("deepchrome") == []
     assert views_of("cnn", ["temporal", "saliency"]) == ["saliency", "temporal"]
     for name in SMALL:
-        assert set(views_of(name)) | {"deeplift"} == set(VIEWS)
+        assert set(views_of(name)) | {"deeplift", "gapped_kmers"} == set(VIEWS)
         assert REGISTRY[name].track == "sequence"
 
 

@@ -5,9 +5,9 @@ import pandas as pd
 
 from chromattend.sequence.alphabets import reverse_complement
 from chromattend.sequence.kernel.weights import GappedKmerWeights
-from chromattend.sequence.motifs import LONGEST, trimmed
+from chromattend.sequence.motifs import DNA, LONGEST, trimmed
 
-GAP = "-"
+GAP, OTHER_GAP = "-", "·"  # the second for alphabets with a hyphen
 # Share of the largest column of weights that is spread over the letters of every position of a motif: positions that
 # few gapped k-mers have stay near equal probabilities.
 PSEUDOCOUNT = 0.1
@@ -28,8 +28,8 @@ def top_gapped_kmers(weights: GappedKmerWeights, letters: str, number: int = 20)
         number: largest number of gapped k-mers.
 
     Returns:
-        Columns rank (from 1), kmer (text with `-` for positions not compared) and weight, the largest first. Only
-        weights above 0 are listed. Empty if the machine has no weights of single gapped k-mers, see
+        Columns rank (from 1), kmer (text with `gap_of(letters)` for positions not compared) and weight, the largest
+        first. Only weights above 0 are listed. Empty if the machine has no weights of single gapped k-mers, see
         `GappedKmerWeights.unlisted`.
     """
     if len(letters) != weights.letters:
@@ -60,7 +60,12 @@ def top_gapped_kmers(weights: GappedKmerWeights, letters: str, number: int = 20)
 
 
 def _text(row: np.ndarray, letters: str) -> str:
-    return "".join(np.array([*letters, GAP])[row])
+    return "".join(np.array([*letters, gap_of(letters)])[row])
+
+
+def gap_of(letters: str) -> str:
+    """Return the sign of a position that is not compared."""
+    return GAP if GAP not in letters else OTHER_GAP
 
 
 def _listed(best: list[tuple[str, float]]) -> pd.DataFrame:
@@ -74,7 +79,7 @@ def _listed(best: list[tuple[str, float]]) -> pd.DataFrame:
     return table.astype({"rank": int, "kmer": str, "weight": float})
 
 
-def gapped_kmer_motif(table: pd.DataFrame, letters: str, strands: str = "one") -> np.ndarray:
+def gapped_kmer_motif(table: pd.DataFrame, letters: str, strands: str = "") -> np.ndarray:
     """Align gapped k-mers and return the motif that they make.
 
     The alignment begins with the first one. The next ones join in their order, each on the strand and at the shift
@@ -86,17 +91,17 @@ def gapped_kmer_motif(table: pd.DataFrame, letters: str, strands: str = "one") -
     Args:
         table: gapped k-mers, the strongest first, see `top_gapped_kmers`; 50 to 200 of them make a smooth motif.
         letters: letters of the alphabet, in the order of their numbers.
-        strands: `both` aligns either strand of DNA, as in the machine.
+        strands: those of the machine, `one`, or `both` to align either strand; by default both for `ACGT`.
 
     Returns:
         Probabilities, float64, shape (position, letter), trimmed as `chromattend.sequence.motifs.trimmed` does. A tenth
         of the largest column of weights is the pseudocount of each position, spread evenly over the letters. Shape
         (0, letter) for an empty table.
     """
-    size = len(letters)
+    size, strands = len(letters), strands or ("both" if letters == DNA else "one")
     if not len(table):
         return np.empty((0, size))
-    number_of = {letter: number for number, letter in enumerate(letters)} | {GAP: -1}
+    number_of = {letter: number for number, letter in enumerate(letters)} | {gap_of(letters): -1}
     kmers = [np.array([number_of[letter] for letter in text]) for text in table["kmer"]]
     weights = table["weight"].to_numpy(np.float64)
     reach = max(len(kmer) for kmer in kmers)

@@ -3,6 +3,7 @@
 import itertools
 import math
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -10,6 +11,8 @@ import numpy as np
 from numba import njit
 
 from chromattend.errors import UserError
+from chromattend.sequence.alphabets import Alphabet
+from chromattend.sequence.kernel.exact import gapped_kmer_kernel, self_kernel
 from chromattend.sequence.kernel.gapped_kmers import GappedKmers, number_window
 from chromattend.sequence.kernel.strings import Strings
 from chromattend.sequence.windows import check_sizes
@@ -20,6 +23,8 @@ LARGEST = 50_000_000
 LONGEST_LISTING = 10_000_000_000
 # Windows of support strings that a window is compared with at once: their numbers of matches stay in the cache.
 _BLOCK = 4096
+# Strings whose kernel with the support strings is in memory at once.
+_ROWS = 1000
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +37,7 @@ class GappedKmerWeights:
     - `decision`: the machine's decision value.
     - `positions`: the weight of every position. A gapped k-mer shares its weight equally among its k positions, so a
       pair of windows with m matches gives each matched position C(m, k) / m, times the coefficient. This is gkmexplain
-      (Shrikumar, Prakash and Kundaje, Bioinformatics 35:i173, 2019), without an approximation for this kernel; the
+      (Shrikumar, Prakash and Kundaje, Bioinformatics 35:i173, 2019), exact for this kernel; the
       weights of a string and the intercept sum to its decision.
     - `mutagenesis`: the change of the decision by every substitution, with the change of N.
     - `delta`: the difference of the decisions on two alleles. deltaSVM (Lee et al., Nature Genetics 47:955, 2015) sums
@@ -134,24 +139,57 @@ class GappedKmerWeights:
             table = (table + _other_strand(table, numbering)) / math.sqrt(2)
         return cls(numbering.g, numbering.k, numbering.letters, strands, float(intercept), numbering, table)
 
-    def decision(self, strings: Strings) -> np.ndarray:
-        """Return the decision on every string, float64, shape (string,)."""
-        return _sums(np.concatenate([*self.positions(strings), np.empty(0)]), strings.bounds) + self.intercept
+    def decision(self, strings: Strings, *, threads: int = 1) -> np.ndarray:
+        """Return the decision on every string, float64, shape (string,).
 
-    def positions(self, strings: Strings) -> list[np.ndarray]:
+        Args:
+            strings: the strings.
+            threads: threads to use.
+
+        Raises:
+            UserError: a string is so long that its counts could be above 2 ** 53.
+        """
+        self._check(strings)
+        if self.support is None:
+            scores = _sums(self._gains(strings, own=True, threads=threads)[0], strings.bounds) / self.k
+        else:
+            scores = np.zeros(len(strings))
+            for start in range(0, len(strings), _ROWS):
+                rows = np.arange(start, min(start + _ROWS, len(strings)))
+                kernel = gapped_kmer_kernel(
+                    strings.take(rows),
+                    self.support,
+                    g=self.g,
+                    k=self.k,
+                    alphabet=_alphabet(self.letters),
+                    strands="one",  # the support strings have both
+                    normalise=False,
+                    short="zero",
+                    threads=threads,
+                )
+                scores[rows] = kernel @ self.coefficients
+        return scores * _inverse_root(self._norms(strings)) + self.intercept
+
+    def positions(self, strings: Strings, *, threads: int = 1) -> list[np.ndarray]:
         """Return the weight of every position of each string, float64, shape (position,).
 
         The sum over the positions is decision - intercept. An unknown letter has the weight 0.
+
+        Args, Raises: see `decision`.
         """
-        weights = self._gains(strings, own=True)[0] / self.k
+        self._check(strings)
+        weights = self._gains(strings, own=True, threads=threads)[0] / self.k
         return _split(weights * np.repeat(_inverse_root(self._norms(strings)), strings.lengths), strings.bounds)
 
-    def mutagenesis(self, strings: Strings) -> list[np.ndarray]:
+    def mutagenesis(self, strings: Strings, *, threads: int = 1) -> list[np.ndarray]:
         """Return the change of the decision by every substitution, float64, shape (position, letter) for each string.
 
         The string's own letter has 0. At an unknown letter, the change is that of learning its letter.
+
+        Args, Raises: see `decision`.
         """
-        gains = self._gains(strings, own=False).T
+        self._check(strings)
+        gains = self._gains(strings, own=False, threads=threads).T
         own = strings.letters.astype(np.int64)
         of_own = np.where(own < 0, 0.0, gains[np.arange(len(own)), own])
         scores = np.repeat(_sums(of_own, strings.bounds) / self.k, strings.lengths)
@@ -163,17 +201,19 @@ class GappedKmerWeights:
         changes[known, own[known]] = 0
         return _split(changes, strings.bounds)
 
-    def delta(self, reference: Strings, alternative: Strings) -> np.ndarray:
+    def delta(self, reference: Strings, alternative: Strings, *, threads: int = 1) -> np.ndarray:
         """Return decision(alternative) - decision(reference) of pairs of strings, float64, shape (pair,).
 
         Args:
             reference, alternative: the alleles, pair by pair; the two of a pair may differ in length.
+            threads: threads to use.
+
+        Raises:
+            UserError: see `decision`.
         """
         if len(reference) != len(alternative):
-            raise ValueError(
-                f"{len(reference)} reference alleles need as many alternative ones, not {len(alternative)}"
-            )
-        return self.decision(alternative) - self.decision(reference)
+            raise ValueError(f"{len(reference)} reference alleles do not fit {len(alternative)} alternative ones")
+        return self.decision(alternative, threads=threads) - self.decision(reference, threads=threads)
 
     @property
     def unlisted(self) -> str:
@@ -181,8 +221,8 @@ class GappedKmerWeights:
         if self.numbering is not None and self.numbering.bits is not None:
             return "Several gapped k-mers share a weight, because their numbers are hashed."
         if self.support is not None:
-            windows = int(self.support.windows(self.g).sum())
-            if math.comb(self.g, self.k) * (windows + self.letters**self.k) > LONGEST_LISTING:
+            windows, codes = int(self.support.windows(self.g).sum()), self.letters**self.k
+            if codes > LARGEST or math.comb(self.g, self.k) * (windows + codes) > LONGEST_LISTING:
                 return f"Listing all gapped {self.k}-mers of windows of {self.g} letters would take too long."
         return ""
 
@@ -240,7 +280,7 @@ class GappedKmerWeights:
         if strings.size != self.letters:
             raise ValueError(f"strings of {strings.size} letters do not fit a machine of {self.letters} letters")
 
-    def _gains(self, strings: Strings, own: bool) -> np.ndarray:
+    def _gains(self, strings: Strings, own: bool, threads: int) -> np.ndarray:
         """Return k times the weight that each letter has, or would have, at each position, without N.
 
         It is the sum of the weights of all gapped k-mers with that letter at that position, which depend on the other
@@ -249,31 +289,36 @@ class GappedKmerWeights:
         Args:
             strings: the strings.
             own: only for the string's own letters, at index 0.
+            threads: threads to use.
 
         Returns:
             float64, shape (1 or letter, position of all strings).
         """
-        self._check(strings)
-        gains = self._gains_of_strand(strings, own)
+        gains = self._gains_of_strand(strings, own, threads)
         if self._both_read:
-            other = self._gains_of_strand(strings.reverse_complement(), own)[:, _mirrored(strings.bounds)]
+            other = self._gains_of_strand(strings.reverse_complement(), own, threads)[:, _mirrored(strings.bounds)]
             gains += other if own else other[::-1]
         return gains
 
-    def _gains_of_strand(self, strings: Strings, own: bool) -> np.ndarray:
+    def _gains_of_strand(self, strings: Strings, own: bool, threads: int) -> np.ndarray:
         gains = np.zeros((1 if own else self.letters, len(strings.letters)))
-        if self.table is not None:
+        lower = _choose(self.g, self.k - 1).astype(np.float64)
+
+        def add(bounds: np.ndarray) -> None:
+            if self.support is not None:
+                support = (self.support.letters, self._window_coefficients)
+                _window_gains(strings.letters, bounds, *support, self.g, self.k, lower, own, gains)
+                return
             assert self.numbering is not None
             if self.numbering.bits is None:
-                args = (strings.letters, strings.bounds, self.numbering.choices, self.g, self.letters, self.table)
-                _table_gains(*args, own, gains)
+                choices = self.numbering.choices
+                _table_gains(strings.letters, bounds, choices, self.g, self.letters, self.table, own, gains)
             else:
-                _hashed_gains(strings.letters, strings.bounds, self.table, own, gains, *self.numbering.compiled)
-            return gains
-        assert self.support is not None
-        lower = _choose(self.g, self.k - 1).astype(np.float64)
-        support = (self.support.letters, self._window_coefficients)
-        _window_gains(strings.letters, strings.bounds, *support, self.g, self.k, lower, own, gains)
+                _hashed_gains(strings.letters, bounds, self.table, own, gains, *self.numbering.compiled)
+
+        # Every part writes to the positions of its own strings.
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(add, _parts(strings.bounds, threads)))
         return gains
 
     @cached_property
@@ -291,20 +336,13 @@ class GappedKmerWeights:
         return self.numbering is not None and not _is_whole(self.numbering)
 
     def _norms(self, strings: Strings) -> np.ndarray:
-        """Return N of each string, int64, shape (string,)."""
-        self._check(strings)
-        norms = np.zeros(len(strings), np.int64)
+        """Return N of each string, shape (string,)."""
         if self._counted:
+            norms = np.zeros(len(strings), np.int64)
             self._count(strings, norms, np.zeros((0, 0), np.int64))
             return norms
-        _check_size(strings, self.g, self.k)
-        full = _choose(self.g, self.k)
-        others = [strings.letters]
-        if self.strands == "both":
-            others.append(strings.reverse_complement().letters)
-        for other in others:
-            _self_norms(strings.letters, _different(other), strings.bounds, self.g, full, norms)
-        return norms
+        alphabet = _alphabet(self.letters) if self.strands == "one" else "dna"
+        return self_kernel(strings, g=self.g, k=self.k, alphabet=alphabet, strands=self.strands)
 
     def _norm_changes(self, strings: Strings) -> np.ndarray:
         """Return the change of N by each substitution, int64, shape (position of all strings, letter)."""
@@ -338,15 +376,16 @@ def _check_strands(strands: str, letters: int) -> None:
         raise UserError(f"strands: both needs the four letters of DNA, not {letters}; give one")
 
 
-def _check_size(strings: Strings, g: int, k: int) -> None:
-    """Refuse a string whose kernel with itself could exceed int64."""
-    windows = strings.windows(g)
-    longest = int(windows.max(initial=0))
-    if 2 * longest**2 * math.comb(g, k) >= 2**63:
-        row = int(windows.argmax())
-        raise UserError(
-            f"string {row} has {longest:,} windows of g = {g} letters, too many to count at k = {k}; cut it into pieces"
-        )
+def _alphabet(letters: int) -> Alphabet:
+    """Return an alphabet for strings that are numbers already: only its size is read."""
+    return Alphabet("numbers", "?" * letters, "", "")
+
+
+def _parts(bounds: np.ndarray, number: int) -> list[np.ndarray]:
+    """Cut the bounds of strings into those of parts with about as many letters."""
+    cuts = np.searchsorted(bounds, np.linspace(0, bounds[-1], number + 1))
+    cuts[0], cuts[-1] = 0, len(bounds) - 1
+    return [bounds[first : last + 1] for first, last in itertools.pairwise(cuts.tolist()) if last > first]
 
 
 def _is_whole(numbering: GappedKmers) -> bool:
@@ -402,28 +441,39 @@ def _other_strand(table: np.ndarray, numbering: GappedKmers) -> np.ndarray:
     return table.reshape(len(rows), -1)[rows][:, _other_codes(numbering.k, numbering.letters)].ravel()
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
+def _encode(known, unknown, chosen, start, windows, size, codes, missing):  # type: ignore[no-untyped-def]
+    """Fill the codes of one choice of positions for the windows of a string, and their numbers of unknown letters."""
+    codes[:windows] = 0
+    missing[:windows] = 0
+    for place in chosen:
+        letter, lacks = known[start + place : start + place + windows], unknown[start + place :]
+        for window in range(windows):
+            codes[window] = codes[window] * np.int32(size) + letter[window]
+            missing[window] += lacks[window]
+
+
+@njit(cache=True, nogil=True)
 def _add_support(letters, bounds, coefficients, choices, g, size, table):  # type: ignore[no-untyped-def]
     """Add the coefficient of a string to the weight of each of its gapped k-mers, table of shape (choice * code,)."""
-    k = choices.shape[1]
-    codes = size**k
+    known = np.maximum(letters, 0).astype(np.int32)
+    unknown = (letters < 0).astype(np.int32)
+    codes, missing = np.empty((2, len(letters)), np.int32)
+    block = size ** choices.shape[1]
     # Choice by choice: the weights of one choice stay in the processor's cache.
     for choice in range(len(choices)):
-        chosen = choices[choice]
+        own_table = table[choice * block : (choice + 1) * block]
         for row in range(len(bounds) - 1):
-            for start in range(bounds[row], bounds[row + 1] - g + 1):
-                code = 0
-                for place in range(k):
-                    letter = letters[start + chosen[place]]
-                    if letter < 0:
-                        code = -1
-                        break
-                    code = code * size + letter
-                if code >= 0:
-                    table[choice * codes + code] += coefficients[row]
+            windows = bounds[row + 1] - bounds[row] - g + 1
+            if windows < 1:
+                continue
+            _encode(known, unknown, choices[choice], bounds[row], windows, size, codes, missing)
+            for window in range(windows):
+                if missing[window] == 0:
+                    own_table[codes[window]] += coefficients[row]
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _table_gains(letters, bounds, choices, g, size, table, own, gains):  # type: ignore[no-untyped-def]
     """Add the weights in a table of all gapped k-mers that a string has, or would have by a substitution."""
     k = choices.shape[1]
@@ -441,13 +491,7 @@ def _table_gains(letters, bounds, choices, g, size, table, own, gains):  # type:
             start, windows = bounds[row], bounds[row + 1] - bounds[row] - g + 1
             if windows < 1:
                 continue
-            codes[:windows] = 0
-            missing[:windows] = 0
-            for place in choices[choice]:
-                letter, lacks = known[start + place : start + place + windows], unknown[start + place :]
-                for window in range(windows):
-                    codes[window] = codes[window] * np.int32(size) + letter[window]
-                    missing[window] += lacks[window]
+            _encode(known, unknown, choices[choice], start, windows, size, codes, missing)
             if own:
                 for window in range(windows):
                     weights[window] = own_table[codes[window]] if missing[window] == 0 else 0.0
@@ -470,7 +514,7 @@ def _table_gains(letters, bounds, choices, g, size, table, own, gains):  # type:
                             gain[window] += own_table[without[window] + each * value]
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _hashed_gains(  # type: ignore[no-untyped-def]
     letters, bounds, table, own, gains, g, size, width, choices, masks, places, keys, bits
 ):
@@ -498,7 +542,7 @@ def _hashed_gains(  # type: ignore[no-untyped-def]
                 letters[start + offset] = before
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _window_gains(letters, bounds, others, coefficients, g, k, lower, own, gains):  # type: ignore[no-untyped-def]
     """Add what `_table_gains` adds, by comparing every window with every window of the support strings.
 
@@ -531,24 +575,7 @@ def _window_gains(letters, bounds, others, coefficients, g, k, lower, own, gains
                             gains[letter, start + offset] += coefficient * lower[count - same]
 
 
-@njit(cache=True)
-def _self_norms(letters, others, bounds, g, full, norms):  # type: ignore[no-untyped-def]
-    """Add the kernel of each string with its other form, which has the same bounds."""
-    for row in range(len(bounds) - 1):
-        start, windows = bounds[row], bounds[row + 1] - bounds[row] - g + 1
-        for shift in range(1 - windows, windows):
-            first, second = start + max(0, -shift), start + max(0, shift)
-            matches = 0
-            for offset in range(g - 1):
-                matches += letters[first + offset] == others[second + offset]
-            for step in range(windows - abs(shift)):
-                a, b = first + step, second + step
-                matches += letters[a + g - 1] == others[b + g - 1]
-                norms[row] += full[matches]
-                matches -= letters[a] == others[b]
-
-
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _self_changes(letters, others, bounds, mirrored, g, k, lower, changes):  # type: ignore[no-untyped-def]
     """Add, for each position and letter, the part of a string's kernel with its other form that the letter makes.
 
@@ -599,7 +626,7 @@ def _self_changes(letters, others, bounds, mirrored, g, k, lower, changes):  # t
                 matches -= letters[a] == others[b]
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _recount(letters, low, high, position, step, counts, numbering, room):  # type: ignore[no-untyped-def]
     """Add `step` to the counts of some gapped k-mers, and return the change of the sum of squared counts.
 
@@ -627,7 +654,7 @@ def _recount(letters, low, high, position, step, counts, numbering, room):  # ty
     return change
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _recount_strands(strands, start, end, position, step, counts, numbering, room):  # type: ignore[no-untyped-def]
     """Recount a string on its strands, at a position of the first one."""
     windows = end - numbering[0] + 1
@@ -641,7 +668,7 @@ def _recount_strands(strands, start, end, position, step, counts, numbering, roo
     return change
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _count_norms(  # type: ignore[no-untyped-def]
     strands, bounds, counts, norms, changes, g, size, width, choices, masks, places, keys, bits
 ):
@@ -666,7 +693,7 @@ def _count_norms(  # type: ignore[no-untyped-def]
         _recount_strands(strands, start, end, -1, -1, counts, numbering, room)  # back to zeros
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _set_letter(strands, ends, position, letter, size):  # type: ignore[no-untyped-def]
     """Set a letter of a string, and its complement on the other strand; `ends` is the first plus the last position."""
     strands[0, position] = letter

@@ -25,8 +25,9 @@ logger = logging.getLogger(__name__)
 COMPARED = 4000
 # Rows of the kernel between new sequences and the support vectors that are in memory at once.
 _ROWS = 2000
-# Choices of positions, and bits of the hash, of the explicit features of large sets.
-CHOICES, BITS = 50, 20
+# Bits of the hash of explicit features; most choices of positions, and most entries of the table of features, which
+# lower the number of choices for large sets: 100 million take a gigabyte.
+BITS, CHOICES, ENTRIES = 20, 50, 100_000_000
 
 
 class GkmSVM(ClassifierMixin, BaseEstimator):
@@ -44,6 +45,7 @@ class GkmSVM(ClassifierMixin, BaseEstimator):
         dual_: their dual coefficients times their labels, -1 or 1.
         coefficients_: the same, divided by the root of their kernel with themselves.
         coef_: weights of the explicit features, shape (feature,); only with them.
+        choices_: number of choices of positions of the explicit features; only with them.
         error_: how far the explicit features' kernel is from the exact one; only with them.
         intercept_: constant of the score.
         candidates_: what was tried, in order: g, k, C, n (training sequences) and valid_auc.
@@ -96,9 +98,8 @@ class GkmSVM(ClassifierMixin, BaseEstimator):
         exact, few = len(learn) <= self.exact_up_to, self._few(y)
         if not exact:
             logger.info(
-                "gkm_svm: %d training sequences are more than exact_up_to, %d: the SVM learns from explicit features, "
-                "%d choices of positions hashed to %d bits",
-                *(len(learn), self.exact_up_to, CHOICES, BITS),
+                "gkm_svm: %d training sequences are more than exact_up_to, %d: the SVM learns from explicit features",
+                *(len(learn), self.exact_up_to),
             )
         self.candidates_: list[dict[str, float]] = []
         tried: list[_Fitted] = []
@@ -142,9 +143,16 @@ class GkmSVM(ClassifierMixin, BaseEstimator):
             options = self._options(g, k) | {"threads": self.threads, "short": "zero"}
             kernel, others = gapped_kmer_kernel(learn, **options), gapped_kmer_kernel(valid, learn, **options)
         else:
+            strands = 2 if self.strands == "both" else 1
+            self.choices_ = max(1, min(CHOICES, ENTRIES // (strands * int(learn.windows(g).sum()))))
             features = self._features(g, k)
             self.error_ = str(kernel_error(features.kernel, learn, **self._options(g, k), seed=self.seed))
-            logger.info("gkm_svm: explicit features: %s", self.error_)
+            logger.info(
+                "gkm_svm: %d choices of positions, hashed to %d bits: %s",
+                len(features.gapped_kmers.choices),
+                BITS,
+                self.error_,
+            )
             kernel, others = features.transform(learn), features.transform(valid)
         for C in self.C or PENALTIES:
             if exact:
@@ -173,7 +181,7 @@ class GkmSVM(ClassifierMixin, BaseEstimator):
         return Strings.of_rows(X.astype(np.int8, copy=False), self.letters)
 
     def _features(self, g: int, k: int) -> GappedKmerFeatures:
-        sample: dict[str, Any] = {"choices": CHOICES, "bits": BITS, "seed": self.seed}
+        sample: dict[str, Any] = {"choices": self.choices_, "bits": BITS, "seed": self.seed}
         return GappedKmerFeatures(**self._options(g, k), **sample, threads=self.threads, short="zero")
 
     @property

@@ -1,5 +1,6 @@
 """The dashboard of one set of sequences: one self-contained HTML file."""
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from chromattend.figures import inline_svg, plot_calibration, plot_roc
 from chromattend.models.registry import REGISTRY
 from chromattend.pages import render, table_rows
 from chromattend.sequence.alphabets import ALPHABETS, Alphabet
+from chromattend.sequence.kernel.top import gap_of
 from chromattend.sequence.logos import STYLES, colours_of, glyph
 from chromattend.sequence.pages.explained import (
     FILTERS,
@@ -21,7 +23,6 @@ from chromattend.sequence.pages.explained import (
     ExplainedNetwork,
     browser_data,
     filter_summary,
-    rounded,
 )
 from chromattend.sequence.views import KERNEL_VIEW, TOP, VIEWS
 
@@ -115,7 +116,7 @@ def measures_of(quality: Mapping[str, Any], alphabet: Alphabet) -> list[tuple[st
         ("Cropped sequences", f"{quality['cropped']:,}"),
         *((f"Sequences by origin: {_ORIGINS[origin]}", f"{number:,}") for origin, number in quality["origins"].items()),
         *((f"GC content, {classes[name]}", f"{100 * share:.1f} %") for name, share in quality["gc"].items()),
-        *([] if alphabet.joint else masked),
+        *([] if alphabet.name == "text" else masked),
         ("Sequences equal to an earlier one", f"{repeats['same_strand']:,}"),
         *(other if alphabet.name == "dna" else []),
         ("Equal sequences in two parts", f"{repeats['across_parts']:,}"),
@@ -189,6 +190,7 @@ def write_dashboard(
         group=group,
         attributes=dataset.attrs,
         length=dataset.sizes["position"],
+        gap=gap_of(alphabet.letters),
         alphabet=alphabet.name.upper() if len(alphabet) == 4 else alphabet.name,
         parts={
             part: {"positives": int((label[split == part] == 1).sum()), "all": int((split == part).sum())}
@@ -265,13 +267,19 @@ def _network(model: str, network: ExplainedNetwork, predictions: pd.DataFrame, t
         ],
         "filters": table_rows(filters[filters["e"] < LARGEST_E].sort_values("e", kind="stable")),
         "filter_summary": filter_summary(network.motifs) if len(filters) else "",
-        "design": {key: rounded(value) for key, value in network.designs.attrs.items() if key in _SCORES},
+        "design": {key: _number(value) for key, value in network.designs.attrs.items() if key in _SCORES},
         "gapped_kmers": table_rows(network.gapped_kmers) if network.gapped_kmers is not None else [],
         "trust": table_rows(network.trust),
         "planted": bool(network.trust["planted"].notna().any()),
+        "gc": bool(network.trust["gc"].notna().any()),
         "tf": tf,
         "recommended": KERNEL_VIEW if REGISTRY[model].kernel else RECOMMENDED,
     }
+
+
+def _number(value: float) -> float | None:
+    """Return a number of a file, where NaN stands for one that there is not."""
+    return None if math.isnan(value) else float(value)
 
 
 def without_own(row: dict[str, Any]) -> dict[str, Any]:

@@ -110,10 +110,11 @@ def read_explained(folder: str | Path, database: Database) -> ExplainedNetwork:
         if len(tables["motifs"])
         else {}
     )
-    listed = read_table(folder / "gapped_kmers.tsv") if REGISTRY[folder.name].kernel else None
+    explanation = read_netcdf(folder / "explanation.nc")
+    kernel = REGISTRY[explanation.attrs["model"]].kernel
     return ExplainedNetwork(
-        gapped_kmers=listed,
-        explanation=read_netcdf(folder / "explanation.nc"),
+        gapped_kmers=read_table(folder / "gapped_kmers.tsv") if kernel else None,
+        explanation=explanation,
         designs=read_netcdf(folder / "designs.nc"),
         matrices=matrices,
         entries=dict(zip(database.entries["id"], database.matrices, strict=True)),

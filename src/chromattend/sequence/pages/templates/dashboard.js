@@ -26,6 +26,8 @@
 
   const short = (value) => Number(value.toPrecision(2)).toString();
   const signed = (value) => (value === null || value === undefined ? "–" : (value >= 0 ? "+" : "−") + Math.abs(value).toFixed(Math.abs(value) >= 10 ? 1 : 2));
+  // A blank of a text, so that it can be seen.
+  const seen = (letter) => (letter === " " ? "\u2423" : letter);
   const two = (value) => Math.round(value * 100) / 100;
 
   function drawing(width, height, label) {
@@ -173,10 +175,13 @@
       keys: [["loss", "lowers"], ["gain", "raises"]],
       height: data.letters.length * cell + 4,
       label: `Change of the logit by each substitution; the most harmful, ${short(least[0])}, is ${shown.letters[least[1]]} to ${data.letters[least[2]]} at position ${least[1] + 1}`,
-      value: (i) => [...data.letters].map((letter, a) => (letter === shown.letters[i] ? "" : letter + " " + signed(map[i][a]))).filter(Boolean).join("  "),
+      // The largest changes only, where there are more letters than fit into a line.
+      value: (i) => [...data.letters].map((letter, a) => [letter, map[i][a]]).filter(([letter]) => letter !== shown.letters[i])
+        .sort((a, b) => (data.letters.length > 5 ? Math.abs(b[1]) - Math.abs(a[1]) : 0)).slice(0, 6)
+        .map(([letter, value]) => seen(letter) + " " + signed(value)).join("  "),
       draw(parent, place) {
         [...data.letters].forEach((letter, a) => {
-          parent.append(svg("text", { class: "tick", x: place.left - 8, y: a * cell + 12, "text-anchor": "end" }, letter));
+          parent.append(svg("text", { class: "tick", x: place.left - 8, y: a * cell + 12, "text-anchor": "end" }, seen(letter)));
         });
         map.forEach((row, i) => row.forEach((value, a) => {
           const x = two(place.left + i * place.dx);
@@ -279,7 +284,7 @@
       position = i;
       slider.value = i + 1;
       const known = shown.first ? ` (${shown.first[0]}:${(shown.first[1] + i).toLocaleString("en")})` : "";
-      said.textContent = `${i + 1}: ${shown.letters[i]}${known}`;
+      said.textContent = `${i + 1}: ${seen(shown.letters[i])}${known}`;
       for (const { row, value, cursor } of parts) {
         value.textContent = row.value(i);
         cursor.setAttribute("x", two(place.left + i * dx));
