@@ -67,8 +67,8 @@ def gapped_kmer_kernel(
             needs more memory than `memory`, or a count could be above 2 ** 53.
     """
     check_sizes(g, k)
-    rows, columns = _read(strings, alphabet), None if others is None else _read(others, alphabet)
-    both = _both(strands, alphabet)
+    rows, columns = read_strings(strings, alphabet), None if others is None else read_strings(others, alphabet)
+    both = both_strands(strands, alphabet)
     if short not in ("error", "zero"):
         raise UserError(f"short is {short!r}; give 'error' or 'zero'")
     if threads < 1:
@@ -79,7 +79,7 @@ def gapped_kmer_kernel(
                 check_lengths(each, g)
     problem = Problem.of(rows, columns, g, k, both=both)
     count = _choose(problem, algorithm)
-    _check_memory(problem, count.work_bytes(problem, threads), memory)
+    check_memory(problem, count.work_bytes(problem, threads), memory)
     kernel = np.zeros(problem.shape)
     if problem.row_windows and problem.column_windows:
         count.count(problem, kernel, threads, progress or _ignore)
@@ -90,9 +90,9 @@ def gapped_kmer_kernel(
     if normalise:
         roots = [np.sqrt(each) for each in own]
         scales = [np.divide(1, root, out=np.zeros(len(root)), where=root > 0) for root in roots]
-        _scale(kernel, *scales)
+        scale_kernel(kernel, *scales)
     if problem.square:
-        _mirror(kernel)
+        mirror(kernel)
         if normalise:
             np.fill_diagonal(kernel, own[0] > 0)
     return kernel
@@ -114,8 +114,8 @@ def self_kernel(
             2 ** 53.
     """
     check_sizes(g, k)
-    read = _read(strings, alphabet)
-    both = _both(strands, alphabet)
+    read = read_strings(strings, alphabet)
+    both = both_strands(strands, alphabet)
     Problem.of(read, None, g, k, both=both)
     return _self_counts(read, g, k, both)
 
@@ -168,7 +168,7 @@ class GappedKmerKernel(TransformerMixin, BaseEstimator):
             UserError: g or k is not valid, a string has a letter outside the alphabet, or is shorter than g.
         """
         check_sizes(self.g, self.k)
-        self.strings_ = _read(strings, self.alphabet)
+        self.strings_ = read_strings(strings, self.alphabet)
         if self.short == "error":
             check_lengths(self.strings_, self.g)
         return self
@@ -190,7 +190,12 @@ class GappedKmerKernel(TransformerMixin, BaseEstimator):
         return gapped_kmer_kernel(strings, others, **self.get_params())
 
 
-def _read(strings: Sequence[str] | Strings, alphabet: str | Alphabet) -> Strings:
+def read_strings(strings: Sequence[str] | Strings, alphabet: str | Alphabet) -> Strings:
+    """Return strings as numbers.
+
+    Raises:
+        UserError: a letter or the alphabet is not known, or numbers belong to an alphabet of another size.
+    """
     known = alphabet if isinstance(alphabet, Alphabet) else alphabet_of(alphabet)
     if not isinstance(strings, Strings):
         return Strings.of_texts(strings, known)
@@ -202,8 +207,12 @@ def _read(strings: Sequence[str] | Strings, alphabet: str | Alphabet) -> Strings
     return strings
 
 
-def _both(strands: str, alphabet: str | Alphabet) -> bool:
-    """Return whether both strands are counted."""
+def both_strands(strands: str, alphabet: str | Alphabet) -> bool:
+    """Return whether both strands are counted.
+
+    Raises:
+        UserError: `strands` is not known, or "both" without DNA.
+    """
     dna = alphabet in ("dna", ALPHABETS["dna"])
     if strands not in STRANDS:
         raise UserError(f"strands is {strands!r}{did_you_mean(strands, STRANDS[1:])}; give 'both' or 'one'")
@@ -227,8 +236,12 @@ def _choose(problem: Problem, algorithm: str) -> ModuleType:
     return ALGORITHMS[algorithm]
 
 
-def _check_memory(problem: Problem, work: int, memory: float | None) -> None:
-    """Check that a kernel and what its algorithm needs fit into memory."""
+def check_memory(problem: Problem, work: int, memory: float | None) -> None:
+    """Check that a kernel and what its algorithm needs, in bytes, fit into memory.
+
+    Raises:
+        UserError: they need more than `memory`, or than the system can give if `memory` is None.
+    """
     limit = _available() if memory is None else memory
     needed = 8 * math.prod(problem.shape) + work
     if limit is not None and needed > limit:
@@ -250,7 +263,7 @@ def _available() -> float | None:
     return 1024 * float(sizes["MemAvailable"].split()[0]) if "MemAvailable" in sizes else None
 
 
-def _scale(kernel: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> None:
+def scale_kernel(kernel: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> None:
     """Multiply rows and columns, in place and without an array of the kernel's size."""
     for begin in range(0, len(kernel), SIDE):
         part = kernel[begin : begin + SIDE]
@@ -258,7 +271,7 @@ def _scale(kernel: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> None:
         part *= columns
 
 
-def _mirror(kernel: np.ndarray) -> None:
+def mirror(kernel: np.ndarray) -> None:
     """Copy the upper triangle to the lower one, square by square."""
     for row in range(0, len(kernel), SIDE):
         for column in range(row, len(kernel), SIDE):

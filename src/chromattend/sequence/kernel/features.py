@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 
 from chromattend.errors import UserError
 from chromattend.sequence.alphabets import Alphabet
-from chromattend.sequence.kernel.exact import _both, _read, gapped_kmer_kernel
+from chromattend.sequence.kernel.exact import both_strands, gapped_kmer_kernel, read_strings
 from chromattend.sequence.kernel.gapped_kmers import GappedKmers, number_window
 from chromattend.sequence.kernel.strings import Strings, check_lengths
 
@@ -92,7 +92,7 @@ class GappedKmerFeatures(TransformerMixin, BaseEstimator):
         Raises:
             UserError: an argument is not valid, see `GappedKmers.of`.
         """
-        letters = _read([], self.alphabet).size
+        letters = read_strings([], self.alphabet).size
         return GappedKmers.of(self.g, self.k, letters, choices=self.choices, bits=self.bits, seed=self.seed)
 
     def fit(self, strings: Sequence[str] | Strings, labels: object = None) -> "GappedKmerFeatures":
@@ -117,7 +117,7 @@ class GappedKmerFeatures(TransformerMixin, BaseEstimator):
         """
         gapped_kmers, both = self._arguments()
         gapped_kmers.check_columns()
-        rows = _read(strings, self.alphabet)
+        rows = read_strings(strings, self.alphabet)
         if self.short == "error":
             check_lengths(rows, self.g)
         strands = np.stack([rows.letters, rows.reverse_complement().letters] if both else [rows.letters])
@@ -183,7 +183,7 @@ class GappedKmerFeatures(TransformerMixin, BaseEstimator):
             raise UserError(f"short is {self.short!r}; give 'error' or 'zero'")
         if self.threads < 1:
             raise UserError(f"threads is {self.threads}; give 1 or more")
-        return self.gapped_kmers, _both(self.strands, self.alphabet)
+        return self.gapped_kmers, both_strands(self.strands, self.alphabet)
 
 
 @dataclass(frozen=True)
@@ -243,7 +243,7 @@ def kernel_error(
     Raises:
         UserError: fewer than two strings have a window, or see `gapped_kmer_kernel`.
     """
-    all_strings = _read(strings, alphabet)
+    all_strings = read_strings(strings, alphabet)
     rows = np.flatnonzero(all_strings.windows(g))
     if len(rows) < 2:
         raise UserError(f"{len(rows)} strings have a window of g = {g}, and 2 make a pair; give longer strings")

@@ -30,13 +30,13 @@ def count(problem: Problem, kernel: np.ndarray, threads: int, done: Callable[[in
         done: called with the numbers of finished parts and of all parts.
     """
     g, upper = problem.g, problem.square
-    strings, starts = _windows(problem.strands, g)
+    strings, starts = list_windows(problem.strands, g)
     letters = np.concatenate([each.letters for each in problem.strands])
     columns = len(starts)
     # Lists of strings are in order, because the sort is stable.
     order = np.argsort(strings, kind="stable")
     strings, starts = strings[order], starts[order]
-    row_strings, row_starts = _windows((problem.rows,), g)
+    row_strings, row_starts = list_windows((problem.rows,), g)
     if upper:
         row_windows = np.empty(columns, np.int32)
         row_windows[order] = np.arange(columns, dtype=np.int32)
@@ -52,7 +52,7 @@ def count(problem: Problem, kernel: np.ndarray, threads: int, done: Callable[[in
     choices = GappedKmers.of(g, problem.k, size).choices
     with ThreadPoolExecutor(threads) as pool:
         for number, choice in enumerate(choices):
-            first, lists, group = _group(letters, starts, strings, choice, size, per_pass)
+            first, lists, group = group_windows(letters, starts, strings, choice, size, per_pass)
             jobs = [
                 pool.submit(_add, kernel, first, lists, group, row_windows, bounds, begin, end, upper)
                 for begin, end in parts
@@ -73,7 +73,7 @@ def work_bytes(problem: Problem, threads: int) -> int:
     return 64 * (problem.row_windows + problem.column_windows) * (1 + threads // 4)
 
 
-def _windows(strands: tuple[Strings, ...], g: int) -> tuple[np.ndarray, np.ndarray]:
+def list_windows(strands: tuple[Strings, ...], g: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the string of each window, int32, and its first letter in the letters of all strands, int64."""
     strings, starts = [], []
     offset = 0
@@ -96,7 +96,7 @@ def _parts(bounds: np.ndarray, threads: int, upper: bool) -> list[tuple[int, int
 
 
 @njit(cache=True, nogil=True)
-def _group(
+def group_windows(
     letters: np.ndarray, starts: np.ndarray, strings: np.ndarray, choice: np.ndarray, size: int, per_pass: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Group windows by their letters at the chosen positions.

@@ -9,9 +9,17 @@ from numba import njit
 
 from chromattend.errors import UserError
 from chromattend.sequence.alphabets import Alphabet
-from chromattend.sequence.kernel.exact import SIDE, _both, _check_memory, _mirror, _read, _scale, self_kernel
+from chromattend.sequence.kernel.exact import (
+    SIDE,
+    both_strands,
+    check_memory,
+    mirror,
+    read_strings,
+    scale_kernel,
+    self_kernel,
+)
 from chromattend.sequence.kernel.gapped_kmers import sample_choices
-from chromattend.sequence.kernel.postings import BUCKETS, _group, _windows
+from chromattend.sequence.kernel.postings import BUCKETS, group_windows, list_windows
 from chromattend.sequence.kernel.problem import Problem
 from chromattend.sequence.kernel.strings import Strings, check_lengths
 
@@ -67,16 +75,16 @@ def sampled_kernel(
         raise UserError(f"short is {short!r}; give 'error' or 'zero'")
     if threads < 1:
         raise UserError(f"threads is {threads}; give 1 or more")
-    rows = _read(strings, alphabet)
-    columns = rows if others is None else _read(others, alphabet)
-    both = _both(strands, alphabet)
+    rows = read_strings(strings, alphabet)
+    columns = rows if others is None else read_strings(others, alphabet)
+    both = both_strands(strands, alphabet)
     if short == "error":
         check_lengths(rows, g)
         check_lengths(columns, g)
     # Checked here: that no count can be too large.
     problem = Problem.of(rows, None if others is None else columns, g, k, both=both)
     windows = (1 + both) * int(rows.windows(g).sum() + (0 if others is None else columns.windows(g).sum()))
-    _check_memory(problem, 8 * math.prod(problem.shape) + 64 * windows, memory)
+    check_memory(problem, 8 * math.prod(problem.shape) + 64 * windows, memory)
     kernel, error = _sums(rows, columns, both, drawn, g, threads, progress)
     number, strand_number = len(drawn), 1 + both
     for begin in range(0, len(kernel), SIDE):
@@ -94,10 +102,10 @@ def sampled_kernel(
         ]
         scales = [np.divide(1, np.sqrt(each), out=np.zeros(len(each)), where=each > 0) for each in own]
         for matrix in (kernel, error):
-            _scale(matrix, scales[0], scales[-1])
+            scale_kernel(matrix, scales[0], scales[-1])
     if others is None:
-        _mirror(kernel)
-        _mirror(error)
+        mirror(kernel)
+        mirror(error)
     return kernel, error
 
 
@@ -154,7 +162,7 @@ def _sums(
     parts = [(begin, threads) for begin in range(min(threads, len(rows)))]
     with ThreadPoolExecutor(threads) as pool:
         for number, choice in enumerate(choices):
-            first, lists, group = _group(letters, starts, strings, choice, rows.size, per_pass)
+            first, lists, group = group_windows(letters, starts, strings, choice, rows.size, per_pass)
             jobs = [
                 pool.submit(
                     _add_products, sums, squares, first, lists, group[row_windows], bounds, begin, step, columns is rows
@@ -171,7 +179,7 @@ def _sums(
 def _listed(strings: Strings, both: bool, g: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the letters of one or both strands, and string and first letter of each window, string by string."""
     strands = (strings, strings.reverse_complement()) if both else (strings,)
-    numbers, starts = _windows(strands, g)
+    numbers, starts = list_windows(strands, g)
     order = np.argsort(numbers, kind="stable")
     return np.concatenate([strand.letters for strand in strands]), numbers[order], starts[order]
 
@@ -192,7 +200,7 @@ def _add_products(
 
     Args:
         sums, squares: shape (row, column).
-        first, lists: where the list of each group of windows begins, and the columns in it, see `_group`.
+        first, lists: where the list of each group of windows begins, and the columns in it, see `group_windows`.
         group: the group of each window of the rows, -1 where a letter is unknown.
         bounds: where the windows of each row begin in `group`.
         upper: whether columns before the diagonal are left out.
