@@ -84,9 +84,8 @@ def auc(arguments: argparse.Namespace) -> None:
     kernel, counting = timed(lambda: gapped_kmer_kernel(train, g=g, k=k, threads=threads))
     model, fitting = timed(lambda: SVC(kernel="precomputed").fit(kernel, labels))
     rows = gapped_kmer_kernel(test, train, g=g, k=k, threads=threads)
-    print(
-        f"| exact | | {roc_auc_score(truth, model.decision_function(rows)):.4f} | {counting} | {fitting} | | | 0 | 0 | |"
-    )
+    auc = roc_auc_score(truth, model.decision_function(rows))
+    print(f"| exact | | {auc:.4f} | {counting} | {fitting} | | | 0 | 0 | |")
     part = train.take(np.arange(0, len(train), max(1, len(train) // 500)))
     exact = gapped_kmer_kernel(part, g=g, k=k, threads=threads)
     pairs = np.triu_indices(len(part), 1)
