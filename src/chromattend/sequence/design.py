@@ -84,7 +84,7 @@ def optimise_class(
     from_training = training[best].argmax(dim=2)
     # Unknown letters, such as padding, become random ones: a design has only letters.
     unknown = training[best].sum(dim=2) == 0
-    from_training[unknown] = random_letters(*from_training.shape, frequencies, seed)[unknown]
+    from_training[unknown] = random_letters(len(best), training.shape[1], frequencies, seed)[unknown]
     designs, reached, changed = substitute(network, torch.cat([from_training, starts]))
     chosen, origin = int(reached.argmax()), len(from_training)
     return Design(

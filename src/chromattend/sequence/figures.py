@@ -28,7 +28,7 @@ def plot_sequence_auc(auc: pd.DataFrame) -> Figure:
     axes = figure.subplots()
     row = {name: number for number, name in enumerate(best.index)}
     # Networks of one set are spread over its row, so that their intervals can be told apart.
-    offsets = np.linspace(-0.26, 0.26, len(networks)) if len(networks) > 1 else [0.0]
+    offsets = np.linspace(-0.26, 0.26, len(networks)) if len(networks) > 1 else np.zeros(len(networks))
     handles = []
     for model in floors:
         own = auc[auc["model"] == model]
@@ -62,7 +62,7 @@ def plot_views(motifs: pd.DataFrame) -> Figure:
     """
     known = motifs[motifs["own_e"].notna() & (motifs["route"].isin(list(ROUTES)))]
     if known.empty:
-        return sentence("No network was explained whose factor has an entry in the database.")
+        return sentence("No model was explained whose factor has an entry in the database.")
     known = known.sort_values("own_e", kind="stable").drop_duplicates(["set", "model", "route"]).sort_index()
     labels = {
         (name, model): f"{literal(str(name))}, {title(str(model))}"

@@ -181,7 +181,7 @@ def test_unknown_or_missing_letters_give_the_constant(model: Baseline) -> None:
 def test_a_training_sequence_shorter_than_every_window_is_refused(dataset: xr.Dataset) -> None:
     cut = dataset.copy(deep=True)
     cut["letters"].values[4, 5:] = -1
-    with pytest.raises(UserError, match=r"training sequence 's4' has 5 known letters, less than .* g = 6; remove it"):
+    with pytest.raises(UserError, match=r"training sequence 's4' has 5 letters, less than .* g = 6; remove it"):
         train("gkm_svm", cut, OPTIONS)
     # A shorter window fits.
     trained, _ = train("gkm_svm", cut, {"g": [4, 8], "k": [3], "C": [1.0]})

@@ -27,6 +27,7 @@ from sequence_builders import (
 
 from chromattend.evaluate import metrics
 from chromattend.files import write_netcdf, write_table
+from chromattend.models.registry import REGISTRY
 from chromattend.sequence.database import Database
 from chromattend.sequence.figures import plot_sequence_auc, plot_views
 from chromattend.sequence.motifs import Motif, write_meme
@@ -357,10 +358,17 @@ def test_ticks_are_round_and_within(low: float, high: float) -> None:
     assert all(low - 1e-9 <= tick <= high + 1e-9 for tick in ticks)
 
 
+def test_aucs_of_a_study_without_networks_are_drawn(tmp_path: Path) -> None:
+    auc = auc_of()
+    floors = auc[auc["model"].map(lambda model: REGISTRY[model].kind == "baseline")]
+    shown = texts(plot_sequence_auc(floors), tmp_path / "auc.svg")
+    assert "k-mer logistic regression (floor)" in shown
+
+
 def test_figures_of_the_report(tmp_path: Path) -> None:
     shown = texts(plot_sequence_auc(auc_of()), tmp_path / "auc.svg")
     assert {"USF1", "YY1", "CNN", "Gapped k-mer logistic regression (floor)"} <= set(shown)
     views = texts(plot_views(motifs_of()), tmp_path / "views.svg")
     assert {"USF1, CNN", "Corrected gradient", "First-layer filters", "6*", ">50"} <= set(views)
     assert not any(text.startswith("YY1") for text in views)
-    assert "No network was explained" in texts(plot_views(motifs_of().iloc[:0]), tmp_path / "none.svg")[0]
+    assert "No model was explained" in texts(plot_views(motifs_of().iloc[:0]), tmp_path / "none.svg")[0]

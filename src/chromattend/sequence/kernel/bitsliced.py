@@ -17,8 +17,8 @@ SOURCE = Path(__file__).with_name("bitsliced.c")
 # Rows of one part of the work.
 ROWS = 128
 PRODUCTS = 31
-# Seconds for one unit of each kind of `work`: benchmarks/kernel.py fits and prints them.
-SECONDS = (1e-9, 1.2e-10)
+# Seconds for one unit of each kind of `work`, fitted by benchmarks/kernel.py on one core of an EPYC of 2021 (AVX2).
+SECONDS = (2.2e-10,)
 
 
 class _Formula(ctypes.Structure):
@@ -120,7 +120,6 @@ def count(problem: Problem, kernel: np.ndarray, threads: int, done: Callable[[in
     failed = False
 
     def run(block: np.ndarray, some: np.ndarray) -> int:
-        # Parts that wait are dropped after an error.
         return functions.bitsliced_count(
             *(columns.letters.ctypes.data, columns.bounds.ctypes.data, block.ctypes.data, len(block), columns.size),
             *(row_letters, rows.bounds.ctypes.data, len(strands), some.ctypes.data, len(some)),
@@ -142,16 +141,16 @@ def count(problem: Problem, kernel: np.ndarray, threads: int, done: Callable[[in
         raise MemoryError("not enough memory for a gapped k-mer kernel")
 
 
-def work(problem: Problem) -> tuple[float, float]:
-    """Return the windows that slide along whole blocks of columns, and their vector operations."""
+def work(problem: Problem) -> tuple[float]:
+    """Return the vector operations of all windows that slide along whole blocks of columns."""
     functions = library()
     size = functions.bitsliced_block() if functions else 1
     blocks = max(1, math.ceil(problem.shape[1] / size))
     # All columns of a block take as long as its longest one; a square kernel has whole blocks on its diagonal.
-    windows = sum(windows for windows in np.sort(problem.columns.windows(problem.g))[::-1][::size].tolist())
+    windows = int(np.sort(problem.columns.windows(problem.g))[::-1][::size].sum())
     share = (blocks + 1) / (2 * blocks) if problem.square else 1.0
     steps = problem.row_windows * windows * len(problem.strands) * share
-    return steps, steps * Formula.of(problem.g, problem.k).operations
+    return (steps * Formula.of(problem.g, problem.k).operations,)
 
 
 def work_bytes(problem: Problem, threads: int) -> int:

@@ -15,8 +15,8 @@ ROWS = 512
 COLUMNS = 1024
 # Integers up to this one are exact in float32, whose products take half the time.
 EXACT_SINGLE = 2**24
-# Seconds for one unit of each kind of `work`: benchmarks/kernel.py fits and prints them.
-SECONDS = (2e-11, 2e-9)
+# Seconds for one unit of each kind of `work`, fitted by benchmarks/kernel.py on one core of an EPYC of 2021 (AVX2).
+SECONDS = (2.6e-11, 4.5e-9, 3.4e-8)
 
 
 def count(problem: Problem, kernel: np.ndarray, threads: int, done: Callable[[int, int], None]) -> None:
@@ -41,12 +41,13 @@ def count(problem: Problem, kernel: np.ndarray, threads: int, done: Callable[[in
             done(min(begin + together, len(choices)), len(choices))
 
 
-def work(problem: Problem) -> tuple[float, float]:
-    """Return the products that are added, and the letters that are read for tables of counts."""
+def work(problem: Problem) -> tuple[float, float, float]:
+    """Return the products that are added, the letters read for tables of counts, and the updates of entries."""
     rows, columns = problem.shape
     width = float(problem.rows.size) ** problem.k * problem.choices
     tables = problem.column_windows + (0 if problem.square else problem.row_windows)
-    return rows * columns / (1 + problem.square) * width, float(tables) * problem.choices * problem.k
+    pairs = rows * columns / (1 + problem.square)
+    return pairs * width, float(tables) * problem.choices * problem.k, pairs * max(1.0, width / COLUMNS)
 
 
 def work_bytes(problem: Problem, threads: int) -> int:

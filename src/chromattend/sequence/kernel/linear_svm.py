@@ -82,7 +82,7 @@ def fit_linear_svm(
         >>> features = sparse.csr_matrix(np.array([[1, 0], [0.8, 0.6], [0, 1], [0.6, 0.8]]))
         >>> machine = fit_linear_svm(features, [0, 0, 1, 1], C=1)
         >>> machine.decision_function(features).round(1).tolist()
-        [-0.8, -0.1, 0.8, 0.1]
+        [-0.8, -0.2, 0.8, 0.2]
 
         A fit can start from one with another C:
 

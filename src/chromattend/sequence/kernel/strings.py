@@ -115,6 +115,6 @@ def check_lengths(strings: Strings, g: int, names: Sequence[str] | None = None) 
         name = repr(names[row]) if names is not None else str(row)
         more = f", as are {len(short) - 1:,} more" if len(short) > 1 else ""
         raise UserError(
-            f"string {name} has {strings.lengths[row]} known letters, less than a window of g = {g}{more}; give a "
+            f"string {name} has {strings.lengths[row]} letters, less than a window of g = {g}{more}; give a "
             "smaller g, or remove it"
         )

@@ -8,18 +8,21 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.metrics import roc_auc_score
-from sklearn.svm import SVC, LinearSVC
+from sklearn.svm import SVC
 
 from chromattend.models.baseline import ExampleError, Setting
 from chromattend.sequence.alphabets import ALPHABETS
 from chromattend.sequence.kernel import gapped_kmer_kernel, self_kernel
 from chromattend.sequence.kernel.features import GappedKmerFeatures, kernel_error
+from chromattend.sequence.kernel.linear_svm import LinearMachine, fit_linear_svm
 from chromattend.sequence.kernel.strings import Strings
 from chromattend.sequence.kernel.weights import GappedKmerWeights
 from chromattend.sequence.windows import KEY, PENALTIES, pairs
 
 logger = logging.getLogger(__name__)
 
+# Most passes over explicit features.
+EPOCHS = 200
 # Training sequences that pairs of g and k are compared on: the best pair hardly depends on their number, and the time
 # grows with its square.
 COMPARED = 4000
@@ -88,7 +91,7 @@ class GkmSVM(ClassifierMixin, BaseEstimator):
             least = min(g for g, _ in pairs(self.letters, self.g, self.k))
             raise ExampleError(
                 int(learn.lengths.argmin()),
-                f"has {shortest} known letters, less than the shortest window, g = {least}; remove it, or set a "
+                f"has {shortest} letters, less than the shortest window, g = {least}; remove it, or set a "
                 f"smaller {KEY}g",
             )
         if len(fitting) < len(pairs(self.letters, self.g, self.k)):
@@ -154,18 +157,23 @@ class GkmSVM(ClassifierMixin, BaseEstimator):
                 self.error_,
             )
             kernel, others = features.transform(learn), features.transform(valid)
-        for C in self.C or PENALTIES:
+        linear: LinearMachine | None = None
+        for C in sorted(self.C or PENALTIES):
             if exact:
                 svm = SVC(C=C, kernel="precomputed", class_weight=self.class_weight, cache_size=1000)
                 svm.fit(kernel, y)
-                rows, weights = svm.support_.astype(np.int64), svm.dual_coef_[0]
+                rows, weights, intercept = svm.support_.astype(np.int64), svm.dual_coef_[0], float(svm.intercept_[0])
+                scores = svm.decision_function(others)
             else:
-                svm = LinearSVC(C=C, class_weight=self.class_weight, random_state=self.seed).fit(kernel, y)
-                rows, weights = np.empty(0, np.int64), svm.coef_[0].astype(np.float32)
-            auc = float(roc_auc_score(y_valid, svm.decision_function(others)))
+                linear = fit_linear_svm(
+                    kernel, y, C, class_weight=self.class_weight, warm=linear, seed=self.seed, most_epochs=EPOCHS
+                )
+                rows, weights, intercept = np.empty(0, np.int64), linear.coef.astype(np.float32), linear.intercept
+                scores = linear.decision_function(others)
+            auc = float(roc_auc_score(y_valid, scores))
             logger.info("gkm_svm: g %d, k %d, C %g, %d sequences: validation AUC %.4f", g, k, C, len(learn), auc)
             self.candidates_.append({"g": g, "k": k, "C": C, "n": len(learn), "valid_auc": auc})
-            tried.append(_Fitted(auc, g, k, C, rows, weights, float(svm.intercept_[0])))
+            tried.append(_Fitted(auc, g, k, C, rows, weights, intercept))
         return tried
 
     @property
