@@ -159,7 +159,7 @@ def test_says_when_epochs_run_out() -> None:
         ({"features": sparse.csr_matrix(np.diag([1.0, np.nan, 1, 1]))}, "row 1 of the features"),
         ({"features": sparse.csr_matrix(np.diag([1.0, 1, -np.inf, 1]))}, "row 2 of the features"),
         ({"features": sparse.csr_matrix(([1.0, 1], [0, 0], [0, 2, 2, 2, 2]), shape=(4, 4))}, "sum_duplicates"),
-        ({"warm": fit_linear_svm(sparse.csr_matrix(np.eye(3)), [0, 1, 1])}, "warm was fitted to 3 rows"),
+        ({"warm": LinearMachine(np.ones(4), 0.0, np.arange(2), np.ones(3), 1, True, 1.0, 0.0)}, "fitted to 3 rows"),
     ],
 )
 def test_bad_arguments_are_one_line(change: dict[str, Any], words: str) -> None:
