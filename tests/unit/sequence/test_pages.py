@@ -362,7 +362,7 @@ def test_aucs_of_a_study_without_networks_are_drawn(tmp_path: Path) -> None:
     auc = auc_of()
     floors = auc[auc["model"].map(lambda model: REGISTRY[model].kind == "baseline")]
     shown = texts(plot_sequence_auc(floors), tmp_path / "auc.svg")
-    assert "k-mer logistic regression (floor)" in shown
+    assert "Gapped k-mer logistic regression (floor)" in shown
 
 
 def test_figures_of_the_report(tmp_path: Path) -> None:
