@@ -82,9 +82,9 @@ def fit_linear_svm(
         >>> features = sparse.csr_matrix(np.array([[1, 0], [0.8, 0.6], [0, 1], [0.6, 0.8]]))
         >>> machine = fit_linear_svm(features, [0, 0, 1, 1], C=1)
         >>> machine.decision_function(features).round(1).tolist()
-        [-0.8, -0.1, 0.8, 0.1]
+        [-0.8, -0.2, 0.8, 0.2]
 
-        For several C, start each fit from the one before, smallest C first:
+        A fit can start from one with another C:
 
         >>> for C in (0.1, 1, 10):
         ...     machine = fit_linear_svm(features, [0, 0, 1, 1], C, warm=machine)
@@ -97,8 +97,8 @@ def fit_linear_svm(
         rows: the rows to fit, as numbers, booleans or a slice; None takes all. Like `features[rows]`, without a copy.
         loss: "squared_hinge" or "hinge".
         class_weight: "balanced" divides C by the class's share of the rows and by 2; None gives both classes C.
-        warm: an SVM of the same rows and labels with another C, whose dual variables this fit starts from. It changes
-            the time, and the result only within the tolerance.
+        warm: an SVM of the same rows and labels with another C, whose dual variables this fit starts from. It saves
+            epochs if C is about the same, and changes the result only within the tolerance.
         seed: seed of the orders.
         tolerance: largest difference of two projected gradients at the end, in units of the score.
         most_epochs: epochs after which the fit ends with a `ConvergenceWarning`.
