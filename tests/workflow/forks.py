@@ -6,6 +6,7 @@ this only: third-party modules are in memory, and the calls of one test process 
 the runs that tests kill, and those on Slurm are calls of Python itself.
 """
 
+import atexit
 import contextlib
 import functools
 import gc
@@ -13,7 +14,7 @@ import importlib
 import json
 import os
 import runpy
-import select
+import selectors
 import shlex
 import shutil
 import signal
@@ -21,8 +22,10 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
+from typing import NoReturn
 
 # Nothing of the program under test.
 IMPORTED = [
@@ -74,33 +77,31 @@ def serve(address: str, program: str) -> None:
     gc.collect()
     gc.freeze()
     sys.executable = program
+    events = selectors.DefaultSelector()
+    events.register(sys.stdin, selectors.EVENT_READ)
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(f"{address}.new")
         listener.listen(64)
         os.rename(f"{address}.new", address)
-        while sys.stdin not in (ready := select.select([sys.stdin, listener], [], [])[0]):
-            assert listener in ready
-            connection, _ = listener.accept()
-            if os.fork() == 0:
-                break
-            connection.close()
-            with contextlib.suppress(ChildProcessError):
-                while os.waitpid(-1, os.WNOHANG)[0]:
-                    pass
-        else:
-            shutil.rmtree(Path(address).parent)
-            return
-    call(connection)
+        events.register(listener, selectors.EVENT_READ)
+        while True:
+            for key, _ in events.select():
+                if key.fileobj is sys.stdin:
+                    shutil.rmtree(Path(address).parent)
+                    return
+                if key.fileobj is listener:
+                    begin(listener.accept()[0], events)
+                else:
+                    key.data()
 
 
-def call(connection: socket.socket) -> None:
-    """Fork for one call, and tell the client how it ended; kill it if the client has been killed."""
+def begin(connection: socket.socket, events: selectors.BaseSelector) -> None:
+    """Fork for one call, and tell the client how it ends; kill it if the client is killed."""
     head, descriptors, _, _ = socket.recv_fds(connection, LENGTH, 3)
     with connection.makefile("rb") as file:
         request = json.loads(file.read(int(head)))
     child = os.fork()
     if child == 0:
-        connection.close()
         for number, descriptor in enumerate(descriptors):
             os.dup2(descriptor, number)
             os.close(descriptor)
@@ -108,28 +109,55 @@ def call(connection: socket.socket) -> None:
         os.environ.update(request["environment"])
         os.chdir(request["folder"])
         as_python(request["arguments"])
-        return
     for descriptor in descriptors:
         os.close(descriptor)
     ended = os.pidfd_open(child)
-    if ended not in select.select([ended, connection], [], [])[0]:
-        os.kill(child, signal.SIGKILL)
-    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    with contextlib.suppress(OSError):
-        connection.sendall(str(code).encode())
-    os._exit(0)
+
+    def end() -> None:
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        with contextlib.suppress(OSError):
+            connection.sendall(str(code).encode())
+        for open_one in (ended, connection):
+            with contextlib.suppress(KeyError):
+                events.unregister(open_one)
+        os.close(ended)
+        connection.close()
+
+    def kill() -> None:
+        with contextlib.suppress(KeyError):  # it has just ended
+            events.unregister(connection)
+            os.kill(child, signal.SIGKILL)
+
+    events.register(ended, selectors.EVENT_READ, end)
+    events.register(connection, selectors.EVENT_READ, kill)
 
 
-def as_python(arguments: list[str]) -> None:
-    """Run a script, or `-m` a module, as the main program."""
-    if arguments[0] == "-m":
-        sys.path[0] = os.getcwd()
-        sys.argv = arguments[1:]
-        runpy.run_module(arguments[1], run_name="__main__", alter_sys=True)
-    else:
-        sys.path[0] = str(Path(arguments[0]).parent)
-        sys.argv = arguments
-        runpy.run_path(arguments[0], run_name="__main__")
+def as_python(arguments: list[str]) -> NoReturn:
+    """Run a script, or `-m` a module, as the main program, and end the process."""
+    code: object = 0
+    try:
+        if arguments[0] == "-m":
+            sys.path[0] = os.getcwd()
+            sys.argv = arguments[1:]
+            runpy.run_module(arguments[1], run_name="__main__", alter_sys=True)
+        else:
+            sys.path[0] = str(Path(arguments[0]).parent)
+            sys.argv = arguments
+            runpy.run_path(arguments[0], run_name="__main__")
+    except SystemExit as end:
+        code = end.code or 0
+        if not isinstance(code, int):
+            print(code, file=sys.stderr)
+            code = 1
+    except BaseException:
+        sys.excepthook(*sys.exc_info())  # type: ignore[arg-type]
+        code = 1
+    # What Python does at its end, but without taking apart all that was imported, which takes most of a second.
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from chromattend.pipeline.locations import check_file, is_url
 from chromattend.sequence.formats import check_index, format_of
 from chromattend.sequence.sheet import RULES, SequenceSet, read_sheet
 from chromattend.sequence.study import FLOORS, SequenceStudy
-from chromattend.sequence.views import KERNEL_VIEW, RECOMMENDED, VIEWS
+from chromattend.sequence.views import recommended, views_of
 from chromattend.sequence.windows import pairs
 from chromattend.text import read_lines
 
@@ -199,11 +199,10 @@ def _check_models(study: SequenceStudy, at: Callable[[str], str]) -> None:
     """Check options of models that depend on each other or on the alphabets of the sets."""
     views = study.config["explain"]["views"]
     for model in study.explained:
-        spec, best = REGISTRY[model], KERNEL_VIEW if REGISTRY[model].kernel else RECOMMENDED
-        if not any(VIEWS[view].shape == "weights" and VIEWS[view].fits(spec) for view in views):
+        if not views_of(model, views, "weights"):
             raise UserError(
-                f"{at('explain.views')}: has no view of letters that {model} has; add {best}, which names the motif, "
-                "or remove the model from 'sequence.explain.models'"
+                f"{at('explain.views')}: has no view of letters that {model} has; add {recommended(model)}, which names "
+                "the motif, or remove the model from 'sequence.explain.models'"
             )
     options = study.config["model_options"]
     if (kernel := options["dilated"]["kernel"]) is not None and kernel % 2 == 0:

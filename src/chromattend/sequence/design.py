@@ -10,6 +10,7 @@ from torch.nn import functional
 from chromattend.interpret.attribution import Explained
 from chromattend.interpret.class_optimization import optimise_input
 from chromattend.models.network import Network, in_batches
+from chromattend.sequence.alphabets import UNKNOWN
 from chromattend.sequence.attribution import gradients
 from chromattend.sequence.machine import KernelMachine
 
@@ -27,7 +28,8 @@ class Design:
             with its scores is NaN for a gapped k-mer SVM.
         score_published: logit of X, which is not a sequence.
         score_published_one_hot: logit of the sequence with the largest letter of X at each position.
-        letters: sequence designed by substitutions, int8, shape (position,).
+        letters: sequence designed by substitutions, int8, shape (position,); -1 where it has kept an unknown letter of
+            the sequence that it began as, such as padding.
         score: its logit.
         start: what the best design began as: `training` or `random`.
         score_random: logit of the best design that began as a random sequence.
@@ -81,10 +83,7 @@ def optimise_class(
     best = np.argsort(-scores, kind="stable")[: STARTS // 2]
     frequencies = training.sum(dim=(0, 1)).numpy()
     starts = random_letters(STARTS - len(best), training.shape[1], frequencies, seed)
-    from_training = training[best].argmax(dim=2)
-    # Unknown letters, such as padding, become random ones: a design has only letters.
-    unknown = training[best].sum(dim=2) == 0
-    from_training[unknown] = random_letters(len(best), training.shape[1], frequencies, seed)[unknown]
+    from_training = torch.where(training[best].sum(dim=2) > 0, training[best].argmax(dim=2), UNKNOWN)
     designs, reached, changed = substitute(network, torch.cat([from_training, starts]))
     chosen, origin = int(reached.argmax()), len(from_training)
     return Design(
@@ -134,7 +133,7 @@ def substitute(
 
     Args:
         network: a trained network.
-        letters: sequences to begin with, without unknown letters, int64, shape (start, position).
+        letters: sequences to begin with, int64, shape (start, position); -1 for an unknown letter, which can stay so.
         promising: number of substitutions tried first in each step.
         steps: largest number of substitutions.
 
@@ -150,7 +149,7 @@ def substitute(
     taken = torch.zeros(len(letters), dtype=torch.int64)
     active = torch.arange(len(letters))
     for _ in range(steps):
-        signal = functional.one_hot(current[active], size).float()
+        signal = _one_hot(current[active], size)
         gain = _gain(network, signal)
         # The letter that is there already is never tried.
         order = gain.masked_fill(signal > 0, -torch.inf).flatten(1).argsort(dim=1, descending=True)
@@ -191,4 +190,9 @@ def _try(explained: Explained, current: Tensor, scores: Tensor, rows: Tensor, or
 
 @torch.no_grad()
 def _scores(explained: Explained, letters: Tensor, size: int) -> Tensor:
-    return in_batches(lambda part: explained(functional.one_hot(part, size).float()), letters)
+    return in_batches(lambda part: explained(_one_hot(part, size)), letters)
+
+
+def _one_hot(letters: Tensor, size: int) -> Tensor:
+    """Return one-hot letters, float32, shape (sequence, position, letter), zeros for unknown ones."""
+    return functional.one_hot(letters + 1, size + 1)[..., 1:].float()

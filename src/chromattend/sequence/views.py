@@ -123,6 +123,11 @@ VIEWS = {
 TITLES = {name: view.title for name, view in VIEWS.items()}
 
 
+def recommended(model: str) -> str:
+    """Return the view that pages name the motif of a model by."""
+    return KERNEL_VIEW if REGISTRY[model].kernel else RECOMMENDED
+
+
 def views_of(model: str, wanted: list[str] | None = None, shape: str | None = None) -> list[str]:
     """Return the views that are defined for a model, in the order of `VIEWS`.
 

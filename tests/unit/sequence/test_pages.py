@@ -165,7 +165,7 @@ def test_a_network_without_motifs_has_its_views(tmp_path: Path) -> None:
     numbers = dict.fromkeys(("p", "e", "q", "own_rank", "own_q", "own_e", "recovered"), np.nan)
     unmatched = replace(bare, matrices=network.matrices, motifs=network.motifs.assign(**names, **numbers))
     page = BeautifulSoup(page_of(tmp_path, dataset=dataset, explained={"cnn": unmatched}).read_bytes(), "html.parser")
-    assert [logo["title"] for logo in data_of(page)["networks"]["cnn"]["motif"]] == ["Motif of the network, 287 sites"]
+    assert [logo["title"] for logo in data_of(page)["networks"]["cnn"]["motif"]] == ["Motif of the model, 287 sites"]
     assert "None of the 24 filters matches" in page.select_one("details[data-filters=cnn]").get_text()
 
 
@@ -362,7 +362,7 @@ def test_aucs_of_a_study_without_networks_are_drawn(tmp_path: Path) -> None:
     auc = auc_of()
     floors = auc[auc["model"].map(lambda model: REGISTRY[model].kind == "baseline")]
     shown = texts(plot_sequence_auc(floors), tmp_path / "auc.svg")
-    assert "k-mer logistic regression (floor)" in shown
+    assert "Gapped k-mer logistic regression (floor)" in shown
 
 
 def test_figures_of_the_report(tmp_path: Path) -> None:

@@ -75,7 +75,7 @@ class GkmSVM(ClassifierMixin, BaseEstimator):
         """Fit the classifier with the g, k and C of the highest AUC on validation sequences.
 
         Pairs of g and k are compared on at most `COMPARED` training sequences, each with every C; with the best pair,
-        every C is compared again on all of them.
+        every C is compared again on all of them. With explicit features, C rises until two in a row are worse.
 
         Args:
             X, y: letters, shape (sequence, position), and labels 0 or 1 of the training sequences.
@@ -174,6 +174,9 @@ class GkmSVM(ClassifierMixin, BaseEstimator):
             logger.info("gkm_svm: g %d, k %d, C %g, %d sequences: validation AUC %.4f", g, k, C, len(learn), auc)
             self.candidates_.append({"g": g, "k": k, "C": C, "n": len(learn), "valid_auc": auc})
             tried.append(_Fitted(auc, g, k, C, rows, weights, intercept))
+            # The larger C, the longer a linear SVM takes: it ends at the second C in a row that is worse than the best.
+            if not exact and max(one.auc for one in tried) > max(one.auc for one in tried[-2:]):
+                break
         return tried
 
     @property

@@ -19,12 +19,11 @@ from chromattend.sequence.logos import STYLES, colours_of, glyph
 from chromattend.sequence.pages.explained import (
     FILTERS,
     LARGEST_E,
-    RECOMMENDED,
     ExplainedNetwork,
     browser_data,
     filter_summary,
 )
-from chromattend.sequence.views import KERNEL_VIEW, TOP, VIEWS
+from chromattend.sequence.views import TOP, VIEWS, recommended
 
 # A network with a lower AUC on the validation sequences has learned nothing that is worth an explanation.
 LEARNED_AUC = 0.6
@@ -273,7 +272,7 @@ def _network(model: str, network: ExplainedNetwork, predictions: pd.DataFrame, t
         "planted": bool(network.trust["planted"].notna().any()),
         "gc": bool(network.trust["gc"].notna().any()),
         "tf": tf,
-        "recommended": KERNEL_VIEW if REGISTRY[model].kernel else RECOMMENDED,
+        "recommended": recommended(model),
     }
 
 

@@ -281,7 +281,7 @@ def main_logos(network: ExplainedNetwork) -> list[dict[str, Any]]:
             what = f"the factor's own entry, {what}"
         title = f"{row['entry']} {row['name']}: {what}, q {row['q']:.1e}, E {row['e']:.1e}"
         others.append((title, network.entries[row["entry"]], int(row["offset"]), str(row["strand"])))
-    title = f"Motif of the network, {int(motif['sites']):,} sites"
+    title = f"Motif of the model, {int(motif['sites']):,} sites"
     return aligned(network.matrices[str(motif["motif"])], others, title)
 
 

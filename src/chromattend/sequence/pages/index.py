@@ -10,7 +10,7 @@ from chromattend.figures import style_number
 from chromattend.models.registry import REGISTRY
 from chromattend.pages import render, table_rows
 from chromattend.sequence.pages.dashboard import ROUTES, without_own
-from chromattend.sequence.pages.explained import RECOMMENDED
+from chromattend.sequence.views import recommended
 
 
 def index_values(
@@ -43,7 +43,7 @@ def index_values(
     for name, facts in sets.items():
         own = auc[auc["set"] == name].set_index("model")
         explained = motifs[motifs["set"] == name].set_index("model")
-        # Of the explained networks, the one with the highest AUC tells what was learned, as on the dashboard.
+        # Of the explained models, the one with the highest AUC tells what was learned, as on the dashboard.
         explained = explained.loc[[model for model in explained.index if model in own.index]]
         told = max(explained.index, key=lambda model: own.loc[model, "auc"], default=None)
         learned = without_own(table_rows(explained.loc[[told]])[0]) if told is not None else {}
@@ -89,8 +89,8 @@ def write_index(
     Args:
         path: the HTML file, next to the folders of the sets.
         auc: see `index_values`.
-        motifs: one row per set and explained network, that of its recommended route: set, model, sentence, entry,
-            name, family, own_entry, own_rank, own_q, own_e, recovered; without rows if no network was explained.
+        motifs: one row per set and explained model, that of its recommended route: set, model, sentence, entry, name,
+            family, own_entry, own_rank, own_q, own_e, recovered; without rows if no model was explained.
         sets: set -> tf, group, colour, positives (number of bound sequences) and notes (number of notes on its data).
         links: other pages: title and address.
     """
@@ -108,6 +108,6 @@ def write_index(
         # A column that repeats the names of the sets would only take room.
         factors=any(row["tf"] != row["set"] for row in rows),
         explained=bool(len(motifs)),
-        route=ROUTES[RECOMMENDED],
+        route=" or ".join(dict.fromkeys(ROUTES[recommended(str(model))] for model in motifs["model"])),
         links=links,
     )
