@@ -74,6 +74,8 @@ class Alphabet:
             # Its number tells apart what looks alike.
             code = f"U+{ord(letter):04X}"
             return f"character {letter!r} ({code}) is not in the alphabet {self.name}; {_replacement(letter)}"
+        if self.name not in ALPHABETS:
+            return f"letter {letter!r} is not in the alphabet; give letters of {self.letters}"
         also = "".join(other for other, _ in self.same)
         legal = f"{self.letters}{f' (or {also})' if also else ''}, and {self.unknown} for unknown ones"
         fix = f"give letters of {legal}"

@@ -201,8 +201,8 @@ def _check_models(study: SequenceStudy, at: Callable[[str], str]) -> None:
     for model in study.explained:
         if not views_of(model, views, "weights"):
             raise UserError(
-                f"{at('explain.views')}: has no view of letters that {model} has; add {recommended(model)}, which names "
-                "the motif, or remove the model from 'sequence.explain.models'"
+                f"{at('explain.views')}: has no view of letters that {model} has; add {recommended(model)}, which "
+                "names the motif, or remove the model from 'sequence.explain.models'"
             )
     options = study.config["model_options"]
     if (kernel := options["dilated"]["kernel"]) is not None and kernel % 2 == 0:
@@ -210,7 +210,8 @@ def _check_models(study: SequenceStudy, at: Callable[[str], str]) -> None:
     for one in study.sets.values():
         letters = _LETTERS[one.alphabet]
         if "gkm_svm" in study.models:
-            pairs(letters, options["gkm_svm"]["g"] or (), options["gkm_svm"]["k"] or ())
+            with located(at("model_options.gkm_svm")):
+                pairs(letters, options["gkm_svm"]["g"] or (), options["gkm_svm"]["k"] or ())
         for model in study.models:
             own = study.model_options(one.name, model)
             if model in FLOORS and letters ** own["k"] > MOST_KMERS:

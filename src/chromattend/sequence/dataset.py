@@ -461,7 +461,7 @@ def _check_classes(source: SequenceSet, rows: _Rows) -> None:
         if positives and negatives:
             continue
         fix = "add sequences, or change sequence.valid_fraction or sequence.split"
-        if not negatives and part != "valid":
+        if positives and part != "valid":
             column = "test_negatives" if part == "test" and source.test else "negatives"
             fix = f"give a file of negatives, shuffle or genome in the column {column!r} of the sheet"
         raise UserError(

@@ -4,14 +4,13 @@ NumPy is not imported: these are checked when a study is planned.
 """
 
 import itertools
+import operator
 from collections.abc import Sequence
 
 from chromattend.errors import UserError
 
 # Longest window: its number of matches fits into five bits.
 LONGEST_WINDOW = 31
-# Where the configuration has the parameters of the model.
-KEY = "sequence.model_options.gkm_svm."
 # Letters of a window and compared positions, by number of letters of the alphabet up to which they are tried.
 WINDOWS = {
     4: ((8, 6), (10, 6), (11, 7), (13, 6)),
@@ -21,21 +20,36 @@ WINDOWS = {
 PENALTIES = (0.01, 0.1, 1.0, 10.0, 100.0)
 
 
-def check_sizes(g: int, k: int, key: str = "") -> None:
-    """Check the length of windows and the number of compared positions.
+def check_sizes(g: int, k: int) -> tuple[int, int]:
+    """Check the length of windows and the number of compared positions, and return both as plain integers.
 
     Args:
         g: letters of a window.
         k: positions that are compared.
-        key: prefix of the names in messages, such as `KEY`.
 
     Raises:
-        UserError: they are not 1 <= k <= g <= `LONGEST_WINDOW`.
+        UserError: they are not whole numbers, or not 1 <= k <= g <= `LONGEST_WINDOW`.
     """
+    g, k = whole(g, "g"), whole(k, "k")
     if not 1 <= g <= LONGEST_WINDOW:
-        raise UserError(f"{key}g is {g}; give the letters of a window, from 1 to {LONGEST_WINDOW}")
+        raise UserError(f"g is {g}; give the letters of a window, from 1 to {LONGEST_WINDOW}")
     if not 1 <= k <= g:
-        raise UserError(f"{key}k is {k}; give the number of compared positions, from 1 to g, {g}")
+        raise UserError(f"k is {k}; give the number of compared positions, from 1 to g, {g}")
+    return g, k
+
+
+def whole(value: int, name: str) -> int:
+    """Return a whole number, also one of NumPy, as a plain integer.
+
+    Raises:
+        UserError: it is something else, such as 6.0 or a text.
+    """
+    if isinstance(value, bool):
+        raise UserError(f"{name} is {value}; give a whole number")
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise UserError(f"{name} is {value!r}; give a whole number") from None
 
 
 def pairs(letters: int, g: Sequence[int] = (), k: Sequence[int] = ()) -> list[tuple[int, int]]:
@@ -56,5 +70,5 @@ def pairs(letters: int, g: Sequence[int] = (), k: Sequence[int] = ()) -> list[tu
     numbers = sorted(set(k or (one for _, one in defaults)))
     tried = [pair for pair in itertools.product(lengths, numbers) if pair[1] <= pair[0]]
     for pair in tried or [(lengths[-1], numbers[0])]:
-        check_sizes(*pair, key=KEY)
+        check_sizes(*pair)
     return tried

@@ -192,9 +192,9 @@ def test_pairs_of_window_and_positions() -> None:
     assert pairs(4) == list(WINDOWS[4])
     assert pairs(20, [6, 10], [4, 8]) == [(6, 4), (10, 4), (10, 8)]
     assert all(k == 5 for _, k in pairs(4, k=[5]))
-    with pytest.raises(UserError, match=r"^sequence.model_options.gkm_svm.k is 9; give .* from 1 to g, 8$"):
+    with pytest.raises(UserError, match=r"^k is 9; give .* from 1 to g, 8$"):
         pairs(4, [8], [9])
-    with pytest.raises(UserError, match=r"gkm_svm.g is 40; give the letters of a window, from 1 to 31"):
+    with pytest.raises(UserError, match=r"^g is 40; give the letters of a window, from 1 to 31"):
         pairs(4, [40])
 
 

@@ -14,8 +14,8 @@ from chromattend.errors import UserError, did_you_mean, listed
 from chromattend.sequence.alphabets import ALPHABETS, Alphabet
 from chromattend.sequence.kernel import bitsliced, dense, postings
 from chromattend.sequence.kernel.problem import Problem
-from chromattend.sequence.kernel.strings import Strings, alphabet_of, check_lengths
-from chromattend.sequence.windows import check_sizes
+from chromattend.sequence.kernel.strings import Strings, alphabet_of, check_windows
+from chromattend.sequence.windows import check_sizes, whole
 
 ALGORITHMS: dict[str, ModuleType] = {"dense": dense, "bitsliced": bitsliced, "postings": postings}
 STRANDS = ("", "one", "both")
@@ -66,17 +66,16 @@ def gapped_kmer_kernel(
         UserError: an argument is not valid, a string has a letter outside the alphabet or is shorter than g, the kernel
             needs more memory than `memory`, or a count could be above 2 ** 53.
     """
-    check_sizes(g, k)
+    g, k = check_sizes(g, k)
     rows, columns = read_strings(strings, alphabet), None if others is None else read_strings(others, alphabet)
     both = both_strands(strands, alphabet)
     if short not in ("error", "zero"):
         raise UserError(f"short is {short!r}; give 'error' or 'zero'")
-    if threads < 1:
-        raise UserError(f"threads is {threads}; give 1 or more")
+    check_threads(threads)
     if short == "error":
-        for each in (rows, columns):
-            if each is not None:
-                check_lengths(each, g)
+        check_windows(rows, g, k)
+        if columns is not None:
+            check_windows(columns, g, k, "other string")
     problem = Problem.of(rows, columns, g, k, both=both)
     count = _choose(problem, algorithm)
     check_memory(problem, count.work_bytes(problem, threads), memory)
@@ -113,7 +112,7 @@ def self_kernel(
         UserError: an argument is not valid, a string has a letter outside the alphabet, or a count could be above
             2 ** 53.
     """
-    check_sizes(g, k)
+    g, k = check_sizes(g, k)
     read = read_strings(strings, alphabet)
     both = both_strands(strands, alphabet)
     Problem.of(read, None, g, k, both=both)
@@ -170,7 +169,7 @@ class GappedKmerKernel(TransformerMixin, BaseEstimator):
         check_sizes(self.g, self.k)
         self.strings_ = read_strings(strings, self.alphabet)
         if self.short == "error":
-            check_lengths(self.strings_, self.g)
+            check_windows(self.strings_, self.g, self.k)
         return self
 
     def fit_transform(self, strings: Sequence[str] | Strings, labels: object = None, **_: object) -> np.ndarray:
@@ -215,7 +214,7 @@ def both_strands(strands: str, alphabet: str | Alphabet) -> bool:
     """
     dna = alphabet in ("dna", ALPHABETS["dna"])
     if strands not in STRANDS:
-        raise UserError(f"strands is {strands!r}{did_you_mean(strands, STRANDS[1:])}; give 'both' or 'one'")
+        raise UserError(f"strands is {strands!r}{did_you_mean(str(strands), STRANDS[1:])}; give 'both' or 'one'")
     if strands == "both" and not dna:
         raise UserError("strands is 'both', and only DNA has two; give strands = 'one', or the alphabet dna")
     return dna if strands == "" else strands == "both"
@@ -228,7 +227,7 @@ def _choose(problem: Problem, algorithm: str) -> ModuleType:
         return min(usable, key=lambda each: sum(np.multiply(each.SECONDS, each.work(problem))))
     if algorithm not in ALGORITHMS:
         raise UserError(
-            f"algorithm {algorithm!r} is not known{did_you_mean(algorithm, ALGORITHMS)}; give auto, "
+            f"algorithm {algorithm!r} is not known{did_you_mean(str(algorithm), ALGORITHMS)}; give auto, "
             f"{listed(ALGORITHMS)}"
         )
     if algorithm == "bitsliced" and bitsliced.library() is None:
@@ -242,15 +241,27 @@ def check_memory(problem: Problem, work: int, memory: float | None) -> None:
     Raises:
         UserError: they need more than `memory`, or than the system can give if `memory` is None.
     """
-    limit = _available() if memory is None else memory
+    if memory is not None and not (isinstance(memory, int | float | np.number) and memory > 0):
+        raise UserError(f"memory is {memory!r}; give a number of bytes above 0, or None for what is available")
+    limit = _available() if memory is None else float(memory)
     needed = 8 * math.prod(problem.shape) + work
     if limit is not None and needed > limit:
         rows, columns = problem.shape
         raise UserError(
-            f"a kernel of {rows:,} x {columns:,} strings needs {needed / 1e9:,.2f} GB of memory, more than "
-            f"{limit / 1e9:,.2f} GB; give fewer strings, or use the explicit features of "
+            f"a kernel of {rows:,} x {columns:,} strings needs {_bytes(needed)} of memory, more than "
+            f"{_bytes(limit)}; give fewer strings, or use the explicit features of "
             "chromattend.sequence.kernel.features"
         )
+
+
+def check_threads(threads: int) -> None:
+    """Raise a `UserError` if the number of threads is not a whole number from 1."""
+    if whole(threads, "threads") < 1:
+        raise UserError(f"threads is {threads}; give 1 or more")
+
+
+def _bytes(number: float) -> str:
+    return f"{number / 1e9:,.2f} GB" if number >= 1e7 else f"{number / 1e3:,.1f} kB"
 
 
 def _available() -> float | None:

@@ -12,9 +12,10 @@ from sklearn.base import BaseEstimator, TransformerMixin
 
 from chromattend.errors import UserError
 from chromattend.sequence.alphabets import Alphabet
-from chromattend.sequence.kernel.exact import both_strands, gapped_kmer_kernel, read_strings
+from chromattend.sequence.kernel.exact import both_strands, check_threads, gapped_kmer_kernel, read_strings
 from chromattend.sequence.kernel.gapped_kmers import GappedKmers, number_window
-from chromattend.sequence.kernel.strings import Strings, check_lengths
+from chromattend.sequence.kernel.strings import Strings, check_windows
+from chromattend.sequence.windows import whole
 
 # Most entries of the rows that one thread counts at once: 32 MB.
 _CHUNK = 4_000_000
@@ -30,10 +31,10 @@ class GappedKmerFeatures(TransformerMixin, BaseEstimator):
     """Counts of gapped k-mers as columns, of all or a sample of the choices of positions, hashed or not.
 
     A linear model of these columns is an SVM with the gapped k-mer kernel, in time and memory that grow with the
-    number of strings and not with its square. The dot product of two rows is the kernel of `gapped_kmer_kernel`:
-    exactly, if neither `choices` nor `bits` is given; otherwise see `GappedKmers` for the hash and `kernel_error` for
-    the difference. With hashing alone its standard deviation is about 2 ** (-bits / 2) after normalisation, from
-    nothing but collisions.
+    number of strings and not with its square. The dot product of two rows is the kernel of `gapped_kmer_kernel`, up
+    to the rounding of float32, if `choices` and `bits` are None; otherwise see `GappedKmers` for the hash and
+    `kernel_error` for the difference. With hashing alone its standard deviation is about 2 ** (-bits / 2) after
+    normalisation, from nothing but collisions.
 
     With both strands, a string has the gapped k-mers of its two strands, and the dot product is twice the kernel
     without normalisation, and the same with it.
@@ -119,7 +120,7 @@ class GappedKmerFeatures(TransformerMixin, BaseEstimator):
         gapped_kmers.check_columns()
         rows = read_strings(strings, self.alphabet)
         if self.short == "error":
-            check_lengths(rows, self.g)
+            check_windows(rows, self.g, self.k)
         strands = np.stack([rows.letters, rows.reverse_complement().letters] if both else [rows.letters])
         counted = rows.windows(self.g) * len(gapped_kmers.choices) * len(strands)
         columns = gapped_kmers.columns
@@ -181,8 +182,7 @@ class GappedKmerFeatures(TransformerMixin, BaseEstimator):
         """Return the numbering, and whether both strands are counted, after checks of all arguments."""
         if self.short not in ("error", "zero"):
             raise UserError(f"short is {self.short!r}; give 'error' or 'zero'")
-        if self.threads < 1:
-            raise UserError(f"threads is {self.threads}; give 1 or more")
+        check_threads(self.threads)
         return self.gapped_kmers, both_strands(self.strands, self.alphabet)
 
 
@@ -243,6 +243,8 @@ def kernel_error(
     Raises:
         UserError: fewer than two strings have a window, or see `gapped_kmer_kernel`.
     """
+    if whole(sample, "sample") < 2:
+        raise UserError(f"sample is {sample}; give 2 strings or more")
     all_strings = read_strings(strings, alphabet)
     rows = np.flatnonzero(all_strings.windows(g))
     if len(rows) < 2:

@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit
 
 from chromattend.errors import UserError
-from chromattend.sequence.windows import check_sizes
+from chromattend.sequence.windows import check_sizes, whole
 
 # Most choices of positions that are listed: 100 MB.
 MOST_CHOICES = 2**20
@@ -146,9 +146,9 @@ def sample_choices(g: int, k: int, choices: int | None = None, seed: int = 1) ->
     Raises:
         UserError: g, k or choices is not valid, or more choices are asked for than are listed.
     """
-    check_sizes(g, k)
+    g, k = check_sizes(g, k)
     total = math.comb(g, k)
-    if choices is not None and choices < 1:
+    if choices is not None and whole(choices, "choices") < 1:
         raise UserError(f"choices is {choices}; give the number of choices of positions, from 1, or None for all")
     wanted = total if choices is None else min(choices, total)
     if wanted > MOST_CHOICES:

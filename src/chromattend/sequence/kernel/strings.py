@@ -1,6 +1,6 @@
 """Strings of an alphabet as numbers, end to end in one array, and the checks of a kernel's arguments."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,9 +32,15 @@ class Strings:
             alphabet: an alphabet, its name (`dna`, `rna`, `protein`, `text`), or its letters, such as `01`.
 
         Raises:
-            UserError: a text has a character outside the alphabet.
+            UserError: these are not texts, or a text has a character outside the alphabet.
         """
         known = alphabet if isinstance(alphabet, Alphabet) else alphabet_of(alphabet)
+        if isinstance(texts, str | bytes) or not isinstance(texts, Iterable) or getattr(texts, "ndim", 1) != 1:
+            raise UserError(f"the strings are a {type(texts).__name__}; give a list of texts")
+        texts = list(texts)
+        for row, text in enumerate(texts):
+            if not isinstance(text, str):
+                raise UserError(f"string {row} is a {type(text).__name__}; give a text")
         return cls._joined([known.encode(text, f"string {row}") for row, text in enumerate(texts)], len(known))
 
     @classmethod
@@ -78,7 +84,7 @@ class Strings:
         return self._joined([self[int(row)] for row in numbers], self.size)
 
     def reverse_complement(self) -> "Strings":
-        """Return the other strand of every string of DNA."""
+        """Return the other strand of every string; only DNA and RNA have one."""
         return self._joined([reverse_complement(self[row]) for row in range(len(self))], self.size)
 
 
@@ -90,31 +96,41 @@ def alphabet_of(name: str) -> Alphabet:
     """
     if name in ALPHABETS:
         return ALPHABETS[name]
-    hint = did_you_mean(name, ALPHABETS)
-    if hint or not name.isascii() or not 2 <= len({letter.upper() for letter in name}) == len(name):
+    hint = did_you_mean(name, ALPHABETS) if isinstance(name, str) else ""
+    letters = {letter.upper() for letter in name} if isinstance(name, str) and name.isascii() and not hint else set()
+    if not 2 <= len(letters) == len(name):
         raise UserError(
-            f"alphabet {name!r} is not known{hint}; give {listed(ALPHABETS)}, or its letters, each once and in one case"
+            f"alphabet {name!r} is not known{hint}; give {listed(ALPHABETS)}, or two or more letters of ASCII, each "
+            "once and in one case"
         )
     return Alphabet(name, name.upper(), "", "")
 
 
-def check_lengths(strings: Strings, g: int, names: Sequence[str] | None = None) -> None:
-    """Check that every string has a window.
+def check_windows(strings: Strings, g: int, k: int, what: str = "string") -> None:
+    """Check that every string has a gapped k-mer: a window of g letters, k of them known.
 
     Args:
         strings: the strings.
         g: letters of a window.
-        names: names of the strings in messages; by default their numbers, from 0.
+        k: positions that are compared.
+        what: what a string is called in messages.
 
     Raises:
-        UserError: a string is shorter than g.
+        UserError: a string has none.
     """
-    short = np.flatnonzero(strings.lengths < g)
-    if len(short):
-        row = int(short[0])
-        name = repr(names[row]) if names is not None else str(row)
-        more = f", as are {len(short) - 1:,} more" if len(short) > 1 else ""
-        raise UserError(
-            f"string {name} has {strings.lengths[row]} letters, less than a window of g = {g}{more}; give a "
-            "smaller g, or remove it"
-        )
+    counted = np.concatenate([[0], np.cumsum(strings.letters >= 0)])
+    # The window that begins at each letter, if it ends within the same string.
+    starts = np.arange(max(len(strings.letters) - g + 1, 0))
+    owner = np.searchsorted(strings.bounds, starts, side="right") - 1
+    complete = (starts + g <= strings.bounds[owner + 1]) & (counted[starts + g] - counted[starts] >= k)
+    has = np.zeros(len(strings), dtype=bool)
+    has[owner[complete]] = True
+    missing = np.flatnonzero(~has)
+    if len(missing):
+        row = int(missing[0])
+        more = f", as {len(missing) - 1:,} more" if len(missing) > 1 else ""
+        length = int(strings.lengths[row])
+        reason = f"has {length} letters, less than a window of g = {g}"
+        if length >= g:
+            reason = f"has no window of g = {g} letters with k = {k} known ones"
+        raise UserError(f"{what} {row} {reason}{more}; give smaller ones, remove it, or give short='zero' for zeros")

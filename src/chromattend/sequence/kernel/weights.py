@@ -97,7 +97,7 @@ class GappedKmerWeights:
         Raises:
             UserError: g, k or strands are not valid.
         """
-        check_sizes(g, k)
+        g, k = check_sizes(g, k)
         _check_strands(strands, strings.size)
         coefficients = np.asarray(coefficients, np.float64)
         if coefficients.shape != (len(strings),) or not np.isfinite(coefficients).all():

@@ -17,7 +17,7 @@ from chromattend.sequence.kernel.features import GappedKmerFeatures, kernel_erro
 from chromattend.sequence.kernel.linear_svm import LinearMachine, fit_linear_svm
 from chromattend.sequence.kernel.strings import Strings
 from chromattend.sequence.kernel.weights import GappedKmerWeights
-from chromattend.sequence.windows import KEY, PENALTIES, pairs
+from chromattend.sequence.windows import PENALTIES, pairs
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +42,8 @@ class GkmSVM(ClassifierMixin, BaseEstimator):
     itself is 0, since it has less than k known letters in every window, has the intercept as its score.
 
     Attributes:
-        g_, k_, C_: chosen parameters.
+        g_, k_, C_: chosen parameters; of equals the first tried: the shortest window, the smallest C.
+        n_: number of training sequences.
         support_, bounds_: letters of the support vectors, see `Strings`; without explicit features.
         rows_: numbers of the support vectors among the training sequences.
         dual_: their dual coefficients times their labels, -1 or 1.
@@ -92,7 +93,7 @@ class GkmSVM(ClassifierMixin, BaseEstimator):
             raise ExampleError(
                 int(learn.lengths.argmin()),
                 f"has {shortest} letters, less than the shortest window, g = {least}; remove it, or set a "
-                f"smaller {KEY}g",
+                "smaller sequence.model_options.gkm_svm.g",
             )
         if len(fitting) < len(pairs(self.letters, self.g, self.k)):
             logger.info(
@@ -125,7 +126,7 @@ class GkmSVM(ClassifierMixin, BaseEstimator):
             self.coefficients_ = np.divide(best.weights, norms, out=np.zeros(len(norms)), where=norms > 0)
         else:
             self.coef_ = best.weights
-        self.classes_ = np.array([0, 1])
+        self.classes_, self.n_ = np.array([0, 1]), len(learn)
         self.n_features_in_ = X.shape[1]
         return self
 
@@ -197,8 +198,8 @@ class GkmSVM(ClassifierMixin, BaseEstimator):
 
     @property
     def chosen(self) -> dict[str, float]:
-        """The chosen parameters."""
-        return {"g": self.g_, "k": self.k_, "C": self.C_}
+        """The chosen parameters, and the number of training sequences."""
+        return {"g": self.g_, "k": self.k_, "C": self.C_, "n": self.n_}
 
     @property
     def options(self) -> dict[str, Any]:
