@@ -225,6 +225,7 @@ def main() -> None:
             results["scaling"] = scaling(arguments.times)
         results["fit"] = fit(arguments.times)
     if arguments.output:
+        arguments.output.parent.mkdir(parents=True, exist_ok=True)
         arguments.output.write_text(json.dumps(results, indent=1))
 
 

@@ -16,7 +16,7 @@ COLUMNS = 1024
 # Integers up to this one are exact in float32, whose products take half the time.
 EXACT_SINGLE = 2**24
 # Seconds for one unit of each kind of `work`, fitted by benchmarks/kernel.py on one core of an EPYC of 2021 (AVX2).
-SECONDS = (2.6e-11, 4.5e-9, 3.4e-8)
+SECONDS = (1.3e-11, 4.6e-9, 1.7e-8)
 
 
 def count(problem: Problem, kernel: np.ndarray, threads: int, done: Callable[[int, int], None]) -> None:

@@ -14,7 +14,7 @@ from chromattend.sequence.kernel.strings import Strings
 # Most buckets of one pass of the sort: their counters stay in the CPU's second cache.
 BUCKETS = 2**15
 # Seconds for one unit of each kind of `work`, fitted by benchmarks/kernel.py on one core of an EPYC of 2021 (AVX2).
-SECONDS = (1.5e-7, 1.3e-9)
+SECONDS = (1.2e-7, 1.0e-9)
 
 
 def count(problem: Problem, kernel: np.ndarray, threads: int, done: Callable[[int, int], None]) -> None:
