@@ -27,7 +27,7 @@ OPTIONS = {"g": [6, 8], "k": [4], "C": [0.1, 10.0]}
 
 
 def dataset_of(alphabet: str = "dna") -> xr.Dataset:
-    """Sequences of which the bound ones have a motif; one is shorter than the others, one has unknown letters."""
+    """Sequences with a motif in the bound ones; one is shorter than the others, one has unknown letters."""
     rng = np.random.default_rng(3)
     letters = background(rng, 240, LENGTH)
     label = np.tile([1, 0], 120).astype(np.int8)
