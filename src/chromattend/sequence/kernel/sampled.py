@@ -48,10 +48,10 @@ def sampled_kernel(
     gapped k-mers of that choice. From a sample of q of them, M times the mean of P_c is an unbiased estimate, and its
     standard error is M sqrt((1 - q / M) s^2 / q), s^2 the sample variance of P_c (Cochran, Sampling Techniques, 1977,
     chapter 2); an entry whose strings match at no chosen positions has the estimate and standard error 0, although
-    they may match at others. From 10 choices on, two standard errors cover about 95 % of the entries of DNA of 100 letters with
-    g = 10 and k = 6; with 5, 87 %. Short strings have few matches: of 30 letters, 5 choices cover 69 % and 2 choices
-    39 %, and most of the other entries have the standard error 0. With both strands, P_c is the mean of the two values
-    that s and t give with c and with its mirror image.
+    they may match at others. From 10 choices on, two standard errors cover about 95 % of the entries of DNA of 100
+    letters with g = 10 and k = 6; with 5, 87 %. Short strings have few matches: of 30 letters, 5 choices cover 69 % and
+    2 choices 39 %, and most of the other entries have the standard error 0. With both strands, P_c is the mean of the
+    two values that s and t give with c and with its mirror image.
 
     Values are divided by the exact K(s, s), so that they stay unbiased; the diagonal is estimated as every other entry
     is, and the matrix is positive semidefinite. See `hoeffding_serfling` for a bound that needs no variance, and
