@@ -10,13 +10,14 @@ from builders import LSTM_PARTS, separate
 from torch import Tensor, nn
 
 from chromattend import recurrence
+from chromattend.compiled import find_compiler
 from chromattend.recurrence import BidirectionalLSTM, compiled, operators, use_threads
 
 
 @pytest.fixture(autouse=True, params=["C", "operators", "kernels"])
 def implementation(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     if request.param == "C":
-        if compiled.find_compiler() is None:
+        if find_compiler() is None:
             pytest.skip("no C compiler: the recurrence in C is not tested")
         assert compiled.library() is not None, "the C compiler does not compile lstm.c"
     elif request.param == "operators":

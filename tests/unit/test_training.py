@@ -829,7 +829,8 @@ SIDE_BY_SIDE: dict[str, Any] = {"max_epochs": 9, "patience": 1, "learning_rate":
 @pytest.mark.parametrize("name", [*NETWORKS, "pan_epigenome"])
 def test_networks_trained_together_learn_the_same_as_alone(name: str) -> None:
     datasets = epigenomes(name)
-    options = TrainingOptions(**SIDE_BY_SIDE, accelerator="cpu", class_weights="balanced")
+    # Rounding decides in the end: on one processor scores differ by 3e-6 at most after 6 epochs, by 7e-4 after 9.
+    options = TrainingOptions(**SIDE_BY_SIDE | {"max_epochs": 6}, accelerator="cpu", class_weights="balanced")
     together = train_together(name, datasets, {}, options)
     for dataset, (model, history) in zip(datasets, together, strict=True):
         alone, alone_history = train(name, dataset, {}, options)
