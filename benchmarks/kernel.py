@@ -211,7 +211,7 @@ def main() -> None:
         "--sets", type=Path, help="folder of the sets of gkm-SVM; real sets are left out where it is missing"
     )
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--times", type=int, default=3, help="runs of each measurement, of which the fastest counts")
+    parser.add_argument("--times", type=int, default=3, help="runs of each measurement; the fastest counts")
     parser.add_argument("--only-fit", action="store_true", help="only fit the rule of `auto`")
     parser.add_argument("--slow", action="store_true", help="lists of strings on EP300 too")
     parser.add_argument("--output", type=Path)
