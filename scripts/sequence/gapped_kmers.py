@@ -1,10 +1,9 @@
 from chromattend.pipeline.jobs import job
 
-from chromattend.sequence.kernel.top import top_gapped_kmers
-
 from chromattend.files import write_table
 from chromattend.models import load_model
 from chromattend.sequence.alphabets import ALPHABETS
+from chromattend.sequence.kernel.top import top_gapped_kmers
 from chromattend.sequence.machine import KernelMachine
 
 with job(snakemake):
