@@ -1,0 +1,1 @@
+"""Estimators of joint graphs: functions of a `Problem` and thresholds; see `registry.py`."""
