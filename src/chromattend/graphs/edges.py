@@ -62,8 +62,10 @@ def edges_of(
         for number, context in enumerate(contexts):
             own = total[number] if single else individual[number]
             values = partial[number][upper], correlations[number][upper]
-            names = ("single", "single") if single else ("modulated", "specific")
-            for name, chosen in zip(names, (everywhere, ~everywhere), strict=True):
+            if single:
+                rows.append(_rows("single", context, upper, own, present, *values))
+                continue
+            for name, chosen in (("modulated", everywhere), ("specific", ~everywhere)):
                 rows.append(_rows(name, context, upper, np.where(chosen, own, 0), present, *values))
     table = pd.concat(rows, ignore_index=True)
     order = np.lexsort(
