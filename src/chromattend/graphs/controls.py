@@ -13,9 +13,19 @@ import pandas as pd
 from scipy import stats
 
 from chromattend.graphs.estimators.registry import EstimatorSpec
-from chromattend.graphs.measure import Settings, problem_of, resolved, standardised
+from chromattend.graphs.measure import Settings, problem_of, problem_of_part, resolved, standardised
 from chromattend.graphs.problem import Contexts, DifferenceGraph, JointGraph, Problem
-from chromattend.graphs.selection import Selection, choose_lambda, independence_nulls, null_number, rows_of_blocks
+from chromattend.graphs.selection import (
+    Nulls,
+    Selection,
+    choose_lambda,
+    halves,
+    independence_nulls,
+    noise_nulls,
+    null_number,
+    part,
+    rows_of_blocks,
+)
 
 # Columns of the numbers of edges after exchanges of samples; permutation 0 is the samples as they are.
 NULL_COUNTS = ("permutation", "shared", "modulated", "specific", "difference")
@@ -67,16 +77,17 @@ def exchange_nulls(contexts: Contexts, settings: Settings, number: int, rng: np.
     """
     contexts, settings = standardised(contexts, settings)
     for _ in range(number):
-        yield problem_of(exchange_labels(contexts, rng).samples, settings)
+        yield problem_of_part(exchange_labels(contexts, rng).samples, settings, rng)
 
 
-def nulls_of(
-    contexts: Contexts, settings: Settings, spec: EstimatorSpec, number: int, rng: np.random.Generator
-) -> list[Problem]:
-    """Return the nulls for an estimator's lambda: exchanged samples for a difference, else independent variables."""
-    if spec.difference:
-        return list(exchange_nulls(contexts, settings, number, rng))
-    return independence_nulls(contexts, settings, number, rng)
+def nulls_of(contexts: Contexts, settings: Settings, difference: bool, number: int, rng: np.random.Generator) -> Nulls:
+    """Return the nulls for the lambda of graphs, or of a difference; see `null_number`.
+
+    Memory is 16 K p^2 bytes for each of up to twice as many matrices, and 8 K p^2 more once estimators read them.
+    """
+    if difference:
+        return Nulls(list(exchange_nulls(contexts, settings, number, rng)))
+    return Nulls(independence_nulls(contexts, settings, number, rng), noise_nulls(contexts, settings, number, rng))
 
 
 def null_counts(
@@ -235,16 +246,16 @@ def split_halves(contexts: Contexts, settings: Settings, number: int, rng: np.ra
     settings = resolved(settings, contexts.samples)
     values: dict[tuple[int, int], list[float]] = {}
     for _ in range(number):
-        pairs = [_halves(contexts, context, rng) for context in range(len(contexts.names))]
+        rows = halves(contexts, rng)
         first, second = (
-            problem_of([contexts.samples[k][half[side]] for k, half in enumerate(pairs)], settings).partial
+            problem_of_part(part(contexts, [pair[side] for pair in rows]).samples, settings, rng).partial
             for side in (0, 1)
         )
-        for i in range(len(pairs)):
-            for j in range(i, len(pairs)):
+        for i in range(len(rows)):
+            for j in range(i, len(rows)):
                 values.setdefault((i, j), []).append(similarity(first[i], second[j]))
     partial = problem_of(contexts.samples, settings).partial
-    rows = [
+    table = [
         (
             contexts.names[i],
             contexts.names[j],
@@ -255,7 +266,7 @@ def split_halves(contexts: Contexts, settings: Settings, number: int, rng: np.ra
         )
         for (i, j), r in values.items()
     ]
-    return pd.DataFrame(rows, columns=list(SPLIT_HALVES))
+    return pd.DataFrame(table, columns=list(SPLIT_HALVES))
 
 
 def similarity(first: np.ndarray, second: np.ndarray) -> float:
@@ -265,25 +276,6 @@ def similarity(first: np.ndarray, second: np.ndarray) -> float:
     if np.ptp(first) == 0 or np.ptp(second) == 0:
         return np.nan
     return float(np.corrcoef(first, second)[0, 1])
-
-
-def _halves(contexts: Contexts, number: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Return the rows of two halves of a context; blocks in random order go to the half that is smaller so far."""
-    samples = len(contexts.samples[number])
-    blocks = rows_of_blocks(contexts.blocks[number]) if contexts.blocks else []
-    if not contexts.blocks:
-        first, second = np.array_split(rng.permutation(samples), 2)
-        return first, second
-    if len(blocks) == 1:  # its samples depend on each other, so neighbours stay together
-        first, second = np.array_split(np.arange(samples), 2)
-        return first, second
-    halves: tuple[list[np.ndarray], list[np.ndarray]] = [], []
-    sizes = [0, 0]
-    for block in rng.permutation(len(blocks)):
-        side = int(sizes[1] < sizes[0])
-        halves[side].append(blocks[block])
-        sizes[side] += len(blocks[block])
-    return np.concatenate(halves[0]), np.concatenate(halves[1])
 
 
 def stability(
@@ -319,27 +311,19 @@ def stability(
     thresholds: np.ndarray | None = None
     sums: dict[str, np.ndarray] = {}
     for _ in range(subsamples):
-        pairs = [_halves(contexts, context, rng) for context in range(len(contexts.names))]
+        rows = halves(contexts, rng)
         for side in (0, 1):
-            half = _part(contexts, [rows[side] for rows in pairs])
-            measured = problem_of(half.samples, settings, problem.weights, problem.groups)
+            half = part(contexts, [pair[side] for pair in rows])
+            measured = problem_of_part(half.samples, settings, rng, problem.weights, problem.groups)
             if thresholds is None:
                 thresholds = selection.thresholds * np.sqrt(problem.sizes / measured.sizes)
                 if target is not None:
-                    nulls = nulls_of(half, settings, spec, null_number(len(contexts.variables)), rng)
+                    nulls = nulls_of(half, settings, spec.difference, null_number(len(contexts.variables)), rng)
                     chosen = choose_lambda(measured, nulls, spec, options, target)
                     thresholds = thresholds if np.isnan(chosen.fdr) else chosen.thresholds
             for name, edges in classes_of(function(measured, thresholds, **options), spec.shares).items():
                 sums[name] = sums.get(name, 0) + edges.astype(np.float32)
     return {name: values / (2 * subsamples) for name, values in sums.items()}
-
-
-def _part(contexts: Contexts, rows: Sequence[np.ndarray]) -> Contexts:
-    return replace(
-        contexts,
-        samples=tuple(values[each] for values, each in zip(contexts.samples, rows, strict=True)),
-        blocks=tuple(values[each] for values, each in zip(contexts.blocks, rows, strict=False)),
-    )
 
 
 def stability_of(

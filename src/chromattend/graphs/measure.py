@@ -8,6 +8,7 @@ import numpy as np
 from chromattend.graphs.backward import BackwardMap, ridge_map, threshold_map
 from chromattend.graphs.covariance import correlation, scores
 from chromattend.graphs.problem import Contexts, Problem
+from chromattend.statistics import is_constant
 
 # With fewer samples than this share of the variables, hardly any correlation passes the threshold of `threshold_map`.
 FEW_SAMPLES = 0.25
@@ -37,7 +38,7 @@ class Measured:
     Attributes:
         problem: what estimators read.
         settings: with the map that was taken for `auto`.
-        thresholds: the v of each threshold map; of ridge maps, the share of the identity matrix.
+        thresholds: the v of each threshold map; 0 for ridge maps.
         least_eigenvalues: smallest eigenvalue of each matrix that was inverted.
         nonzero: its share of nonzero entries.
         raised: whether v had to be raised for the matrix to be positive definite.
@@ -86,6 +87,27 @@ def problem_of(
 ) -> Problem:
     """Return the matrices of K contexts; see `measure`."""
     return measure(samples, settings, weights, groups).problem
+
+
+def problem_of_part(
+    samples: Sequence[np.ndarray],
+    settings: Settings,
+    rng: np.random.Generator,
+    weights: np.ndarray | None = None,
+    groups: np.ndarray | None = None,
+) -> Problem:
+    """Return the matrices of some samples of K contexts, in which a variable may be constant, such as a rare mark.
+
+    It gets random values: it has no correlations that can be known.
+    """
+    varied = []
+    for values in samples:
+        constant = np.flatnonzero(is_constant(values.T))
+        if len(constant):
+            values = values.astype(float)
+            values[:, constant] = rng.standard_normal((len(values), len(constant)))
+        varied.append(values)
+    return problem_of(varied, settings, weights, groups)
 
 
 def resolved(settings: Settings, samples: Sequence[np.ndarray]) -> Settings:

@@ -1,4 +1,4 @@
-"""Thresholds without the truth: edges of the samples against edges of samples whose variables are independent.
+"""Thresholds without the truth: edges of the samples against those of independent variables and of sampling noise.
 
 Estimators get one threshold per context, lambda times the context's relative noise: the standard deviation of its
 matrix where no variables depend on each other. A context with fewer samples then needs stronger values.
@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from chromattend.graphs.estimators.registry import EstimatorSpec
-from chromattend.graphs.measure import Settings, problem_of, standardised
+from chromattend.graphs.measure import Settings, problem_of, problem_of_part, resolved, standardised
 from chromattend.graphs.problem import Contexts, DifferenceGraph, JointGraph, Problem
 
 # Columns of a path of lambdas.
@@ -41,6 +41,19 @@ class Selection:
     thresholds: np.ndarray
     fdr: float
     path: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Nulls:
+    """Matrices without edges.
+
+    Attributes:
+        unlinked: of independent variables or, for a difference, of contexts whose samples were exchanged.
+        noise: of the sampling noise, see `noise_nulls`; empty for a difference.
+    """
+
+    unlinked: Sequence[Problem]
+    noise: Sequence[Problem] = ()
 
 
 def null_number(variables: int) -> int:
@@ -85,40 +98,101 @@ def rows_of_blocks(blocks: np.ndarray) -> list[np.ndarray]:
     return np.split(np.argsort(numbers, kind="stable"), np.cumsum(np.bincount(numbers))[:-1])
 
 
-def null_scale(nulls: Sequence[Problem], spec: EstimatorSpec) -> np.ndarray:
+def noise_nulls(contexts: Contexts, settings: Settings, number: int, rng: np.random.Generator) -> list[Problem]:
+    """Measure the sampling noise of contexts: half the difference of the matrices of two random halves of each.
+
+    Half the difference of two halves varies as the value of all samples does, and edges cancel in it. Independent
+    variables tell little about the noise where most variables depend on each other: the threshold map, which sets
+    nearly all of their correlations to 0, leaves strong ones with all of their noise.
+
+    Args:
+        contexts, settings: what is measured.
+        number: number of splits.
+        rng: source of the splits.
+
+    Returns:
+        Matrices with a diagonal of 1 whose other values are noise, for entrywise estimators: they need not be positive
+        definite.
+    """
+    settings = resolved(settings, contexts.samples)
+    unit = np.eye(len(contexts.variables))
+    nulls = []
+    for _ in range(number):
+        rows = halves(contexts, rng)
+        first, second = (
+            problem_of_part(part(contexts, [pair[side] for pair in rows]).samples, settings, rng) for side in (0, 1)
+        )
+        correlations = unit + (1 - unit) * (first.correlations - second.correlations) / 2
+        # With a diagonal of 1, the partial correlations are the negative values.
+        precisions = unit - (first.partial - second.partial) / 2
+        nulls.append(Problem(correlations, precisions, first.sizes + second.sizes))
+    return nulls
+
+
+def halves(contexts: Contexts, rng: np.random.Generator) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return the rows of two random halves of every context; blocks are kept as wholes.
+
+    Blocks in random order go to the half that is smaller so far. Of a single block, the halves are its first and its
+    second half, because neighbours depend on each other.
+    """
+    result = []
+    for context, values in enumerate(contexts.samples):
+        blocks = rows_of_blocks(contexts.blocks[context]) if contexts.blocks else []
+        if len(blocks) < 2:
+            order = np.arange(len(values)) if blocks else rng.permutation(len(values))
+            first, second = np.array_split(order, 2)
+            result.append((first, second))
+            continue
+        sides: tuple[list[np.ndarray], list[np.ndarray]] = [], []
+        sizes = [0, 0]
+        for block in rng.permutation(len(blocks)):
+            side = int(sizes[1] < sizes[0])
+            sides[side].append(blocks[block])
+            sizes[side] += len(blocks[block])
+        result.append((np.concatenate(sides[0]), np.concatenate(sides[1])))
+    return result
+
+
+def part(contexts: Contexts, rows: Sequence[np.ndarray]) -> Contexts:
+    """Return some samples of every context."""
+    return replace(
+        contexts,
+        samples=tuple(values[each] for values, each in zip(contexts.samples, rows, strict=True)),
+        blocks=tuple(values[each] for values, each in zip(contexts.blocks, rows, strict=False)),
+    )
+
+
+def null_scale(nulls: Nulls, spec: EstimatorSpec) -> np.ndarray:
     """Return the noise of every context relative to the mean over contexts, shape (K,).
 
-    It is the standard deviation of the nulls' values in the estimator's matrices. A difference has one noise, that of
-    both contexts together, so its scale is 1.
+    It is the standard deviation of the values of independent variables in the estimator's matrices. A difference has
+    one noise, that of both contexts together, so its scale is 1.
     """
-    contexts = len(nulls[0].sizes)
+    contexts = len(nulls.unlinked[0].sizes)
     if spec.difference:
         return np.ones(contexts)
-    upper = np.triu_indices(nulls[0].correlations.shape[-1], k=1)
-    squares = np.mean([(getattr(null, spec.matrices)[:, *upper] ** 2).mean(axis=1) for null in nulls], axis=0)
-    noise = np.sqrt(squares)
-    return noise / noise.mean() if noise.any() else np.ones(contexts)
+    upper = np.triu_indices(nulls.unlinked[0].correlations.shape[-1], k=1)
+    squares = [(getattr(null, spec.matrices)[:, *upper] ** 2).mean(axis=1) for null in nulls.unlinked]
+    noise = np.sqrt(np.mean(squares, axis=0))
+    return noise / noise.mean() if noise.all() else np.ones(contexts)
 
 
 def choose_lambda(
-    problem: Problem,
-    nulls: Sequence[Problem],
-    spec: EstimatorSpec,
-    options: Mapping[str, Any],
-    target: float,
+    problem: Problem, nulls: Nulls, spec: EstimatorSpec, options: Mapping[str, Any], target: float
 ) -> Selection:
     """Choose the smallest lambda whose estimated false discovery rate is within the target.
 
-    The estimate is (1 + edges of all nulls) / number of nulls / edges of the samples. The 1 keeps a few edges just
-    above all nulls from being called true. The nulls have no edges at all, so that the true rate runs a little above.
+    The estimate is (1 + edges of all nulls) / number of nulls / edges of the samples, with the larger one of both kinds
+    of nulls. The 1 keeps a few edges just above all nulls from being called true. Neither kind has indirect
+    associations, which backward maps remove only in part: where edges are strong, the true rate is above the estimate.
 
     Of entrywise estimators without a group cost, the edges are the values above the thresholds (times weights), counted
     exactly. JEEK may add edges below a context's threshold where most other contexts have them. Other estimators are
-    fitted on a grid.
+    fitted on a grid, those that are not entrywise only to the samples and the unlinked nulls.
 
     Args:
         problem: the samples' matrices, with weights and groups.
-        nulls: of `independence_nulls` or, for a difference, `controls.exchange_nulls`.
+        nulls: of `controls.nulls_of`.
         spec, options: the estimator and its options.
         target: false discovery rate, in (0, 1).
     """
@@ -126,22 +200,19 @@ def choose_lambda(
     counted = _Counted(problem, nulls, spec, scale)
     if _by_thresholds(spec):
         return counted.choose(target)
-    return _fitted(problem, nulls, spec, options, target, scale, counted)
+    return _fitted(_counter(problem, nulls, spec, options, scale), counted.limits, target, scale)
 
 
 def given_lambda(
-    problem: Problem, nulls: Sequence[Problem], spec: EstimatorSpec, options: Mapping[str, Any], value: float
+    problem: Problem, nulls: Nulls, spec: EstimatorSpec, options: Mapping[str, Any], value: float
 ) -> Selection:
     """Return the selection of a lambda that the user gave, with its estimated false discovery rate and a path."""
     scale = null_scale(nulls, spec)
-    counted = _Counted(problem, nulls, spec, scale)
     if _by_thresholds(spec):
-        path = counted.path(value)
-    else:
-        count = _counter(problem, nulls, spec, options, scale)
-        path = _path([(each, *count(each)) for each in (value / 2, value, 2 * value)], len(nulls))
-    fdr = path["fdr"].to_numpy()[path["lambda"] == value]
-    return Selection(value, value * scale, float(fdr[0]), path)
+        return _Counted(problem, nulls, spec, scale).at(value)
+    count = _counter(problem, nulls, spec, options, scale)
+    rows = [count(each) for each in (value / 2, value, 2 * value)]
+    return Selection(value, value * scale, rows[1].rate, _path(rows))
 
 
 def _by_thresholds(spec: EstimatorSpec) -> bool:
@@ -149,108 +220,130 @@ def _by_thresholds(spec: EstimatorSpec) -> bool:
     return spec.entrywise and "group_cost" not in spec.options
 
 
-class _Counted:
-    """Values of the samples and the nulls, in units of the thresholds at lambda 1, ascending."""
+@dataclass(frozen=True)
+class _Row:
+    """Edges at a lambda: of the samples, the mean of the nulls, and the expected number of false ones."""
 
-    def __init__(self, problem: Problem, nulls: Sequence[Problem], spec: EstimatorSpec, scale: np.ndarray):
-        self.observed = _values(problem, problem.weights, spec, scale)
-        self.null = np.sort(np.concatenate([_values(null, problem.weights, spec, scale) for null in nulls]))
-        self.number, self.scale = len(nulls), scale
+    value: float
+    edges: int
+    null: float
+    false: float
+
+    @property
+    def rate(self) -> float:
+        return min(self.false / self.edges, 1.0) if self.edges else np.nan
+
+
+def _path(rows: Sequence[_Row]) -> pd.DataFrame:
+    values = [(row.value, row.edges, row.null, row.rate) for row in sorted(rows, key=lambda row: row.value)]
+    return pd.DataFrame(values, columns=list(PATH))
+
+
+class _Counted:
+    """Values of the samples and of both kinds of nulls, in units of the thresholds at lambda 1, ascending."""
+
+    def __init__(self, problem: Problem, nulls: Nulls, spec: EstimatorSpec, scale: np.ndarray):
+        self.scale = scale
+        self.observed = np.sort(_values(problem, problem.weights, spec, scale))
+        self.nulls = [
+            (len(kind), np.sort(np.concatenate([_values(null, problem.weights, spec, scale) for null in kind])))
+            for kind in (nulls.unlinked, nulls.noise)
+            if kind
+        ]
 
     @property
     def limits(self) -> tuple[float, float]:
         """Lambdas of interest: from where the nulls have many edges to the samples' largest value."""
         high = float(self.observed[-1])
-        return float(np.clip(np.quantile(self.null, 0.9) / 2, high / 1000, high / 2)), high
+        low = max(float(np.quantile(values, 0.9)) for _, values in self.nulls) / 2
+        return float(np.clip(low, high / 1000, high / 2)), high
 
     def choose(self, target: float) -> Selection:
         values, start = np.unique(self.observed, return_index=True)
         edges = len(self.observed) - start
-        null = len(self.null) - np.searchsorted(self.null, values, side="left")
-        within = np.flatnonzero(_rate(edges, null, self.number) <= target)
+        false = np.max(
+            [(1 + len(null) - np.searchsorted(null, values)) / number for number, null in self.nulls], axis=0
+        )
+        within = np.flatnonzero(false <= target * edges)
         if not len(within):
-            value = 1.01 * float(values[-1])
-            return Selection(value, value * self.scale, np.nan, self.path(value))
+            return self.at(1.01 * float(values[-1]))
         first = within[0]
-        # Halfway to the next value, so that rounding adds no edge.
-        below = values[first - 1] if first else 0.0
-        value = float((values[first] + max(below, self._null_below(values[first]))) / 2)
-        path = self.path(value)
-        return Selection(value, value * self.scale, float(path["fdr"].to_numpy()[path["lambda"] == value][0]), path)
+        # Halfway to the next value of samples or nulls, so that rounding adds no edge.
+        below = [values[first - 1]] if first else [0.0]
+        for _, null in self.nulls:
+            place = np.searchsorted(null, values[first])
+            below += [null[place - 1]] if place else []
+        return self.at(float((values[first] + max(below)) / 2))
 
-    def _null_below(self, value: float) -> float:
-        place = np.searchsorted(self.null, value, side="left")
-        return float(self.null[place - 1]) if place else 0.0
+    def at(self, value: float) -> Selection:
+        """Return the selection of a lambda, with a path within `limits`."""
+        chosen = self._row(value)
+        others = np.geomspace(*self.limits, POINTS - 1).tolist() if self.observed[-1] else []
+        path = _path([chosen, *map(self._row, others)])
+        return Selection(value, value * self.scale, chosen.rate, path)
 
-    def path(self, value: float) -> pd.DataFrame:
-        """Count edges within `limits`, and at one lambda more."""
-        lambdas = np.unique(np.append(np.geomspace(*self.limits, POINTS - 1) if self.observed[-1] else [], value))
-        edges = len(self.observed) - np.searchsorted(self.observed, lambdas, side="right")
-        null = len(self.null) - np.searchsorted(self.null, lambdas, side="right")
-        return _path(list(zip(lambdas, edges, null, strict=True)), self.number)
+    def _row(self, value: float) -> _Row:
+        edges = len(self.observed) - int(np.searchsorted(self.observed, value, side="right"))
+        counts = [(number, len(null) - int(np.searchsorted(null, value, side="right"))) for number, null in self.nulls]
+        return _row(value, edges, counts)
+
+
+def _row(value: float, edges: int, counts: Sequence[tuple[int, int]]) -> _Row:
+    """Make a row of the edges of the samples and, of each kind of nulls, their number and the sum of their edges."""
+    null = max(count / number for number, count in counts)
+    return _Row(value, edges, null, max((1 + count) / number for number, count in counts))
 
 
 def _values(problem: Problem, weights: np.ndarray | None, spec: EstimatorSpec, scale: np.ndarray) -> np.ndarray:
-    """Return |values| of all pairs and contexts over their thresholds at lambda 1, ascending."""
+    """Return |values| of all pairs and contexts over their thresholds at lambda 1, flat."""
     upper = np.triu_indices(problem.correlations.shape[-1], k=1)
     values = getattr(problem, spec.matrices)[:, *upper]
     values = np.diff(values, axis=0) if spec.difference else values / scale[:, None]
     if weights is not None:
         values = values / weights[upper]
-    return np.sort(np.abs(values), axis=None)
+    return np.abs(values).ravel()
 
 
-def _fitted(
-    problem: Problem,
-    nulls: Sequence[Problem],
-    spec: EstimatorSpec,
-    options: Mapping[str, Any],
-    target: float,
-    scale: np.ndarray,
-    counted: _Counted,
-) -> Selection:
+def _fitted(count: Callable[[float], _Row], limits: tuple[float, float], target: float, scale: np.ndarray) -> Selection:
     """Descend a grid of lambdas until most edges are those of nulls, and look closer around the target."""
-    count = _counter(problem, nulls, spec, options, scale)
-    low, high = counted.limits
-    rows: list[tuple[float, int, int]] = []
-    best: float | None = None
+    low, high = limits
+    rows: list[_Row] = []
+    best: _Row | None = None
     failed: float | None = None
-    for value in np.geomspace(high, low, GRID):
-        rows.append((value, *count(value)))
-        rate = _rate(rows[-1][1], rows[-1][2], len(nulls))
-        if rate <= target:
-            best, failed = value, None
-        elif best is not None and failed is None:
-            failed = value
-        if rate > max(0.5, 2 * target) and rows[-1][1]:
+    for value in np.geomspace(high, low, GRID) if high else ():
+        row = count(float(value))
+        rows.append(row)
+        if row.rate <= target:
+            best, failed = row, None
+        elif failed is None:
+            failed = row.value
+        if row.rate > max(0.5, 2 * target):
             break
-    for _ in range(REFINEMENTS):
-        if best is None or failed is None:
-            break
-        value = float(np.sqrt(best * failed))
-        rows.append((value, *count(value)))
-        if _rate(rows[-1][1], rows[-1][2], len(nulls)) <= target:
-            best = value
-        else:
-            failed = value
-    path = _path(rows, len(nulls))
+    if best is not None and failed is not None:
+        for _ in range(REFINEMENTS):
+            row = count(float(np.sqrt(best.value * failed)))
+            rows.append(row)
+            best, failed = (row, failed) if row.rate <= target else (best, row.value)
+    path = _path(rows)
     if best is None:
-        value = 1.01 * high
-        return Selection(value, value * scale, np.nan, path)
-    fdr = path["fdr"].to_numpy()[path["lambda"] == best]
-    return Selection(float(best), best * scale, float(fdr[0]), path)
+        return Selection(1.01 * high, 1.01 * high * scale, np.nan, path)
+    return Selection(best.value, best.value * scale, best.rate, path)
 
 
 def _counter(
-    problem: Problem, nulls: Sequence[Problem], spec: EstimatorSpec, options: Mapping[str, Any], scale: np.ndarray
-) -> Callable[[float], tuple[int, int]]:
-    """Return a function of lambda: edges of the samples, and of all nulls."""
+    problem: Problem, nulls: Nulls, spec: EstimatorSpec, options: Mapping[str, Any], scale: np.ndarray
+) -> Callable[[float], _Row]:
+    """Return a function of lambda that fits the estimator to the samples and the nulls."""
     function = spec.load()
-    informed = [replace(null, weights=problem.weights, groups=problem.groups) for null in nulls]
+    kinds = [nulls.unlinked, nulls.noise if spec.entrywise else ()]
 
-    def count(value: float) -> tuple[int, int]:
-        edges = [edge_number(function(each, value * scale, **options)) for each in (problem, *informed)]
-        return edges[0], sum(edges[1:])
+    def edges(each: Problem, value: float) -> int:
+        informed = replace(each, weights=problem.weights, groups=problem.groups)
+        return edge_number(function(informed, value * scale, **options))
+
+    def count(value: float) -> _Row:
+        counts = [(len(kind), sum(edges(null, value) for null in kind)) for kind in kinds if kind]
+        return _row(value, edges(problem, value), counts)
 
     return count
 
@@ -259,19 +352,3 @@ def edge_number(graph: JointGraph | DifferenceGraph) -> int:
     """Return the number of edges, summed over contexts."""
     values = graph.difference if isinstance(graph, DifferenceGraph) else graph.total
     return int(np.count_nonzero(np.triu(values, k=1)))
-
-
-def _rate(edges: Any, null: Any, number: int) -> Any:
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(
-            np.asarray(edges) > 0, np.minimum((1 + np.asarray(null)) / number / np.asarray(edges), 1), np.nan
-        )
-
-
-def _path(rows: Sequence[tuple[float, int, int]], number: int) -> pd.DataFrame:
-    """Make a path of (lambda, edges, edges of all nulls)."""
-    lambdas, edges, null = (np.array(column) for column in zip(*rows, strict=True))
-    table = pd.DataFrame(
-        {"lambda": lambdas, "edges": edges, "null_edges": null / number, "fdr": _rate(edges, null, number)}
-    )
-    return table.sort_values("lambda", ignore_index=True)
