@@ -150,9 +150,7 @@ def simule_columns(
         rho, dual_total, dual_image = rho * factor, dual_total / factor, dual_image / factor
         left = ~finished
         columns, rho, unit, weight = columns[left], rho[left], unit[:, left], weight[:, left]
-        total, image, dual_total, dual_image = (
-            array[..., left] for array in (total, image, dual_total, dual_image)
-        )
+        total, image, dual_total, dual_image = (array[..., left] for array in (total, image, dual_total, dual_image))
     if worst > INFEASIBLE:
         logger.warning(
             "SIMULE: lambda %s is too small for the matrices, so that constraints are missed by up to %.2g; "
