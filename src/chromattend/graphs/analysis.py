@@ -28,7 +28,7 @@ from chromattend.graphs.estimators.registry import EstimatorSpec
 from chromattend.graphs.measure import Measured, Settings, measure
 from chromattend.graphs.problem import Contexts, Problem
 from chromattend.graphs.samples import prepared
-from chromattend.graphs.selection import Selection, choose_lambda, given_lambda, null_number, null_scale
+from chromattend.graphs.selection import Nulls, Selection, choose_lambda, given_lambda, null_number, null_scale
 from chromattend.statistics import false_discovery_rates
 
 # With fewer samples per variable, a partial correlation is little more than a rescaled correlation.
@@ -115,7 +115,7 @@ def analyse(
     measured = measure(contexts.samples, choices.settings, weights, groups)
     problem, settings = measured.problem, measured.settings
     matrices = "correlations" if spec.baseline else "partial"
-    nulls = nulls_of(contexts, settings, spec, null_number(len(contexts.variables)), rngs["lambda"])
+    nulls = nulls_of(contexts, settings, spec.difference, null_number(len(contexts.variables)), rngs["lambda"])
     tests = None
     if spec.difference:
         tests = difference_tests(
@@ -191,7 +191,7 @@ def _generators(seed: int) -> list[np.random.Generator]:
 
 def _select(
     problem: Problem,
-    nulls: list[Problem],
+    nulls: Nulls,
     spec: EstimatorSpec,
     options: Mapping[str, Any],
     choices: Choices,
@@ -214,7 +214,7 @@ def _independence(
     edges: pd.DataFrame,
     contexts: Contexts,
     problem: Problem,
-    nulls: list[Problem],
+    nulls: Nulls,
     matrices: str,
     spec: EstimatorSpec,
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -226,7 +226,7 @@ def _independence(
     upper = np.triu_indices(len(contexts.variables), k=1)
     scale = null_scale(nulls, replace(spec, matrices=matrices))[:, None]
     values = getattr(problem, matrices)[:, *upper] / scale
-    null = np.stack([getattr(each, matrices)[:, *upper] / scale for each in nulls])
+    null = np.stack([getattr(each, matrices)[:, *upper] / scale for each in nulls.unlinked])
     place = {name: number for number, name in enumerate(contexts.names)}
     first, second = edge_pairs(edges, contexts.variables)
     pair = first * (2 * len(contexts.variables) - first - 1) // 2 + second - first - 1
@@ -314,9 +314,7 @@ def _null(null: pd.DataFrame) -> dict[str, Any] | None:
 def _warnings(contexts: Contexts, measured: Measured) -> list[str]:
     """Return sentences on what may mislead."""
     sentences = []
-    lags = {
-        name: autocorrelation(values) for name, values in zip(contexts.names, contexts.samples, strict=True)
-    }
+    lags = {name: autocorrelation(values) for name, values in zip(contexts.names, contexts.samples, strict=True)}
     name, lag = max(lags.items(), key=lambda item: item[1])
     if not contexts.blocks and lag > AUTOCORRELATED:
         sentences.append(
