@@ -1,13 +1,14 @@
-"""Formats of matrices of samples, told by their content, and their sizes without reading them.
+"""Formats of matrices, told by their content: their sizes without reading them, and the values of their lines.
 
 Neither NumPy nor pandas is imported: planning a study of many contexts takes a moment.
 """
 
 import ast
 import csv
+import math
 import struct
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,8 @@ RATIO = 3
 ARRAYS = ("samples", "variables", "blocks")
 # Names of a first column with the names of the samples.
 SAMPLE = ("", "sample")
+# What tables write for no value.
+MISSING = ("", "na", "n/a", "nan", "null", "none", "-", ".", "?")
 EXPECTED = "give the variables' names in the header line and one sample per line, tab- or comma-separated"
 
 
@@ -118,7 +121,8 @@ def check_names(where: str, names: Sequence[str], start: int = 1) -> None:
             raise UserError(f"{where}: column {number} has no name; name the variable or remove the column")
         if first.setdefault(name, number) != number:
             raise UserError(
-                f"{where}: variable {name!r} is given twice, as columns {first[name]} and {number}; remove or rename one"
+                f"{where}: variable {name!r} is given twice, as columns {first[name]} and {number}; remove or rename "
+                "one"
             )
 
 
@@ -151,8 +155,8 @@ def _size_of_arrays(path: Path, name: str) -> Size:
         for array in ARRAYS[:2]:
             if array not in known:
                 raise UserError(
-                    f"{name}: has no array {array!r} but {', '.join(known)}; give samples (sample, variable), variables "
-                    "(their names) and, optionally, blocks (one name per sample)"
+                    f"{name}: has no array {array!r} but {', '.join(known)}; give samples (sample, variable), "
+                    "variables (their names) and, optionally, blocks (one name per sample)"
                 )
         shapes = {}
         for array in set(known) & set(ARRAYS):
@@ -216,6 +220,82 @@ def _texts(data: bytes, kind: str) -> list[str]:
     encoding = ("utf-32-be" if kind.startswith(">") else "utf-32-le") if letter == "U" else "utf-8"
     step = max(1, size * (4 if letter == "U" else 1))
     return [data[at : at + step].decode(encoding).rstrip("\0") for at in range(0, len(data), step)]
+
+
+def read_rows(path: Path, name: str, header: Header) -> Iterator[tuple[int, list[str], bool]]:
+    """Yield the number and the cells of each line after the header line, and whether it is ASCII without underscores.
+
+    Raises:
+        UserError: a line has another number of cells than the header line, or is empty between others.
+    """
+    columns, empty, first = len(header.columns), 0, True
+    with closing(read_lines(path, name)) as lines:
+        for number, line in lines:
+            if number <= header.line:
+                continue
+            if not line.strip():
+                empty = empty or number
+                continue
+            if empty:
+                raise UserError(f"{name}: line {empty}: is empty; remove it, or give its values")
+            cells = split(line, header.separator)
+            while len(cells) > columns and not cells[-1].strip():
+                cells.pop()
+            if len(cells) != columns:
+                raise UserError(f"{name}: line {number}: {_ragged(len(cells), header, first)}")
+            first = False
+            yield number, cells, line.isascii() and "_" not in line
+
+
+def _ragged(cells: int, header: Header, first: bool) -> str:
+    separator = "tabs" if header.separator == "\t" else "commas"
+    fix = f"separate columns by {separator}, and repair joined or cut lines"
+    if first and cells == len(header.columns) + 1:
+        # R's write.table gives row names, and no name to their column.
+        fix = "name the first column 'sample' in the header line, as R's tables lack it"
+    noun = "column" if cells == 1 else "columns"
+    return f"has {cells} {noun}, but the header line has {len(header.columns)}; {fix}"
+
+
+def numbers_of(cells: Sequence[str], where: str, columns: Sequence[str], plain: bool) -> Sequence[float]:
+    """Return the values of a line.
+
+    Args:
+        cells: the values as text.
+        where: file and line, for messages.
+        columns: the name of each value's column, for messages.
+        plain: whether the line is ASCII without underscores: `float` also reads 1_000 and digits of other scripts.
+
+    Raises:
+        UserError: a value is missing, infinite or not a number.
+    """
+    with suppress(ValueError):
+        values = list(map(float, cells))
+        # `float` reads nan and inf, too; a sum is finite only if all values are.
+        if math.isfinite(sum(values)) and (plain or all(cell.isascii() and "_" not in cell for cell in cells)):
+            return values
+    return [_value(cell, f"{where}, column {column!r}") for column, cell in zip(columns, cells, strict=True)]
+
+
+def _value(cell: str, where: str) -> float:
+    text = text_of(cell)
+    if text.lower() in MISSING:
+        what = f"{text!r} is a missing value" if text else "is empty, a missing value"
+        raise UserError(f"{where}: {what}; remove the sample or the variable, or fill it in")
+    value = math.nan
+    if text.isascii() and "_" not in text:
+        with suppress(ValueError):
+            value = float(text)
+    if math.isinf(value):
+        raise UserError(f"{where}: {text!r} is not finite; remove the sample or the variable, or correct it")
+    if math.isnan(value):
+        fix = "give a number"
+        if "," in text:
+            fix = "write a decimal point, and no commas"
+        elif any(letter.isalpha() for letter in text):
+            fix += ", or, for a column of names, call the first column 'sample', or remove it"
+        raise UserError(f"{where}: {text[:40]!r} is not a number; {fix}")
+    return value
 
 
 def _is_number(text: str) -> bool:

@@ -1,21 +1,15 @@
 """Reading of users' matrices of samples and variables; every error names the file, the line and the column."""
 
-import math
 import zipfile
 from array import array
-from collections.abc import Iterator, Sequence
-from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from chromattend.errors import UserError
-from chromattend.graphs.formats import Header, is_npz, read_header, size_of, split
+from chromattend.graphs.formats import is_npz, numbers_of, read_header, read_rows, size_of
 from chromattend.text import read_lines, text_of
-
-# What tables write for no value.
-MISSING = ("", "na", "n/a", "nan", "null", "none", "-", ".", "?")
 
 
 @dataclass(frozen=True)
@@ -92,82 +86,6 @@ def _read_text(path: Path, name: str, block: str) -> Matrix:
     # A view of the values' own memory, so that a large matrix is in memory once.
     matrix = np.frombuffer(values).reshape(samples, len(variables))
     return Matrix(name, variables, matrix, np.array(blocks, dtype=str) if block else None)
-
-
-def read_rows(path: Path, name: str, header: Header) -> Iterator[tuple[int, list[str], bool]]:
-    """Yield the number and the cells of each line after the header line, and whether it is ASCII without underscores.
-
-    Raises:
-        UserError: a line has another number of cells than the header line, or is empty between others.
-    """
-    columns, empty, first = len(header.columns), 0, True
-    with closing(read_lines(path, name)) as lines:
-        for number, line in lines:
-            if number <= header.line:
-                continue
-            if not line.strip():
-                empty = empty or number
-                continue
-            if empty:
-                raise UserError(f"{name}: line {empty}: is empty; remove it, or give its values")
-            cells = split(line, header.separator)
-            while len(cells) > columns and not cells[-1].strip():
-                cells.pop()
-            if len(cells) != columns:
-                raise UserError(f"{name}: line {number}: {_ragged(len(cells), header, first)}")
-            first = False
-            yield number, cells, line.isascii() and "_" not in line
-
-
-def _ragged(cells: int, header: Header, first: bool) -> str:
-    separator = "tabs" if header.separator == "\t" else "commas"
-    fix = f"separate columns by {separator}, and repair joined or cut lines"
-    if first and cells == len(header.columns) + 1:
-        # R's write.table gives row names, and no name to their column.
-        fix = "name the first column 'sample' in the header line, as R's tables lack it"
-    noun = "column" if cells == 1 else "columns"
-    return f"has {cells} {noun}, but the header line has {len(header.columns)}; {fix}"
-
-
-def numbers_of(cells: Sequence[str], where: str, columns: Sequence[str], plain: bool) -> Sequence[float]:
-    """Return the values of a line.
-
-    Args:
-        cells: the values as text.
-        where: file and line, for messages.
-        columns: the name of each value's column, for messages.
-        plain: whether the line is ASCII without underscores: `float` also reads 1_000 and digits of other scripts.
-
-    Raises:
-        UserError: a value is missing, infinite or not a number.
-    """
-    with suppress(ValueError):
-        values = list(map(float, cells))
-        # `float` reads nan and inf, too; a sum is finite only if all values are.
-        if math.isfinite(sum(values)) and (plain or all(cell.isascii() and "_" not in cell for cell in cells)):
-            return values
-    return [_value(cell, f"{where}, column {column!r}") for column, cell in zip(columns, cells, strict=True)]
-
-
-def _value(cell: str, where: str) -> float:
-    text = text_of(cell)
-    if text.lower() in MISSING:
-        what = f"{text!r} is a missing value" if text else "is empty, a missing value"
-        raise UserError(f"{where}: {what}; remove the sample or the variable, or fill it in")
-    value = math.nan
-    if text.isascii() and "_" not in text:
-        with suppress(ValueError):
-            value = float(text)
-    if math.isinf(value):
-        raise UserError(f"{where}: {text!r} is not finite; remove the sample or the variable, or correct it")
-    if math.isnan(value):
-        fix = "give a number"
-        if "," in text:
-            fix = "write a decimal point, and no commas"
-        elif any(letter.isalpha() for letter in text):
-            fix += ", or, for a column of names, call the first column 'sample', or remove it"
-        raise UserError(f"{where}: {text[:40]!r} is not a number; {fix}")
-    return value
 
 
 def _read_arrays(path: Path, name: str, block: str) -> Matrix:

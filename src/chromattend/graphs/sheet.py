@@ -135,9 +135,10 @@ def read_sheet(path: Path, name: str, schema: dict[str, Any]) -> dict[str, Graph
         # On file systems that ignore case, two such folders would be one.
         same = next((other for other in rows if other.lower() == of_set.lower()), of_set)
         if same != of_set:
+            line = next(line for (one, _), line in lines.items() if one == same)
             raise UserError(
-                f"{where}: set {of_set!r} differs from {same!r} only in its case, see line "
-                f"{next(line for (one, _), line in lines.items() if one == same)}; give both the same name, or rename one"
+                f"{where}: set {of_set!r} differs from {same!r} in line {line} only in its case; write it alike, or "
+                "rename one"
             )
         if of_set.lower() in RESERVED_NAMES:
             raise UserError(f"{where}: set name {of_set!r} is reserved for another result; rename it")
