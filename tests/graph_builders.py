@@ -1,5 +1,6 @@
 """Problems of joint graphs that several test files share, the authors' data and outputs, and a slow JEEK."""
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,18 @@ from chromattend.graphs.problem import Problem
 def example_data(folder: Path) -> list[np.ndarray]:
     """The two contexts of JointNets' exampleData, each of 500 samples of 20 variables."""
     return [np.asarray(samples) for samples in rdata.read_rda(folder / "exampleData.rda")["exampleData"]]
+
+
+def example_graphs(folder: Path) -> np.ndarray:
+    """The true edges of exampleData: shared, of the first and of the second context only, shape (3, 20, 20)."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the class igraph, of which the lists of edges are read
+        graphs = rdata.read_rda(folder / "exampleDataGraph.rda")["exampleDataGraph"]
+    edges = np.zeros((3, 20, 20), dtype=bool)
+    for matrix, graph in zip(edges, graphs, strict=True):
+        node1, node2 = np.asarray(graph[2], dtype=int), np.asarray(graph[3], dtype=int)
+        matrix[node1, node2] = matrix[node2, node1] = True
+    return edges
 
 
 def reference(folder: Path, name: str) -> np.ndarray:

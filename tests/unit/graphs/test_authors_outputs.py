@@ -8,14 +8,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from graph_builders import example_data, problem_of, reference, scan_jeek
+from graph_builders import example_data, example_graphs, problem_of, reference, scan_jeek
 
-from chromattend.graphs.backward import soft_threshold
-from chromattend.graphs.covariance import kendall_tau
+from chromattend.graphs.backward import soft_threshold, threshold_map
+from chromattend.graphs.covariance import correlation, kendall_tau
 from chromattend.graphs.estimators.diffee import diffee
 from chromattend.graphs.estimators.fasjem import fasjem_g_values, fasjem_i_values
-from chromattend.graphs.estimators.jeek import decompose
+from chromattend.graphs.estimators.jeek import decompose, jeek
 from chromattend.graphs.estimators.kdiffnet import kdiffnet
+from chromattend.graphs.problem import Problem
 
 GROUPS = np.array([1] * 5 + [2] * 7 + [0] * 8)
 BLOCKS = [np.ix_(group == GROUPS, group == GROUPS) for group in (1, 2)]
@@ -174,3 +175,22 @@ def test_fasjem(real_networks: Path, own_maps: np.ndarray, name: str, norm: floa
     # The constraint is a distance of at most 0.01 in the dual norm.
     assert np.linalg.norm(ours - values, dual, axis=0).max() <= 0.01 + 1e-12
     assert np.linalg.norm(theirs - values, dual, axis=0).max() > 0.02
+
+
+def test_true_edges_of_the_example_data(real_networks: Path, data: list[np.ndarray]) -> None:
+    shared, first, second = example_graphs(real_networks)[:, *UPPER]
+    assert [graph.sum() for graph in (shared, first, second)] == [22, 2, 5]
+    maps = [threshold_map(correlation(samples, "pearson"), len(samples)).precision for samples in data]
+    problem = Problem(np.zeros((2, 20, 20)), np.array(maps), np.full(2, 500))
+    thresholds = np.linspace(0.02, 0.3, 57)
+    graphs = [jeek(problem, np.full(2, threshold)) for threshold in thresholds]
+    contexts = [[f1(graph.total[i][UPPER], shared | own) for i, own in enumerate((first, second))] for graph in graphs]
+    assert np.mean(contexts, axis=1).max() >= 0.93
+    assert np.min(contexts, axis=1).max() >= 0.90
+    assert max(f1(graph.shared[UPPER], shared) for graph in graphs) >= 0.97
+    changes = [diffee(problem, np.full(2, threshold)).difference[UPPER] for threshold in thresholds]
+    assert max(f1(change, first | second) for change in changes) >= 0.70
+
+
+def f1(values: np.ndarray, edges: np.ndarray) -> float:
+    return float(2 * ((values != 0) & edges).sum() / ((values != 0).sum() + edges.sum()))
