@@ -8,10 +8,10 @@ With the difference B of two matrices, weights W of edges and groups G of variab
 that of pairs of different variables of one group. The difference is E + V.
 
 It falls apart into the blocks and the other entries. For the latter the solution is soft(B, l W). In a block, the least
-cost of any D = E + V is the support function of the convex set C = {|Y| <= W, |Y|_F <= eps}, and the constraint is that
-B - D is in l C. The residual B - D = P(B), the projection of B on l C, is then optimal: where the norm binds, P(B) / l is
-both a maximiser of <D, Y> over C and normal to l C at P(B), which are the two conditions of optimality; where it does
-not, P(B) / l with zeros in the entries inside the box is. So no iteration is needed.
+cost of a given D = E + V is the support function of the convex set C = {|Y| <= W, |Y|_F <= eps}, and the constraint is
+that B - D is in l C. Then D = B - P(B) is optimal, P(B) the projection of B on l C: optimality needs a Y that maximises
+<D, Y> over C and is normal to l C at P(B). Where the norm binds, Y = P(B) / l is; where it does not, P(B) / l with
+zeros in the entries inside the box. So no iteration is needed.
 """
 
 import numpy as np
