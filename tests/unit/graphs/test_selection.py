@@ -130,7 +130,17 @@ def test_noise_where_most_variables_depend_on_each_other() -> None:
     assert np.std(unlinked.partial[0][upper]) < 0.6 * truth
 
 
-def test_permuted_blocks_keep_autocorrelation_and_no_correlation() -> None:
+def test_few_permuted_blocks_do_not_meet_themselves() -> None:
+    rng = np.random.default_rng(1)
+    samples = 3 * rng.standard_normal((300, 1)) + rng.standard_normal((300, 10))
+    blocks = (np.repeat(["a", "b", "c"], 100),)
+    contexts = Contexts(("A",), tuple(f"v{number}" for number in range(10)), (samples,), blocks)
+    nulls = independence_nulls(contexts, Settings(), 20, rng)
+    # In a third of their samples, two columns with the same block there would have their correlation of 0.9.
+    assert abs(np.mean([null.correlations[0][np.triu_indices(10, k=1)] for null in nulls])) < 0.05
+
+
+def test_permuted_blocks_keep_autocorrelation() -> None:
     rng = np.random.default_rng(3)
     walk = np.cumsum(rng.standard_normal((400, 1)), axis=0) + rng.standard_normal((400, 20))
     blocks = (np.repeat([f"b{number}" for number in range(4)], 100),)
