@@ -1,7 +1,7 @@
 """SIMULE and W-SIMULE: graphs of K contexts as a shared and K individual parts, by constrained l1 minimisation.
 
-For column j of the precision matrices, with the unit vector e_j, matrices S_i and thresholds lambda_i (Wang, Singh, Qi 2017,
-section 3; W-SIMULE multiplies the costs by the weights W_jr of prior knowledge):
+For column j of the precision matrices, with the unit vector e_j, matrices S_i and thresholds lambda_i (Wang, Singh,
+Qi 2017; W-SIMULE multiplies the costs by the weights W_jr of prior knowledge):
 
     min  sum_i |a_i|_1 + eps K |b|_1   subject to   |S_i (a_i + b) - e_j|_inf <= lambda_i,  i = 1..K
 
