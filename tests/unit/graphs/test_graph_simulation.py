@@ -162,7 +162,10 @@ def test_tables_of_true_edges(write: Callable[..., Path]) -> None:
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("node1\tnode2\tcontext\nalpha\tbeta1\t\n", "line 2: variable 'beta1' is not in the data, did you mean 'beta'?; "),
+        (
+            "node1\tnode2\tcontext\nalpha\tbeta1\t\n",
+            "line 2: variable 'beta1' is not in the data, did you mean 'beta'?; ",
+        ),
         ("node1\tnode2\tcontext\nalpha\tbeta\tOne\n", "line 2: context 'One' is not in the set, did you mean 'one'?; "),
         ("node1\tnode2\tcontext\nbeta\tbeta\t\n", "line 2: the edge joins 'beta' with itself; give two variables"),
         ("node1\tnode\tcontext\nalpha\tbeta\t\n", "line 1: has no column 'node2'"),
