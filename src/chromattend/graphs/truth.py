@@ -98,49 +98,57 @@ def truth_scores(
     partial: np.ndarray,
     correlations: np.ndarray | None = None,
 ) -> dict[str, Any]:
-    """Compare an estimated graph with the true one.
+    """Compare an estimated graph, and the values that it comes from, with the true one.
+
+    Args:
+        edges, truth: see `edge_scores`.
+        partial: partial correlations of each context, shape (K, p, p).
+        correlations: correlations of each context, shape (K, p, p).
+
+    Returns:
+        What `edge_scores` returns, and `ranking`: `auc` and `ap` (average precision) of the absolute values of
+        `partial_r` and `correlation`, as scores of all pairs in all contexts; for a graph of differences, of their
+        changes. None where no pair, or every pair, is an edge.
+    """
+    upper = np.triu_indices(len(truth.variables), k=1)
+    true, values = truth.total[:, *upper], {"partial_r": partial, "correlation": correlations}
+    chosen = {name: matrices[:, *upper] for name, matrices in values.items() if matrices is not None}
+    result: dict[str, Any] = dict(edge_scores(edges, truth))
+    if "edges" not in result:
+        true, chosen = true[0] != true[1], {name: each[1] - each[0] for name, each in chosen.items()}
+    result["ranking"] = {name: _ranking(each, true) for name, each in chosen.items()}
+    return result
+
+
+def edge_scores(
+    edges: JointGraph | DifferenceGraph | pd.DataFrame, truth: Truth
+) -> dict[str, dict[str, float | int | None]]:
+    """Compare the edges of an estimated graph with the true ones.
 
     Args:
         edges: a graph, or its table of edges; see `edges_of`. The shared edges of a graph are those of its shared
             part; those of estimators without such a part are only known from a table.
         truth: true edges, of the same variables and contexts.
-        partial: partial correlations of each context, shape (K, p, p).
-        correlations: correlations of each context, shape (K, p, p).
 
     Returns:
         For each of `edges` (of all contexts together), `shared`, `specific` (in a context, not shared) and, of two
         contexts, `difference` (in one context, not in the other): the numbers of `true`, `estimated` and `correct`
         ones, `precision`, `recall`, `f1` and `fdp` (the share of false ones among the estimated). A graph of
         differences has only the last, a single context only the first. Values that do not exist are None.
-
-        `ranking`: `auc` and `ap` (average precision) of the absolute values of `partial_r` and `correlation`, as scores
-        of all pairs in all contexts; for a graph of differences, of their changes.
     """
     upper = np.triu_indices(len(truth.variables), k=1)
-    true_total, true_shared = truth.total[:, *upper], truth.shared[upper]
+    true = truth.total[:, *upper]
     if isinstance(edges, pd.DataFrame):
         edges = _graph(edges, truth)
-    values = {"partial_r": partial, "correlation": correlations}
-    result: dict[str, Any] = {}
     if isinstance(edges, DifferenceGraph):
-        true_change = true_total[0] != true_total[1]
-        result["difference"] = _agreement(edges.difference[upper] != 0, true_change)
-        result["ranking"] = {
-            name: _ranking((matrices[1] - matrices[0])[upper], true_change)
-            for name, matrices in values.items()
-            if matrices is not None
-        }
-        return result
+        return {"difference": _agreement(edges.difference[upper] != 0, true[0] != true[1])}
     total, shared = edges.total[:, *upper], edges.shared[upper] != 0
-    result["edges"] = _agreement(total != 0, true_total)
+    result = {"edges": _agreement(total != 0, true)}
     if len(truth.contexts) > 1:
-        result["shared"] = _agreement(shared, true_shared)
+        result["shared"] = _agreement(shared, truth.shared[upper])
         result["specific"] = _agreement((total != 0) & ~shared, truth.specific[:, *upper])
     if len(truth.contexts) == 2:
-        result["difference"] = _agreement(total[0] != total[1], true_total[0] != true_total[1])
-    result["ranking"] = {
-        name: _ranking(matrices[:, *upper], true_total) for name, matrices in values.items() if matrices is not None
-    }
+        result["difference"] = _agreement(total[0] != total[1], true[0] != true[1])
     return result
 
 
