@@ -15,7 +15,7 @@ from chromattend.graphs.covariance import correlation, kendall_tau
 from chromattend.graphs.estimators.diffee import diffee
 from chromattend.graphs.estimators.fasjem import fasjem_g_values, fasjem_i_values
 from chromattend.graphs.estimators.jeek import decompose, jeek
-from chromattend.graphs.estimators.kdiffnet import kdiffnet
+from chromattend.graphs.estimators.kdiffnet import group_sparse, kdiffnet
 from chromattend.graphs.problem import Problem
 
 GROUPS = np.array([1] * 5 + [2] * 7 + [0] * 8)
@@ -135,7 +135,7 @@ def test_kdiffnet_with_both(real_networks: Path, maps: np.ndarray) -> None:
     after = reference(real_networks, "kdiffnet_EV2000")
     agree(kdiffnet_loop(change, weights, 2000), after)
     # Their limit is outside the constraints of their problem, ours is within.
-    ours = kdiffnet(problem_of(maps, weights, GROUPS), np.full(2, 0.4), 0.2).difference
+    ours = group_sparse(off * change, 0.4 * weights, GROUPS, {1: 0.4 * 0.2, 2: 0.4 * 0.2})
     assert (np.abs(after - change) - 0.4 * weights)[off].max() > 0.18
     assert (np.abs(ours - change) - 0.4 * weights)[off].max() <= 1e-12
 

@@ -19,7 +19,7 @@ from chromattend.graphs.estimators.fasjem import (
     sparse_group_values,
 )
 from chromattend.graphs.estimators.jeek import decompose, jeek, jeek_of_correlations
-from chromattend.graphs.estimators.kdiffnet import kdiffnet
+from chromattend.graphs.estimators.kdiffnet import group_sparse, kdiffnet
 from chromattend.graphs.problem import JointGraph, Problem
 
 Joint = Callable[..., JointGraph]
@@ -195,9 +195,20 @@ def test_kdiffnet_is_the_convex_problem(group_cost: float) -> None:
         cost += group_cost * cp.norm(cp.multiply(block, grouped), "fro")
         constraints.append(cp.norm(cp.multiply(block, own + grouped - change), "fro") <= limit * group_cost)
     minimum(cost, constraints)
-    result = kdiffnet(problem_of(partial, weights, groups), np.array([limit, 0.1]), group_cost).difference
+    change -= np.diag(np.diag(change))
+    result = group_sparse(change, limit * weights, groups, dict.fromkeys((1, 2, 3), limit * group_cost))
     np.testing.assert_allclose(result, own.value + grouped.value, atol=1e-5)
     np.testing.assert_array_equal(result, result.T)
+
+
+def test_a_group_changes_as_a_whole_if_its_root_mean_square_is_above_the_level() -> None:
+    change, groups = np.zeros((2, 5, 5)), np.array([1, 1, 1, 2, 2])
+    change[1, :3, :3], change[1, 3:, 3:] = 0.16, 0.14
+    problem = problem_of(change * ~np.eye(5, dtype=bool), None, groups)
+    result = kdiffnet(problem, np.full(2, 0.3), group_change=0.5).difference
+    assert np.count_nonzero(result) == 6
+    assert result[0, 1] == pytest.approx(0.16 - 0.15)
+    assert not kdiffnet(problem, np.full(2, 0.3), group_change=1.0).difference.any()
 
 
 def test_kdiffnet_without_groups_is_diffee() -> None:
