@@ -108,7 +108,7 @@ class GraphStudy:
         spec: EstimatorSpec = ESTIMATORS[estimator]
         return {key: self.config[key] for key in spec.options}
 
-    def lambda_rule(self, estimator: str) -> dict[str, Any]:
+    def threshold(self, estimator: str) -> dict[str, Any]:
         """Return how an estimator's threshold is chosen: a number, a rule or None, and the rule's target."""
         fdr = self.config["difference_fdr" if ESTIMATORS[estimator].difference else "fdr"]
         return {"lambda": self.config["lambda"], "fdr": fdr}
@@ -133,6 +133,11 @@ class GraphStudy:
             return self.sources.lineage(context.lineage)
         return [context.epigenome] if context.kind == "epigenome" else []
 
+    def groups(self, name: str) -> dict[str, str]:
+        """Return the group of every epigenome whose expression is a sample of a set."""
+        contexts = self.sets[name].contexts if self.sets[name].kind == EXPRESSION else ()
+        return {one: self.sources.groups[one] for context in contexts for one in self.epigenomes(context)}
+
     def files(self, name: str) -> list[str]:
         """Return the paths of all files that the samples of a set are made from."""
         return list(dict.fromkeys(path for context in self.sets[name].contexts for path in context.files.values()))
@@ -141,3 +146,12 @@ class GraphStudy:
     def knowledge_files(self) -> list[str]:
         """Paths of the files with prior knowledge."""
         return [path for key in ("edges", "groups", "hubs") if (path := self.config["knowledge"][key])]
+
+    def cost(self, name: str) -> "Cost":
+        """Return the predicted memory and time of the costliest job of a set."""
+        return Cost(4000, 60)
+
+    @property
+    def forecast(self) -> list[str]:
+        """One line per set: its size, its route, and the predicted cost of its costliest job."""
+        return []
