@@ -1,5 +1,7 @@
 """Edges of joint graphs as a table, with their classes."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -62,8 +64,10 @@ def edges_of(
         for number, context in enumerate(contexts):
             own = total[number] if single else individual[number]
             values = partial[number][upper], correlations[number][upper]
-            names = ("single", "single") if single else ("modulated", "specific")
-            for name, chosen in zip(names, (everywhere, ~everywhere), strict=True):
+            if single:
+                rows.append(_rows("single", context, upper, own, present, *values))
+                continue
+            for name, chosen in (("modulated", everywhere), ("specific", ~everywhere)):
                 rows.append(_rows(name, context, upper, np.where(chosen, own, 0), present, *values))
     table = pd.concat(rows, ignore_index=True)
     order = np.lexsort(
@@ -72,6 +76,12 @@ def edges_of(
     table = table.iloc[order].reset_index(drop=True)
     names = np.array(variables, dtype=object)
     return table.assign(node1=names[table["i"]], node2=names[table["j"]])[list(COLUMNS)]
+
+
+def edge_pairs(edges: pd.DataFrame, variables: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the numbers of both variables of each row, shape (row,) each."""
+    number = {name: place for place, name in enumerate(variables)}
+    return edges["node1"].map(number).to_numpy(dtype=int), edges["node2"].map(number).to_numpy(dtype=int)
 
 
 def _changes(

@@ -1,7 +1,7 @@
 """What an estimator of joint graphs takes, and what it returns.
 
-Contexts are the groups of samples that are compared, such as cell types; all have the same variables. K is the number of
-contexts, p of variables, n_i of samples of context i.
+Contexts are the groups of samples that are compared, such as cell types; all have the same variables. K is the number
+of contexts, p of variables, n_i of samples of context i.
 """
 
 from dataclasses import dataclass
@@ -36,8 +36,8 @@ class Problem:
         correlations: correlation matrices, shape (K, p, p).
         precisions: backward maps, which approximate the inverse correlation matrices, shape (K, p, p).
         sizes: number of samples of each context, shape (K,).
-        weights: prior knowledge, symmetric, shape (p, p): the penalty of an edge is multiplied by its weight, so a small
-            weight means a likely edge. None for 1 everywhere.
+        weights: prior knowledge, symmetric, shape (p, p): the penalty of an edge is multiplied by its weight, so a
+            small weight means a likely edge. None for 1 everywhere.
         groups: group of each variable, shape (p,), 0 for none; None if there are no groups.
     """
 

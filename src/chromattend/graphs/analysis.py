@@ -1,0 +1,368 @@
+"""One estimator on the samples of one set: lambda, edges, controls, and what they say in a sentence."""
+
+import resource
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from chromattend.graphs.controls import (
+    AUTOCORRELATED,
+    STABLE,
+    DifferenceTests,
+    autocorrelation,
+    difference_tests,
+    null_counts,
+    nulls_of,
+    split_halves,
+    stability,
+    stability_of,
+    thin,
+)
+from chromattend.graphs.edges import edge_pairs, edges_of
+from chromattend.graphs.estimators.registry import EstimatorSpec
+from chromattend.graphs.measure import Measured, Settings, measure
+from chromattend.graphs.problem import Contexts, Problem
+from chromattend.graphs.samples import prepared
+from chromattend.graphs.selection import Nulls, Selection, choose_lambda, given_lambda, null_number, null_scale
+from chromattend.statistics import false_discovery_rates
+
+# With fewer samples per variable, a partial correlation is little more than a rescaled correlation.
+SAMPLES_PER_VARIABLE = 0.5
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What the configuration says of an analysis; see the section `graphs`.
+
+    Attributes:
+        settings: correlations and backward maps.
+        options: `share_cost` and `group_cost`, handed to the estimators that have them.
+        rule: `null`, `stability`, or a lambda.
+        fdr, difference_fdr: targets, for the graphs of contexts and for a difference.
+        permutations, split_halves, subsamples: numbers of repetitions of the controls.
+        thin: whether counts are thinned for the difference of two contexts.
+        transform, covariates: see `samples.prepared`.
+        seed: of all permutations.
+    """
+
+    settings: Settings
+    options: Mapping[str, float]
+    rule: str | float = "null"
+    fdr: float = 0.1
+    difference_fdr: float = 0.05
+    permutations: int = 200
+    split_halves: int = 10
+    subsamples: int = 25
+    thin: bool = True
+    transform: str = "none"
+    covariates: tuple[str, ...] = ()
+    seed: int = 1
+
+    def target(self, spec: EstimatorSpec) -> float:
+        """The false discovery rate that an estimator aims at."""
+        return self.difference_fdr if spec.difference else self.fdr
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """What an estimator says of a set.
+
+    Attributes:
+        edges: see `edges.edges_of`, with stability (share of half samples), p, q, and, where counts were thinned,
+            thinned_q.
+        path: lambda, edges, null_edges, fdr; see `selection.Selection`.
+        null: counts of each class after exchanges of samples between contexts; see `controls.null_counts`.
+        summary: numbers and sentences for pages and tables.
+    """
+
+    edges: pd.DataFrame
+    path: pd.DataFrame
+    null: pd.DataFrame
+    summary: dict[str, Any]
+
+
+def analyse(
+    raw: Contexts,
+    spec: EstimatorSpec,
+    choices: Choices,
+    *,
+    counts: bool = False,
+    weights: np.ndarray | None = None,
+    groups: np.ndarray | None = None,
+) -> Analysis:
+    """Run one estimator on one set, with all controls.
+
+    Args:
+        raw: samples before any transform.
+        spec: the estimator; one of a difference needs two contexts.
+        choices: see `Choices`.
+        counts: whether the values are counts.
+        weights, groups: prior knowledge, see `Problem`.
+
+    Returns:
+        The same for the same seed.
+    """
+    start = time.perf_counter()
+    # Each control has random numbers of its own, so that more of one changes no other.
+    rngs = dict(zip(("lambda", "tests", "null", "halves", "stability", "thin"), _generators(choices.seed), strict=True))
+    options = {name: choices.options[name] for name in spec.options}
+    contexts = prepared(raw, choices.transform, choices.covariates)
+    measured = measure(contexts.samples, choices.settings, weights, groups)
+    problem, settings = measured.problem, measured.settings
+    matrices = "correlations" if spec.baseline else "partial"
+    nulls = nulls_of(contexts, settings, spec.difference, null_number(len(contexts.variables)), rngs["lambda"])
+    tests = None
+    if spec.difference:
+        tests = difference_tests(
+            contexts, problem, settings, matrices, choices.permutations, choices.difference_fdr, rngs["tests"]
+        )
+    selection = _select(problem, nulls, spec, options, choices, tests)
+    graph = spec.load()(problem, selection.thresholds, **options)
+    edges = edges_of(
+        graph, contexts.variables, contexts.names, problem.partial, problem.correlations, shares=spec.shares
+    )
+    if choices.subsamples:
+        target = choices.target(spec) if isinstance(choices.rule, str) else None
+        frequencies = stability(
+            contexts, problem, settings, spec, options, selection, target, choices.subsamples, rngs["stability"]
+        )
+        edges["stability"] = stability_of(edges, frequencies, contexts.variables, contexts.names)
+    else:
+        edges["stability"] = np.nan
+    if tests is not None:
+        pairs = edge_pairs(edges, contexts.variables)
+        edges["p"], edges["q"] = tests.p[pairs], tests.q[pairs]
+    else:
+        edges["p"], edges["q"] = _independence(edges, contexts, problem, nulls, matrices, spec)
+    thinned = None
+    if tests is not None and counts and choices.thin:
+        again = _thinned(raw, choices, settings, matrices, weights, rngs)
+        edges["thinned_q"] = again.q[edge_pairs(edges, contexts.variables)]
+        thinned = {"edges": int(np.triu(again.q <= choices.difference_fdr, k=1).sum())}
+        thinned["both"] = int((edges["thinned_q"] <= choices.difference_fdr).sum())
+    if choices.rule == "stability":
+        edges = edges[edges["stability"] >= STABLE].reset_index(drop=True)
+    null = pd.DataFrame()
+    if len(contexts.names) > 1:
+        null = null_counts(
+            contexts, problem, settings, spec, options, selection.thresholds, choices.permutations, rngs["null"]
+        )
+    halves = split_halves(contexts, settings, choices.split_halves, rngs["halves"]) if choices.split_halves else None
+    summary = {
+        "estimator": spec.name,
+        "title": spec.title,
+        "source": spec.source,
+        "baseline": spec.baseline,
+        "difference": spec.difference,
+        "variables": len(contexts.variables),
+        "contexts": _describe(contexts, measured, selection),
+        "settings": {"covariance": settings.covariance, "map": settings.map, "transform": choices.transform} | options,
+        "lambda": {
+            "rule": choices.rule if isinstance(choices.rule, str) else "number",
+            "value": selection.value,
+            "fdr": selection.fdr,
+            "target": choices.target(spec),
+        },
+        "counts": _counts(edges),
+        "null": _null(null),
+        "fwer": None if tests is None else int(np.triu(tests.fwer <= choices.difference_fdr, k=1).sum()),
+        "split_halves": [] if halves is None else halves.to_dict("records"),
+        "stability": {
+            "subsamples": choices.subsamples,
+            "threshold": STABLE,
+            "edges": int((edges["stability"] >= STABLE).sum()),
+        },
+        "thinned": thinned,
+        "warnings": _warnings(contexts, measured),
+        "seconds": time.perf_counter() - start,
+        "memory_mb": _peak_memory(),
+    }
+    return Analysis(edges, selection.path, null, summary | {"verdict": verdict(summary)})
+
+
+def _generators(seed: int) -> list[np.random.Generator]:
+    return [np.random.default_rng(each) for each in np.random.SeedSequence(seed).spawn(6)]
+
+
+def _select(
+    problem: Problem,
+    nulls: Nulls,
+    spec: EstimatorSpec,
+    options: Mapping[str, Any],
+    choices: Choices,
+    tests: DifferenceTests | None,
+) -> Selection:
+    """Return lambda and its path, by the rule of the configuration."""
+    if not isinstance(choices.rule, str):
+        return given_lambda(problem, nulls, spec, options, choices.rule)
+    if tests is None or not spec.entrywise:
+        return choose_lambda(problem, nulls, spec, options, choices.target(spec))
+    # All exchanges of the tests, and not only the few nulls, choose the lambda of a difference.
+    value = tests.threshold
+    if np.isnan(value):
+        values = np.diff(problem.correlations if spec.baseline else problem.partial, axis=0)[0]
+        value = 1.01 * float(np.abs(np.triu(values / (1 if problem.weights is None else problem.weights), k=1)).max())
+    return given_lambda(problem, nulls, spec, options, value)
+
+
+def _independence(
+    edges: pd.DataFrame,
+    contexts: Contexts,
+    problem: Problem,
+    nulls: Nulls,
+    matrices: str,
+    spec: EstimatorSpec,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return p and q of each row of joint edges against variables that are independent.
+
+    A context's edge is tested by its value over the context's noise, against the values of all pairs, contexts and
+    nulls; a shared edge by the mean over contexts, against means of the nulls. q are over all pairs (and contexts).
+    """
+    upper = np.triu_indices(len(contexts.variables), k=1)
+    scale = null_scale(nulls, replace(spec, matrices=matrices))[:, None]
+    values = getattr(problem, matrices)[:, *upper] / scale
+    null = np.stack([getattr(each, matrices)[:, *upper] / scale for each in nulls.unlinked])
+    place = {name: number for number, name in enumerate(contexts.names)}
+    first, second = edge_pairs(edges, contexts.variables)
+    pair = first * (2 * len(contexts.variables) - first - 1) // 2 + second - first - 1
+    own = edges["context"].map(place).to_numpy(dtype=float)
+    p, q = np.full(len(edges), np.nan), np.full(len(edges), np.nan)
+    for rows, data, background in (
+        (np.isnan(own), values.mean(axis=0)[None], null.mean(axis=1)),
+        (~np.isnan(own), values, null),
+    ):
+        of_pairs = _pooled_p(data, background)
+        corrected = false_discovery_rates(pd.Series(of_pairs.ravel())).to_numpy().reshape(of_pairs.shape)
+        context = np.where(np.isnan(own), 0, own).astype(int)[rows]
+        p[rows], q[rows] = of_pairs[context, pair[rows]], corrected[context, pair[rows]]
+    return p, q
+
+
+def _pooled_p(values: np.ndarray, null: np.ndarray) -> np.ndarray:
+    """Return two-sided p values, never 0, of values among all null values."""
+    ascending = np.sort(np.abs(null), axis=None)
+    above = len(ascending) - np.searchsorted(ascending, np.abs(values), side="left")
+    p: np.ndarray = (1 + above) / (1 + len(ascending))
+    return p
+
+
+def _thinned(
+    raw: Contexts,
+    choices: Choices,
+    settings: Settings,
+    matrices: str,
+    weights: np.ndarray | None,
+    rngs: Mapping[str, np.random.Generator],
+) -> DifferenceTests:
+    """Test the differences again after counts were thinned to equal means."""
+    chosen = np.isin(raw.variables, choices.covariates, invert=True)
+    samples = [values.astype(np.int64) for values in raw.samples]
+    for values, other in zip(samples, thin([values[:, chosen] for values in samples], rngs["thin"]), strict=True):
+        values[:, chosen] = other
+    contexts = prepared(
+        replace(raw, samples=tuple(values.astype(float) for values in samples)), choices.transform, choices.covariates
+    )
+    problem = measure(contexts.samples, settings, weights).problem
+    return difference_tests(
+        contexts, problem, settings, matrices, choices.permutations, choices.difference_fdr, rngs["thin"]
+    )
+
+
+def _describe(contexts: Contexts, measured: Measured, selection: Selection) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": name,
+            "samples": len(contexts.samples[number]),
+            "blocks": len(np.unique(contexts.blocks[number])) if contexts.blocks else None,
+            "threshold": float(selection.thresholds[number]),
+            "v": float(measured.thresholds[number]),
+            "raised": bool(measured.raised[number]),
+            "least_eigenvalue": float(measured.least_eigenvalues[number]),
+            "nonzero": float(measured.nonzero[number]),
+            "lag1": autocorrelation(contexts.samples[number]),
+        }
+        for number, name in enumerate(contexts.names)
+    ]
+
+
+def _counts(edges: pd.DataFrame) -> dict[str, int]:
+    counts = edges["class"].value_counts()
+    return {name: int(counts.get(name, 0)) for name in ("shared", "modulated", "specific", "single", "difference")}
+
+
+def _null(null: pd.DataFrame) -> dict[str, Any] | None:
+    """Return mean, maximum and one-sided p of the counts after exchanges."""
+    if null.empty:
+        return None
+    observed, exchanged = null.iloc[0], null.iloc[1:]
+    facts: dict[str, Any] = {"permutations": len(exchanged)}
+    for name in ("shared", "modulated", "specific", "difference"):
+        reached = int((exchanged[name] >= observed[name]).sum())
+        facts[name] = {
+            "mean": float(exchanged[name].mean()),
+            "max": int(exchanged[name].max()),
+            "p": (1 + reached) / (1 + len(exchanged)),
+        }
+    return facts
+
+
+def _warnings(contexts: Contexts, measured: Measured) -> list[str]:
+    """Return sentences on what may mislead."""
+    sentences = []
+    lags = {name: autocorrelation(values) for name, values in zip(contexts.names, contexts.samples, strict=True)}
+    name, lag = max(lags.items(), key=lambda item: item[1])
+    if not contexts.blocks and lag > AUTOCORRELATED:
+        sentences.append(
+            f"Neighbouring samples depend on each other (context {name}: median lag-1 autocorrelation {lag:.2f}). Give "
+            "blocks, such as subjects, in the sheet; without them too many edges and differences look real."
+        )
+    for number, name in enumerate(contexts.names):
+        samples, variables = len(contexts.samples[number]), len(contexts.variables)
+        if samples < SAMPLES_PER_VARIABLE * variables:
+            sentences.append(
+                f"Context {name} has {samples:,} samples of {variables:,} variables. A partial correlation is then "
+                "little more than a rescaled correlation; compare the correlation baseline."
+            )
+        if measured.raised[number]:
+            sentences.append(
+                f"Context {name}: v was raised to {measured.thresholds[number]:.3g}, because the thresholded "
+                "correlations had no inverse; differences between contexts with different v are less certain."
+            )
+    return sentences
+
+
+def _peak_memory() -> float:
+    # In bytes on macOS, else in KB.
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
+
+
+def verdict(summary: Mapping[str, Any]) -> str:
+    """Say in one or two sentences what an analysis shows; see `Analysis.summary`."""
+    counts, null = summary["counts"], summary["null"]
+    pairs = summary["variables"] * (summary["variables"] - 1) // 2
+    what = "correlations" if summary["baseline"] else "partial correlations"
+    if summary["difference"]:
+        rate = summary["lambda"]["target"]
+        text = f"{counts['difference']:,} of {pairs:,} {what} differ"
+        if summary["lambda"]["rule"] != "number":
+            text += f" at an estimated false discovery rate of {rate:.0%}"
+        text += f" ({null['difference']['mean']:,.1f} after exchanging samples between contexts"
+        text += f"; {summary['fwer']:,} family-wise)."
+        if summary["thinned"] is not None:
+            text += f" {summary['thinned']['both']:,} of them also differ after thinning to equal counts."
+        return text
+    if null is None:
+        return f"{counts['single']:,} edges among {pairs:,} pairs of variables, of one context alone."
+    text = f"{counts['shared']:,} shared edges"
+    specific, exchanged = counts["specific"], null["specific"]
+    if not specific:
+        return f"{text}, and no specific ones."
+    compared = f"{exchanged['mean']:,.0f} on average and {exchanged['max']:,} at most after exchanging samples"
+    if exchanged["p"] <= 0.05:
+        return f"{text}. The {specific:,} specific edges are more than by chance: {compared} between contexts."
+    return f"{text}. The {specific:,} specific edges are not above chance: {compared} between contexts."
