@@ -2,11 +2,8 @@ from pathlib import Path
 
 from chromattend.pipeline.jobs import job
 
-import pandas as pd
-
 from chromattend.files import read_json, read_netcdf, read_table, write_json, write_table
 from chromattend.graphs.analysis import summarise_tiles
-from chromattend.graphs.edges import CLASSES
 from chromattend.graphs.estimators.registry import ESTIMATORS
 from chromattend.graphs.export import write_graphml, write_json_graph, write_sif
 from chromattend.graphs.tiles import gather
@@ -15,7 +12,6 @@ with job(snakemake):
     given, output, wildcards, choices = snakemake.input, snakemake.output, snakemake.wildcards, snakemake.params.choices
     variables = read_table(given.variables)
     tables = [read_netcdf(path).to_dataframe() for path in given.rows]
-    tables = [table.assign(**{"class": pd.Categorical.from_codes(table["class"], CLASSES)}) for table in tables]
     edges = gather(tables, [Path(path) for path in given.factors], list(variables["variable"]))
     summary = summarise_tiles(
         edges,

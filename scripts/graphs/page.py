@@ -9,10 +9,12 @@ with job(snakemake):
     given, params = snakemake.input, snakemake.params
     variables = read_table(given.variables)
     files = zip(params.estimators, given.summaries, given.edges, given.paths, given.nulls, strict=True)
-    estimators = [
-        Estimated(name, read_json(summary), read_table(edges), read_table(path), read_table(null))
-        for name, summary, edges, path, null in files
-    ]
+    estimators = []
+    for name, summary, edges, path, null in files:
+        counts = read_table(null)
+        estimators.append(
+            Estimated(name, read_json(summary), read_table(edges), read_table(path), None if counts.empty else counts)
+        )
     matrices = None
     if len(estimators[0].summary["contexts"]) * len(variables) ** 2 <= MOST_CELLS:
         contexts = prepared(read_samples(given.samples)[0], params.transform, params.covariates)

@@ -13,4 +13,4 @@ with job(snakemake):
     chosen = stripes(len(factors[0].vectors), int(snakemake.wildcards.part), params.jobs, params.size)
     z = read_json(snakemake.input.threshold)["z"]
     table = rows(factors, chosen, z, estimator, params.options, params.size).rename_axis("edge")
-    write_netcdf(table.assign(**{"class": table["class"].cat.codes}).to_xarray(), snakemake.output[0])
+    write_netcdf(table.to_xarray(), snakemake.output[0])

@@ -2,6 +2,8 @@ from dataclasses import replace
 
 from chromattend.pipeline.jobs import job
 
+import pandas as pd
+
 from chromattend.chromatin.expression import read_matrix as read_expression
 from chromattend.files import read_netcdf, write_table
 from chromattend.graphs.matrices import read_blocks, read_matrix
@@ -17,9 +19,7 @@ with job(snakemake):
         for context in contexts:
             matrices[context.name] = matrix = read_matrix(context.data, block=context.block_column)
             if context.block_file:
-                matrices[context.name] = replace(
-                    matrix, blocks=read_blocks(context.block_file, len(matrix.samples))
-                )
+                matrices[context.name] = replace(matrix, blocks=read_blocks(context.block_file, len(matrix.samples)))
     elif kind == "expression":
         groups = snakemake.params.groups
         matrices = expression_of_epigenomes(
@@ -35,7 +35,7 @@ with job(snakemake):
             matrices[context.name] = genes_of_epigenome(
                 dataset["counts"].values,
                 dataset["mark"].values,
-                dataset[["gene", "chrom", "tss"]].to_dataframe().reset_index(drop=True),
+                pd.DataFrame({name: dataset[name].values for name in ("gene", "chrom", "tss")}),
                 choices["variables"]["bin_groups"],
                 path,
                 dataset["label"].values,

@@ -108,7 +108,11 @@ CASES: dict[str, tuple[str, dict[str, Any], str]] = {
     "an unknown set": (HEADER + ROWS, {"select": ["onne"]}, "'onne' is not in sheet.tsv, did you mean 'one'?"),
     "an unknown column": ("set\tcontext\tdata\tcolor\n", {}, "unknown column 'color', did you mean 'colour'?"),
     "a context twice": (HEADER + ROWS + "one\tB\tc.tsv\n", {}, "line 4: context 'B' of set 'one' is given twice, also"),
-    "a context in another case": (HEADER + ROWS + "one\tb\tc.tsv\n", {}, "differs from 'B' only in its case, in line 3"),
+    "a context in another case": (
+        HEADER + ROWS + "one\tb\tc.tsv\n",
+        {},
+        "differs from 'B' only in its case, in line 3",
+    ),
     "a set in another case": (HEADER + ROWS + "One\tA\ta.tsv\n", {}, "set 'One' differs from 'one' in line 2 only in"),
     "a reserved name": (HEADER + "tables\tA\ta.tsv\n", {}, "line 2: set name 'tables' is reserved"),
     "a path as a name": (HEADER + "../x\tA\ta.tsv\n", {}, "'../x' is not valid; give a name of letters"),
@@ -139,11 +143,23 @@ CASES: dict[str, tuple[str, dict[str, Any], str]] = {
         "context 'C': c.tsv lacks age, unlike context 'A'; give all contexts of a set the same",
     ),
     "other kinds": (HEADER + "one\tA\ta.tsv\none\tB\tepigenome:E01\n", {}, "'a.tsv' and 'epigenome:E01' have other"),
-    "an unknown epigenome": (HEADER + "one\tA\tepigenome:E99\n", {}, "epigenome 'E99' is not in the study, did you mean"),
+    "an unknown epigenome": (
+        HEADER + "one\tA\tepigenome:E99\n",
+        {},
+        "epigenome 'E99' is not in the study, did you mean",
+    ),
     "an unknown class": (HEADER + "one\tA\tepigenome:E01:On\n", {}, "'On' is not a class of genes, did you mean 'ON'?"),
     "an unknown group": (HEADER + "one\tA\texpression:stam\n", {}, "of the group 'stam', did you mean 'stem'?"),
-    "a small group": (HEADER + "one\tA\texpression:blood\n", {}, "of the group 'blood' has 2 epigenomes, fewer than the"),
-    "uneven bins": (HEADER + "one\tA\tepigenome:E01\n", {"variables": {"bin_groups": 30}}, "30 groups do not divide the"),
+    "a small group": (
+        HEADER + "one\tA\texpression:blood\n",
+        {},
+        "of the group 'blood' has 2 epigenomes, fewer than the",
+    ),
+    "uneven bins": (
+        HEADER + "one\tA\tepigenome:E01\n",
+        {"variables": {"bin_groups": 30}},
+        "30 groups do not divide the",
+    ),
     "blocks of epigenomes": (
         "set\tcontext\tdata\tblock\none\tA\tepigenome:E01\tb.txt\n",
         {},
@@ -154,21 +170,41 @@ CASES: dict[str, tuple[str, dict[str, Any], str]] = {
         {},
         "a.tsv: line 1: has no column 'subject' for the blocks; correct",
     ),
-    "nothing is shared": (HEADER + ROWS, {"share_cost": 1}, "so nothing is ever shared; give a number above 0 and below"),
+    "nothing is shared": (
+        HEADER + ROWS,
+        {"share_cost": 1},
+        "so nothing is ever shared; give a number above 0 and below",
+    ),
     "a negative cost": (HEADER + ROWS, {"share_cost": -0.5}, "-0.5 is out of range; give a number above 0"),
-    "lambda in words": (HEADER + ROWS, {"lambda": "fdr"}, "'fdr' is not valid; give a number between 0 and 1, stability"),
+    "lambda in words": (
+        HEADER + ROWS,
+        {"lambda": "fdr"},
+        "'fdr' is not valid; give a number between 0 and 1, stability",
+    ),
     "lambda of 0": (HEADER + ROWS, {"lambda": 0}, "key 'graphs.lambda': 0 is out of range; give a number above 0"),
     "lambda of 2": (HEADER + ROWS, {"lambda": 2}, "2 is out of range: no partial correlation is above 1"),
     "lambda in tiles": (HEADER + ROWS, {"lambda": 0.1, "tiles": {"from": 3}}, "it is in units of noise; give a number"),
-    "no halves": (HEADER + ROWS, {"lambda": "stability", "controls": {"stability": 0}}, "'graphs.controls.stability' is 0"),
-    "only differences": (HEADER + "one\tA\ta.tsv\n", {"estimators": ["diffee"]}, "set 'one' has 1; add an estimator of"),
+    "no halves": (
+        HEADER + ROWS,
+        {"lambda": "stability", "controls": {"stability": 0}},
+        "'graphs.controls.stability' is 0",
+    ),
+    "only differences": (
+        HEADER + "one\tA\ta.tsv\n",
+        {"estimators": ["diffee"]},
+        "set 'one' has 1; add an estimator of",
+    ),
     "too many variables": (
         HEADER + "one\tA\twide.csv\n",
         {"estimators": ["simule"], "tiles": {"from": 40}},
         "simule reads whole matrices of pairs, but the 50 variables of set 'one' are estimated in tiles; change it",
     ),
     "whole matrices in tiles": (HEADER + ROWS, {"covariance": "kendall", "tiles": {"from": 3}}, "kendall reads whole"),
-    "an unknown covariate": (HEADER + ROWS, {"covariates": ["Age"]}, "'Age' is not a variable of set 'one', did you mean"),
+    "an unknown covariate": (
+        HEADER + ROWS,
+        {"covariates": ["Age"]},
+        "'Age' is not a variable of set 'one', did you mean",
+    ),
     "covariates only": (HEADER + ROWS, {"covariates": ["age", "x"]}, "fewer than two variables beside covariates; add"),
     "no knowledge": (HEADER + ROWS, {"knowledge": {"edges": "no.tsv"}}, "key 'graphs.knowledge.edges': file 'no.tsv'"),
     "knowledge of others": (
@@ -176,7 +212,11 @@ CASES: dict[str, tuple[str, dict[str, Any], str]] = {
         {"knowledge": {"edges": "w.tsv"}},
         "w.tsv: line 2: 'Y' is not among the variables of set 'one', did you mean 'y'?; correct",
     ),
-    "a covariate as a hub": (HEADER + ROWS, {"knowledge": {"hubs": "hubs.txt"}, "covariates": ["age"]}, "'age' is not among"),
+    "a covariate as a hub": (
+        HEADER + ROWS,
+        {"knowledge": {"hubs": "hubs.txt"}, "covariates": ["age"]},
+        "'age' is not among",
+    ),
 }
 
 
@@ -193,7 +233,9 @@ def test_mistakes_give_one_line(case: str, workdir: Path) -> None:
 
 def test_a_study_of_other_estimators_than_its_size_allows_is_refused(workdir: Path) -> None:
     (workdir / "many.csv").write_text(",".join(f"v{n}" for n in range(301)) + "\n" + "1,2\n" * 25)
-    with pytest.raises(UserError, match=r"simule takes at most 300 variables, but set 'one' has 301; remove it, or take"):
+    with pytest.raises(
+        UserError, match=r"simule takes at most 300 variables, but set 'one' has 301; remove it, or take"
+    ):
         load(workdir, HEADER + "one\tA\tmany.csv\n", estimators=["simule"])
 
 

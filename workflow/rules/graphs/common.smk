@@ -51,28 +51,18 @@ def graph_truth(wildcards):
 
 
 def graph_choices(wildcards):
-    """Return all choices that the graphs of a set and estimator depend on."""
-    name, estimator = wildcards.graph_set, wildcards.estimator
-    return {
-        "transform": GRAPHS.transform(name),
-        "covariates": GRAPH["covariates"],
-        "settings": GRAPHS.settings(name),
-        "options": GRAPHS.options(estimator),
-        **GRAPHS.threshold(estimator),
-        "controls": GRAPH["controls"],
-        "knowledge": GRAPH["knowledge"] | {"complete": GRAPHS.complete(name)},
-        "seed": GRAPH["seed"],
-    }
+    """Return all choices that the graphs of a set depend on, but for prior knowledge."""
+    return GRAPHS.choices(wildcards.graph_set)
 
 
 def graph_memory(wildcards, attempt):
-    """Return the memory (MB) of a job on the matrices of a set, which grows with each try."""
-    return GRAPHS.cost(wildcards.graph_set).memory_mb * attempt
+    """Return the predicted memory (MB) of a job on the matrices of a set, which grows with each try."""
+    return round(1000 + 1.5 * GRAPHS.cost(wildcards.graph_set).memory_mb) * attempt
 
 
 def graph_minutes(wildcards, attempt):
-    """Return the run time (min) of a job on the matrices of a set, which grows with each try."""
-    return GRAPHS.cost(wildcards.graph_set).minutes * attempt
+    """Return the predicted run time (min) of a job on the matrices of a set, which grows with each try."""
+    return round(20 + 3 * GRAPHS.cost(wildcards.graph_set).seconds / 60) * attempt
 
 
 def of_graph_set(name):
@@ -85,9 +75,7 @@ def of_graph_set(name):
 
 def of_graph_sets(name):
     """Return a file of every estimator of every set."""
-    return [
-        f"<results>/graphs/{one}/{estimator}/{name}" for one in GRAPH_SETS for estimator in GRAPHS.estimators(one)
-    ]
+    return [f"<results>/graphs/{one}/{estimator}/{name}" for one in GRAPH_SETS for estimator in GRAPHS.estimators(one)]
 
 
 def graph_factors(wildcards):

@@ -28,6 +28,8 @@ rule graph_estimate:
         runtime=graph_minutes,
     params:
         choices=graph_choices,
+        knowledge=GRAPH["knowledge"],
+        complete=lambda wildcards: GRAPHS.complete(wildcards.graph_set),
         contexts=lambda wildcards: GRAPHS.labels(wildcards.graph_set),
         version=STAGE_VERSIONS["graphs"],
     script:

@@ -23,7 +23,7 @@ rule graph_page:
         estimators=lambda wildcards: GRAPHS.estimators(wildcards.graph_set),
         transform=lambda wildcards: GRAPHS.transform(wildcards.graph_set),
         covariates=GRAPH["covariates"],
-        settings=lambda wildcards: GRAPHS.settings(wildcards.graph_set),
+        settings=GRAPHS.settings(),
         share_cost=GRAPH["share_cost"],
         max_edges=GRAPH["max_edges"],
         seed=GRAPH["seed"],

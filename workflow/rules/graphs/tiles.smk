@@ -42,6 +42,7 @@ rule graph_threshold:
         runtime=growing(120),
     params:
         choices=graph_choices,
+        options=lambda wildcards: GRAPHS.options(wildcards.estimator),
         variables=lambda wildcards: GRAPHS.shape(wildcards.graph_set).variables,
         version=STAGE_VERSIONS["graphs"],
     script:
