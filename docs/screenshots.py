@@ -24,6 +24,7 @@ PAGES = {
     "epigenome": ("{epigenome}/report.html", "#gene={gene}", 1250),
     "report": ("report.html", "", 900),
     "sequence": ("sequence/synthetic/report.html", "#sequences", 1400),
+    "graphs": ("graphs/simulated/report.html", "", 1300),
 }
 WIDTH = 1280
 LIMIT = 250_000

@@ -50,6 +50,12 @@ def real_sequences() -> Path:
 
 
 @pytest.fixture(scope="session")
+def real_networks() -> Path:
+    """The folder of real sets of joint graphs, with the outputs of their authors' code."""
+    return real("networks") / "networks"
+
+
+@pytest.fixture(scope="session")
 def repository() -> Path:
     """The checkout under test."""
     return REPOSITORY

@@ -8,6 +8,7 @@ from chromattend.graphs.export import write_graphml, write_json_graph, write_sif
 from chromattend.graphs.knowledge import knowledge_of
 from chromattend.graphs.measure import Settings
 from chromattend.graphs.samples import read_samples
+from chromattend.graphs.truth import read_truth
 
 with job(snakemake):
     params, wildcards, output = snakemake.params, snakemake.wildcards, snakemake.output
@@ -21,6 +22,7 @@ with job(snakemake):
         counts=counts,
         weights=weights,
         groups=groups,
+        truth=read_truth(truth[0], variables["variable"], samples.names) if (truth := snakemake.input.truth) else None,
     )
     write_table(analysis.edges, output.edges)
     write_table(analysis.path, output.path)

@@ -58,6 +58,13 @@ def _parser() -> argparse.ArgumentParser:
     sequences.add_argument("folder", type=Path, help="folder of the set; a complete set is left unchanged")
     sequences.add_argument("--seed", type=int, default=1, help="random seed (%(default)s)")
 
+    graphs = commands.add_parser(
+        "simulate-graphs", help="write a small synthetic set of three contexts whose true graphs are known"
+    )
+    graphs.set_defaults(run=_simulate_graphs)
+    graphs.add_argument("folder", type=Path, help="folder of the set; a complete set is left unchanged")
+    graphs.add_argument("--seed", type=int, default=1, help="random seed (%(default)s)")
+
     predict = commands.add_parser(
         "predict", help="score the genes of a sample without RNA-seq, using trained models", description=_PREDICT
     )
@@ -191,6 +198,12 @@ def _simulate_sequences(options: argparse.Namespace) -> None:
     from chromattend.sequence.simulate import simulate_sequences
 
     simulate_sequences(options.folder, options.seed)
+
+
+def _simulate_graphs(options: argparse.Namespace) -> None:
+    from chromattend.graphs.simulate import simulate_graphs
+
+    simulate_graphs(options.folder, options.seed)
 
 
 def _variants(options: argparse.Namespace) -> None:

@@ -156,3 +156,12 @@ def test_a_set_is_simulated(tmp_path: Path, refused: Refused, capsys: pytest.Cap
     assert (folder / "positives.fa").read_bytes().count(b">") == 1500
     assert (folder / "sequences.tsv").read_text().splitlines()[1].startswith("synthetic\tCTCF\t")
     assert "seed -1: out of range; give" in refused("simulate-sequences", folder, "--seed", "-1")
+
+
+def test_contexts_are_simulated(tmp_path: Path, refused: Refused, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "graphs"
+    main(["simulate-graphs", str(folder), "--seed", "4"])
+    assert "3 contexts of 300 samples with 114 true edges written" in capsys.readouterr().err
+    assert (folder / "A.tsv").read_bytes().count(b"\n") == 301
+    assert (folder / "contexts.tsv").read_text().splitlines()[1].startswith("simulated\tA\t")
+    assert "seed -1: out of range; give" in refused("simulate-graphs", folder, "--seed", "-1")

@@ -26,9 +26,10 @@ from chromattend.graphs.controls import (
 from chromattend.graphs.edges import edge_pairs, edges_of
 from chromattend.graphs.estimators.registry import EstimatorSpec
 from chromattend.graphs.measure import Measured, Settings, measure
-from chromattend.graphs.problem import Contexts, Problem
+from chromattend.graphs.problem import Contexts, DifferenceGraph, Problem
 from chromattend.graphs.samples import prepared
 from chromattend.graphs.selection import Nulls, Selection, choose_lambda, given_lambda, null_number, null_scale
+from chromattend.graphs.truth import Truth, truth_scores
 from chromattend.statistics import false_discovery_rates
 
 # With fewer samples per variable, a partial correlation is little more than a rescaled correlation.
@@ -94,6 +95,7 @@ def analyse(
     counts: bool = False,
     weights: np.ndarray | None = None,
     groups: np.ndarray | None = None,
+    truth: Truth | None = None,
 ) -> Analysis:
     """Run one estimator on one set, with all controls.
 
@@ -103,6 +105,7 @@ def analyse(
         choices: see `Choices`.
         counts: whether the values are counts.
         weights, groups: prior knowledge, see `Problem`.
+        truth: true edges, if they are known.
 
     Returns:
         The same for the same seed.
@@ -147,6 +150,11 @@ def analyse(
         thinned["both"] = int((edges["thinned_q"] <= choices.difference_fdr).sum())
     if choices.rule == "stability":
         edges = edges[edges["stability"] >= STABLE].reset_index(drop=True)
+    scored: pd.DataFrame | DifferenceGraph = edges
+    if isinstance(graph, DifferenceGraph):  # a table without rows does not tell that it is of differences
+        left = np.zeros_like(graph.difference)
+        left[edge_pairs(edges, contexts.variables)] = edges["weight"]
+        scored = DifferenceGraph(left + left.T)
     null = pd.DataFrame()
     if len(contexts.names) > 1:
         null = null_counts(
@@ -178,6 +186,7 @@ def analyse(
             "edges": int((edges["stability"] >= STABLE).sum()),
         },
         "thinned": thinned,
+        "truth": None if truth is None else truth_scores(scored, truth, problem.partial, problem.correlations),
         "warnings": _warnings(contexts, measured),
         "seconds": time.perf_counter() - start,
         "memory_mb": _peak_memory(),
@@ -221,22 +230,27 @@ def _independence(
     """Return p and q of each row of joint edges against variables that are independent.
 
     A context's edge is tested by its value over the context's noise, against the values of all pairs, contexts and
-    nulls; a shared edge by the mean over contexts, against means of the nulls. q are over all pairs (and contexts).
+    nulls; a shared edge by the mean over contexts, against means of the nulls. p is the larger one of both kinds of
+    nulls (`selection.Nulls`), q is over all pairs (and contexts).
     """
     upper = np.triu_indices(len(contexts.variables), k=1)
     scale = null_scale(nulls, replace(spec, matrices=matrices))[:, None]
     values = getattr(problem, matrices)[:, *upper] / scale
-    null = np.stack([getattr(each, matrices)[:, *upper] / scale for each in nulls.unlinked])
+    kinds = [
+        np.stack([getattr(each, matrices)[:, *upper] / scale for each in kind])
+        for kind in (nulls.unlinked, nulls.noise)
+        if kind
+    ]
     place = {name: number for number, name in enumerate(contexts.names)}
     first, second = edge_pairs(edges, contexts.variables)
     pair = first * (2 * len(contexts.variables) - first - 1) // 2 + second - first - 1
     own = edges["context"].map(place).to_numpy(dtype=float)
     p, q = np.full(len(edges), np.nan), np.full(len(edges), np.nan)
-    for rows, data, background in (
-        (np.isnan(own), values.mean(axis=0)[None], null.mean(axis=1)),
-        (~np.isnan(own), values, null),
+    for rows, data, backgrounds in (
+        (np.isnan(own), values.mean(axis=0)[None], [null.mean(axis=1) for null in kinds]),
+        (~np.isnan(own), values, kinds),
     ):
-        of_pairs = _pooled_p(data, background)
+        of_pairs = np.max([_pooled_p(data, background) for background in backgrounds], axis=0)
         corrected = false_discovery_rates(pd.Series(of_pairs.ravel())).to_numpy().reshape(of_pairs.shape)
         context = np.where(np.isnan(own), 0, own).astype(int)[rows]
         p[rows], q[rows] = of_pairs[context, pair[rows]], corrected[context, pair[rows]]

@@ -156,9 +156,8 @@ def _is_definite(matrix: np.ndarray) -> bool:
 def _factorise(matrix: np.ndarray) -> tuple[np.ndarray, int]:
     """Return the Cholesky factor in place of a symmetric matrix, and LAPACK's info: 0 for success."""
     potrf = lapack.spotrf if matrix.dtype == np.float32 else lapack.dpotrf
-    factor, info = potrf(
-        matrix.T, lower=True, overwrite_a=True, clean=False
-    )  # .T: LAPACK's order of a symmetric matrix
+    # Transposed, a symmetric matrix is in LAPACK's order and not copied.
+    factor, info = potrf(matrix.T, lower=True, overwrite_a=True, clean=False)
     return factor, info
 
 

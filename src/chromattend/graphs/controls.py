@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from chromattend.graphs.edges import edge_pairs, parts_of
 from chromattend.graphs.estimators.registry import EstimatorSpec
 from chromattend.graphs.measure import Settings, problem_of, problem_of_part, resolved, standardised
 from chromattend.graphs.problem import Contexts, DifferenceGraph, JointGraph, Problem
@@ -129,28 +130,8 @@ def edge_counts(graph: JointGraph | DifferenceGraph, shares: bool) -> dict[str, 
 
 
 def classes_of(graph: JointGraph | DifferenceGraph, shares: bool) -> dict[str, np.ndarray]:
-    """Return which pairs of variables are edges of each class, as in `edges.edges_of`.
-
-    Returns:
-        class -> bool, shape (pair,) for shared edges and differences, (K, pair) for others; the pairs are those of the
-        upper triangle, row by row.
-    """
-    if isinstance(graph, DifferenceGraph):
-        return {"difference": graph.difference[np.triu_indices(len(graph.difference), k=1)] != 0}
-    upper = np.triu_indices(len(graph.shared), k=1)
-    individual = graph.individual[:, *upper]
-    total = graph.shared[upper] + individual
-    contexts = len(total)
-    if contexts == 1:
-        return {"single": total != 0}
-    if shares:
-        shared = everywhere = graph.shared[upper] != 0
-    else:
-        everywhere = (total != 0).all(axis=0)
-        shared = np.abs(np.sign(total).sum(axis=0)) == contexts
-        individual = np.where(shared, 0, total)
-    own = individual != 0
-    return {"shared": shared, "modulated": own & everywhere, "specific": own & ~everywhere}
+    """Return which pairs of variables are edges of each class: bool, shaped as in `edges.parts_of`."""
+    return {name: weights != 0 for name, weights in parts_of(graph, shares).items()}
 
 
 @dataclass(frozen=True)
@@ -330,9 +311,8 @@ def stability_of(
     edges: pd.DataFrame, frequencies: Mapping[str, np.ndarray], variables: Sequence[str], contexts: Sequence[str]
 ) -> np.ndarray:
     """Return the frequency of each row of a table of edges, as an edge of its class, shape (row,); see `stability`."""
-    number = {name: place for place, name in enumerate(variables)}
-    first, second = (edges[column].map(number).to_numpy(dtype=int) for column in ("node1", "node2"))
-    pair = first * (2 * len(number) - first - 1) // 2 + second - first - 1
+    first, second = edge_pairs(edges, variables)
+    pair = first * (2 * len(variables) - first - 1) // 2 + second - first - 1
     result = np.empty(len(edges))
     places = {name: place for place, name in enumerate(contexts)}
     for name, values in frequencies.items():

@@ -42,33 +42,22 @@ def edges_of(
 
         Columns are `COLUMNS`; contexts is the number of contexts that have the edge, weight is the estimator's value.
     """
-    rows = []
     upper = np.triu_indices(len(variables), k=1)
-    if isinstance(graph, DifferenceGraph):
-        rows.append(_rows("difference", "", upper, graph.difference[upper], 2, *_changes(partial, correlations, upper)))
-    else:
-        total = graph.total[:, upper[0], upper[1]]
-        present = (total != 0).sum(axis=0)
-        shared = graph.shared[upper]
-        means = partial.mean(axis=0)[upper], correlations.mean(axis=0)[upper]
-        if shares:
-            everywhere, individual = shared != 0, graph.individual[:, upper[0], upper[1]]
+    partial, correlations = partial[:, *upper], correlations[:, *upper]
+    present: np.ndarray | int = 2
+    if isinstance(graph, JointGraph):
+        present = (graph.total[:, *upper] != 0).sum(axis=0)
+    rows = []
+    for name, weights in parts_of(graph, shares).items():
+        if name == "difference":
+            rows.append(
+                _rows(name, "", upper, weights, present, partial[1] - partial[0], np.diff(correlations, axis=0)[0])
+            )
+        elif name == "shared":
+            rows.append(_rows(name, "", upper, weights, present, partial.mean(axis=0), correlations.mean(axis=0)))
         else:
-            signs = np.sign(total)
-            same = np.abs(signs.sum(axis=0)) == len(contexts)
-            shared = np.where(same, total.mean(axis=0), 0)
-            everywhere, individual = present == len(contexts), np.where(same, 0, total)
-        single = len(contexts) == 1
-        if not single:
-            rows.append(_rows("shared", "", upper, shared, present, *means))
-        for number, context in enumerate(contexts):
-            own = total[number] if single else individual[number]
-            values = partial[number][upper], correlations[number][upper]
-            if single:
-                rows.append(_rows("single", context, upper, own, present, *values))
-                continue
-            for name, chosen in (("modulated", everywhere), ("specific", ~everywhere)):
-                rows.append(_rows(name, context, upper, np.where(chosen, own, 0), present, *values))
+            for context, own, *values in zip(contexts, weights, partial, correlations, strict=True):
+                rows.append(_rows(name, context, upper, own, present, *values))
     table = pd.concat(rows, ignore_index=True)
     order = np.lexsort(
         (table["j"], table["i"], table["class"].map(CLASSES.index), -table["weight"].abs())
@@ -84,10 +73,31 @@ def edge_pairs(edges: pd.DataFrame, variables: Sequence[str]) -> tuple[np.ndarra
     return edges["node1"].map(number).to_numpy(dtype=int), edges["node2"].map(number).to_numpy(dtype=int)
 
 
-def _changes(
-    partial: np.ndarray, correlations: np.ndarray, upper: tuple[np.ndarray, np.ndarray]
-) -> tuple[np.ndarray, np.ndarray]:
-    return (partial[1] - partial[0])[upper], (correlations[1] - correlations[0])[upper]
+def parts_of(graph: JointGraph | DifferenceGraph, shares: bool) -> dict[str, np.ndarray]:
+    """Return the weights of all pairs of variables in each class of `edges_of`; 0 for a pair that is not in it.
+
+    Args:
+        graph: an estimator's graph.
+        shares: whether the estimator has a shared part of its own.
+
+    Returns:
+        class -> weights, shape (pair,) for shared edges and differences, (K, pair) for others; the pairs are those of
+        the upper triangle, row by row.
+    """
+    if isinstance(graph, DifferenceGraph):
+        return {"difference": graph.difference[np.triu_indices(len(graph.difference), k=1)]}
+    upper = np.triu_indices(len(graph.shared), k=1)
+    total = graph.total[:, *upper]
+    if len(total) == 1:
+        return {"single": total}
+    if shares:
+        shared, own = graph.shared[upper], graph.individual[:, *upper]
+        everywhere = shared != 0
+    else:
+        same = np.abs(np.sign(total).sum(axis=0)) == len(total)
+        shared, own = np.where(same, total.mean(axis=0), 0), np.where(same, 0, total)
+        everywhere = (total != 0).all(axis=0)
+    return {"shared": shared, "modulated": np.where(everywhere, own, 0), "specific": np.where(everywhere, 0, own)}
 
 
 def _rows(

@@ -19,8 +19,9 @@ from chromattend.graphs.problem import Contexts, DifferenceGraph, JointGraph, Pr
 PATH = ("lambda", "edges", "null_edges", "fdr")
 # Rows of a path for entrywise estimators, whose edges at a lambda are counted and not fitted.
 POINTS = 60
-# Lambdas that other estimators are fitted for, and steps between two of them.
-GRID, REFINEMENTS = 12, 3
+# Lambdas that other estimators are fitted for, steps between two of them, and pairs of variables of the nulls that they
+# are fitted to.
+GRID, REFINEMENTS, FITTED_PAIRS = 12, 3, 300_000
 # Pairs of variables over all nulls that give a stable tail, and the largest number of nulls.
 NULL_PAIRS, MOST_NULLS = 1_500_000, 20
 
@@ -56,10 +57,9 @@ class Nulls:
     noise: Sequence[Problem] = ()
 
 
-def null_number(variables: int) -> int:
-    """Return how many nulls estimate a false discovery rate well: many for few pairs of variables, one for millions."""
-    pairs = variables * (variables - 1) / 2
-    return int(np.clip(np.ceil(NULL_PAIRS / pairs), 1, MOST_NULLS))
+def null_number(variables: int, pairs: int = NULL_PAIRS) -> int:
+    """Return how many nulls estimate a false discovery rate well: as many as have the pairs of variables together."""
+    return int(np.clip(np.ceil(2 * pairs / (variables * (variables - 1))), 1, MOST_NULLS))
 
 
 def independence_nulls(contexts: Contexts, settings: Settings, number: int, rng: np.random.Generator) -> list[Problem]:
@@ -335,7 +335,8 @@ def _counter(
 ) -> Callable[[float], _Row]:
     """Return a function of lambda that fits the estimator to the samples and the nulls."""
     function = spec.load()
-    kinds = [nulls.unlinked, nulls.noise if spec.entrywise else ()]
+    number = null_number(problem.correlations.shape[-1], FITTED_PAIRS)
+    kinds = [nulls.unlinked[:number], nulls.noise[:number] if spec.entrywise else ()]
 
     def edges(each: Problem, value: float) -> int:
         informed = replace(each, weights=problem.weights, groups=problem.groups)
@@ -351,4 +352,4 @@ def _counter(
 def edge_number(graph: JointGraph | DifferenceGraph) -> int:
     """Return the number of edges, summed over contexts."""
     values = graph.difference if isinstance(graph, DifferenceGraph) else graph.total
-    return int(np.count_nonzero(np.triu(values, k=1)))
+    return int(np.count_nonzero(values) - np.count_nonzero(np.diagonal(values, axis1=-2, axis2=-1))) // 2

@@ -86,7 +86,7 @@ def test_every_estimator_of_the_registry_can_be_called(name: str) -> None:
     samples[:, :, 1] += samples[:, :, 0]
     correlations = np.stack([np.corrcoef(one, rowvar=False) for one in samples])
     problem = Problem(correlations, np.linalg.inv(correlations), np.array([60, 60]))
-    options = {"share_cost": 0.5, "group_cost": 1.0}
+    options = {"share_cost": 0.5, "group_cost": 1.0, "group_change": 0.5}
     graph = spec.load()(problem, np.array([0.2, 0.2]), **{name: options[name] for name in spec.options})
     assert isinstance(graph, DifferenceGraph if spec.difference else JointGraph)
     if isinstance(graph, JointGraph):

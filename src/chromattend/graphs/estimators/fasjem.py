@@ -4,9 +4,9 @@ For every pair of variables, with the values c of its K contexts, FASJEM is
 
     min |x|_1 + eps R(x)   subject to   |x - c|_inf <= l,   R*(x - c) <= eps l
 
-(Wang, Gao and Qi, AISTATS 2017, eq. 3.1; its constraints are maxima over entries, so each entry is a problem of its own).
-R is the l2 norm over the contexts (FASJEM-G) or the maximum norm (FASJEM-I); the norms R* are l2 and l1. The sparse
-group threshold is the proximal operator of |x|_1 + eps R(x) with the l2 norm: nearly as good, and in closed form.
+(Wang, Gao and Qi, AISTATS 2017, eq. 3.1; its constraints are maxima over entries, so every entry is a problem of its
+own). R is the l2 norm over the contexts (FASJEM-G) or the maximum norm (FASJEM-I); the norms R* are l2 and l1. The
+sparse group threshold is the proximal operator of |x|_1 + eps R(x) with the l2 norm, in closed form.
 
 All three take a threshold per context: they work on c / l with a threshold of 1, and multiply the result by l. Where
 |.|_inf alone binds, both terms of the cost are least at soft(c, 1), so this is the solution. Elsewhere it has the signs

@@ -5,10 +5,9 @@ For every pair of variables, with the values c_i of its K contexts and threshold
     min sum_i |a_i| + eps K |b|   subject to   |a_i + b - c_i| <= l_i,  i = 1..K
 
 (Wang, Sekhon and Qi, ICML 2018, eq. 3.7, with a price eps on the shared part b). For a given b, a_i is the soft
-threshold of c_i - b at l_i, so b minimises a convex piecewise linear function whose slope changes by 1 at every c_i - l_i
-and c_i + l_i, and by 2 eps K at 0. The minimum is at 0 or at a breakpoint that is counted off from 0.
-
-In a given entry, b is not 0 if the contexts above their threshold outnumber those below minus it by more than eps K.
+threshold of c_i - b at l_i, so b minimises a convex piecewise linear function: its slope grows by 1 at each c_i - l_i
+and c_i + l_i, and by 2 eps K at 0. The minimum is at 0 or at a breakpoint that is counted off from 0. It is not at 0 if
+the contexts above their threshold outnumber those below minus it by more than eps K, or the other way round.
 """
 
 import numpy as np
@@ -83,8 +82,8 @@ def check_share_cost(share_cost: float) -> None:
     """
     if share_cost >= 1:
         raise UserError(
-            f"share_cost is {share_cost:g}: from 1 on, individual graphs are always as cheap as a shared one, so nothing "
-            "is shared; give a number above 0 and below 1, such as 0.5"
+            f"share_cost is {share_cost:g}: from 1 on, K individual edges never cost more than a shared one, so "
+            "nothing is shared; give a number above 0 and below 1, such as 0.5"
         )
     if not share_cost > 0:
         raise UserError(

@@ -8,11 +8,13 @@ With the difference B of two matrices, weights W of edges and groups G of variab
 that of pairs of different variables of one group. The difference is E + V.
 
 It falls apart into the blocks and the other entries. For the latter the solution is soft(B, l W). In a block, the least
-cost of any D = E + V is the support function of the convex set C = {|Y| <= W, |Y|_F <= eps}, and the constraint is that
-B - D is in l C. The residual B - D = P(B), the projection of B on l C, is then optimal: where the norm binds, P(B) / l is
-both a maximiser of <D, Y> over C and normal to l C at P(B), which are the two conditions of optimality; where it does
-not, P(B) / l with zeros in the entries inside the box is. So no iteration is needed.
+cost of a given D = E + V is the support function of the convex set C = {|Y| <= W, |Y|_F <= eps}, and the constraint is
+that B - D is in l C. Then D = B - P(B) is optimal, P(B) the projection of B on l C: optimality needs a Y that maximises
+<D, Y> over C and is normal to l C at P(B). Where the norm binds, Y = P(B) / l is; where it does not, P(B) / l with
+zeros in the entries inside the box. So no iteration is needed.
 """
+
+from collections.abc import Mapping
 
 import numpy as np
 from scipy.optimize import brentq
@@ -22,26 +24,45 @@ from chromattend.graphs.estimators.diffee import change
 from chromattend.graphs.problem import DifferenceGraph, Problem
 
 
-def kdiffnet(problem: Problem, thresholds: np.ndarray, group_cost: float = 1.0) -> DifferenceGraph:
+def kdiffnet(problem: Problem, thresholds: np.ndarray, group_change: float = 0.5) -> DifferenceGraph:
     """Estimate the change of partial correlations from the first to the second context.
 
-    A group changes as a whole: where the norm of a block binds, all of its entries are different from 0.
+    A group changes as a whole: where the norm of a block binds, all of its entries are different from 0. The paper has
+    one eps for all groups, but the norm of a block grows with its number of entries, also that of noise. So eps is
+    `group_change` times the root of the number of entries: a group changes if the root mean square of its changes is
+    above `group_change` l.
 
     Args:
         problem: matrices of two contexts; weights are W, groups are G. Without groups, this is DIFFEE with weights.
         thresholds: of each context, shape (2,); l is the larger one.
-        group_cost: eps, above 0. The norm of a block is over both triangles, so its noise grows with the number of
-            variables of the group.
+        group_change: above 0; from 1 on, groups have no effect.
     """
     difference, limits = change(problem.partial, thresholds, problem.weights)
+    groups = np.zeros(len(difference), dtype=int) if problem.groups is None else problem.groups
+    sizes = dict(zip(*np.unique(groups[groups != 0], return_counts=True), strict=True))
+    level = float(np.max(thresholds)) * group_change
+    return DifferenceGraph(
+        group_sparse(difference, limits, groups, {group: level * np.sqrt(g * (g - 1)) for group, g in sizes.items()})
+    )
+
+
+def group_sparse(
+    difference: np.ndarray, limits: np.ndarray | float, groups: np.ndarray, radii: Mapping[int, float]
+) -> np.ndarray:
+    """Return E + V for a difference B, shape (p, p).
+
+    Args:
+        difference: B, with a diagonal of 0.
+        limits: l W.
+        groups: of each variable, shape (p,), 0 for none.
+        radii: group -> l eps of its block.
+    """
     result = soft_threshold(difference, limits)
-    radius = float(np.max(thresholds)) * group_cost
     limits = np.broadcast_to(limits, difference.shape)
-    groups = np.zeros(len(result), dtype=int) if problem.groups is None else problem.groups
-    for group in np.unique(groups[groups != 0]):
+    for group, radius in radii.items():
         block = np.ix_(groups == group, groups == group)
         result[block] = difference[block] - _project(difference[block], limits[block], radius)
-    return DifferenceGraph(result)
+    return result
 
 
 def _project(values: np.ndarray, limits: np.ndarray, radius: float) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Group and fused graphical lasso (Danaher, Wang, Witten 2014), solved by gglasso: the peers that maximise a likelihood.
+"""Group and fused graphical lasso (Danaher, Wang, Witten 2014), by gglasso: peers that maximise a likelihood.
 
 With correlation matrices R_i and precision matrices T_i, over entries off the diagonal:
 

@@ -95,7 +95,7 @@ _SPECS = (
         "kdiffnet:kdiffnet",
         "Sekhon, Wang, Qi 2020",
         difference=True,
-        options=("group_cost",),
+        options=("group_change",),
         entrywise=False,
         most_variables=4000,
     ),

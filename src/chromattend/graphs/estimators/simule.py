@@ -1,7 +1,7 @@
 """SIMULE and W-SIMULE: graphs of K contexts as a shared and K individual parts, by constrained l1 minimisation.
 
-For column j of the precision matrices, with the unit vector e_j, matrices S_i and thresholds lambda_i (Wang, Singh, Qi 2017,
-section 3; W-SIMULE multiplies the costs by the weights W_jr of prior knowledge):
+For column j of the precision matrices, with the unit vector e_j, matrices S_i and thresholds lambda_i (Wang, Singh,
+Qi 2017; W-SIMULE multiplies the costs by the weights W_jr of prior knowledge):
 
     min  sum_i |a_i|_1 + eps K |b|_1   subject to   |S_i (a_i + b) - e_j|_inf <= lambda_i,  i = 1..K
 
@@ -20,6 +20,7 @@ import numpy as np
 from scipy.linalg import LinAlgError, lstsq
 
 from chromattend.errors import UserError
+from chromattend.graphs.estimators.jeek import check_share_cost
 from chromattend.graphs.estimators.registry import ESTIMATORS
 from chromattend.graphs.problem import JointGraph, Problem
 
@@ -31,6 +32,7 @@ RELAXATION = 1.6
 BALANCE = 1.5  # factor of the step size rho where one residual is above twice the other
 RESIDUAL = 1e-6  # relative residuals of ADMM at which a column is good enough without a proof
 INFEASIBLE = 0.01  # violation of a constraint, relative to 1, that is no rounding error
+TINY = np.finfo(float).tiny
 EXACT = 1e-9  # error of equations and inequalities that prove a solution
 
 
@@ -47,7 +49,7 @@ def simule(problem: Problem, thresholds: np.ndarray, share_cost: float = 0.5) ->
             strength in m of K contexts is shared if m / K > (1 + eps) / 2.
 
     Raises:
-        UserError: share_cost is out of range; there are too many variables.
+        UserError: share_cost is not between 0 and 1; there are too many variables.
     """
     check_share_cost(share_cost)
     check_variables("simule", problem.correlations.shape[-1])
@@ -127,9 +129,9 @@ def simule_columns(
         if iteration % CHECK and iteration < ITERATIONS:
             continue
 
-        primal = _norm(point - total, product - image) / _norm(total, image)
+        primal = _norm(point - total, product - image) / np.maximum(_norm(total, image), TINY)
         change = total - old_total + matrices @ (image - old_image)
-        dual = _norm(change) / np.maximum(_norm(dual_total, dual_image), np.finfo(float).tiny)
+        dual = _norm(change) / np.maximum(_norm(dual_total, dual_image), TINY)
         common = smallest_shared(total, cost)
         finished = np.zeros(len(columns), dtype=bool)
         for at, column in enumerate(columns):
@@ -159,20 +161,6 @@ def simule_columns(
             worst,
         )
     return shared, individual
-
-
-def check_share_cost(share_cost: float) -> None:
-    """Refuse a share_cost outside (0, 1), with the reason."""
-    if share_cost >= 1:
-        raise UserError(
-            f"share_cost: {share_cost:g} is 1 or more, where a shared edge costs as much as one in every context, so "
-            "that nothing has to be shared; give a number between 0 and 1, such as 0.5"
-        )
-    if not share_cost > 0:
-        raise UserError(
-            f"share_cost: {share_cost:g} is not above 0, so that every edge would be shared for free; give a number "
-            "between 0 and 1, such as 0.5"
-        )
 
 
 def check_variables(name: str, variables: int) -> None:

@@ -1,0 +1,1 @@
+"""Pages of the track graphs: one page a set, and the index of all sets."""
