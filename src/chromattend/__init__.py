@@ -20,4 +20,6 @@ STAGE_VERSIONS = {
     "predict": "predict 1",
     "sequence_dataset": "sequence_dataset 1",
     "sequence_explain": "sequence_explain 1",
+    "graph_samples": "graph_samples 1",
+    "graphs": "graphs 1",
 }

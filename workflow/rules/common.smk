@@ -24,6 +24,8 @@ from chromattend import STAGE_VERSIONS
 from chromattend.chromatin.pages.about import about
 from chromattend.chromatin.configuration import load_study, shared_files
 from chromattend.errors import UserError
+from chromattend.graphs.configuration import load_graphs
+from chromattend.graphs.study import Sources
 from chromattend.models.registry import REGISTRY
 from chromattend.pipeline.config import part_of, read_parts
 from chromattend.pipeline.records import configuration_sha256
@@ -39,6 +41,13 @@ try:
     STUDY = load_study(config, SCHEMAS, Path.cwd(), NAME, PARTS)
     DOWNLOADS = STUDY.downloads
     SEQUENCES = load_sequences(config, SCHEMAS, Path.cwd(), lambda key: part_of(key, PARTS, NAME))
+    BINS = STUDY.config["bins"]
+    OFFERED = Sources(
+        groups={name: row.group for name, row in STUDY.epigenomes.items()},
+        marks=tuple(STUDY.marks),
+        bins=(BINS["upstream"] + BINS["downstream"]) // BINS["size"],
+    )
+    GRAPHS = load_graphs(config, SCHEMAS, Path.cwd(), lambda key: part_of(key, PARTS, NAME), OFFERED)
 except UserError as error:
     # One line, without the traceback that Snakemake would add to an exception.
     sys.exit(f"Error: {error}")
@@ -46,9 +55,13 @@ except UserError as error:
 if workflow.is_main_process:
     for warning in shared_files(STUDY):
         print(f"Warning: {warning}", file=sys.stderr)
+    for line in GRAPHS.forecast if GRAPHS else []:
+        print(line, file=sys.stderr)
 CONFIG = STUDY.config
 if SEQUENCES:
     CONFIG["sequence"] = SEQUENCES.config
+if GRAPHS:
+    CONFIG["graphs"] = GRAPHS.config
 # The configuration with all defaults, for scripts that read keys that are not params of their rule.
 config["settings"] = CONFIG
 # The epigenomes whose expression is checked before anything is counted. As a param, a new one would count all again.

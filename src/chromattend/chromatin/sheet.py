@@ -24,6 +24,7 @@ RESERVED_NAMES = (
     "transfer",
     "differential",
     "sequence",
+    "graphs",
     "genes.tsv",
     "gene_counts.tsv",
     "named_genes.tsv",

@@ -8,6 +8,7 @@ import csv
 import math
 import struct
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from chromattend.text import COMPRESSIONS, open_bytes, read_lines, text_of
 COUNTED = 4_000_000
 # How many times smaller numbers become by compression, about.
 RATIO = 3
+# Errors that reading a damaged archive can raise.
+DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError)
 ARRAYS = ("samples", "variables", "blocks")
 # Names of a first column with the names of the samples.
 SAMPLE = ("", "sample")
@@ -129,7 +132,10 @@ def check_names(where: str, names: Sequence[str], start: int = 1) -> None:
 def size_of(path: Path, name: str, block: str = "") -> Size:
     """Return what a matrix has, from its header and at most some megabytes of text; see `read_header` for errors."""
     if is_npz(path):
-        return _size_of_arrays(path, name)
+        try:
+            return _size_of_arrays(path, name)
+        except DAMAGED as error:
+            raise UserError(f"{name}: is truncated or damaged ({error}); save it again") from None
     header = read_header(path, name, block)
     rows = taken = 0
     last = b"\n"

@@ -1,6 +1,5 @@
 """Reading of users' matrices of samples and variables; every error names the file, the line and the column."""
 
-import zipfile
 from array import array
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from chromattend.errors import UserError
-from chromattend.graphs.formats import is_npz, numbers_of, read_header, read_rows, size_of
+from chromattend.graphs.formats import DAMAGED, is_npz, numbers_of, read_header, read_rows, size_of
 from chromattend.text import read_lines, text_of
 
 
@@ -99,7 +98,7 @@ def _read_arrays(path: Path, name: str, block: str) -> Matrix:
         with np.load(path, allow_pickle=False) as arrays:
             samples = np.array(arrays["samples"], dtype=np.float64)
             blocks = np.array(arrays["blocks"]).astype(str) if "blocks" in arrays else None
-    except (ValueError, EOFError, OSError, zipfile.BadZipFile) as error:
+    except (ValueError, *DAMAGED) as error:
         raise UserError(f"{name}: is truncated or damaged ({error}); save it again") from None
     if not np.isfinite(samples).all():
         row, column = (int(index[0]) for index in np.nonzero(~np.isfinite(samples)))

@@ -61,8 +61,8 @@ def assemble(matrices: Mapping[str, Matrix], min_samples: int, covariates: Colle
                 )
             if len(set(own)) < 2:
                 raise UserError(
-                    f"{matrix.source}: context {name!r}: all samples are of the block {own[0]!r}; give smaller blocks, "
-                    "or none"
+                    f"{matrix.source}: context {name!r}: all samples are of the block {str(own[0])!r}; give smaller "
+                    "blocks, or none"
                 )
     return Contexts(names, first.variables, tuple(samples), blocks)
 

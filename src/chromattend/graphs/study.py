@@ -6,11 +6,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from chromattend.graphs.estimators.registry import ESTIMATORS, EstimatorSpec
+from chromattend.graphs.cost import Cost, predict
+from chromattend.graphs.estimators.registry import ESTIMATORS
 from chromattend.graphs.sheet import EXPRESSION, Context, GraphSet
 
 # The simple method beside joint graphs, and beside differences.
 BASELINES = ("correlation", "correlation_difference")
+# Samples of an epigenome, whose genes a job counts: about the protein-coding genes of man.
+GENES = 20_000
 
 
 @dataclass(frozen=True)
@@ -99,19 +102,31 @@ class GraphStudy:
         default = "none" if kind == "matrix" else "log1p"
         return self.config["transform"] or default
 
-    def settings(self, name: str) -> dict[str, Any]:
-        """Return how correlations and backward maps of a set are estimated."""
+    def settings(self) -> dict[str, Any]:
+        """Return how correlations and backward maps are estimated, see `measure.Settings`."""
         return {"covariance": self.config["covariance"], **self.config["backward"]}
 
-    def options(self, estimator: str) -> dict[str, Any]:
-        """Return the estimator's own options."""
-        spec: EstimatorSpec = ESTIMATORS[estimator]
-        return {key: self.config[key] for key in spec.options}
+    def choices(self, name: str) -> dict[str, Any]:
+        """Return the options of the analysis of a set, see `analysis.Choices`; settings are a mapping."""
+        config, controls = self.config, self.config["controls"]
+        return {
+            "settings": self.settings(),
+            "options": {key: config[key] for key in ("share_cost", "group_cost")},
+            "rule": "null" if config["lambda"] is None else config["lambda"],
+            "fdr": config["fdr"],
+            "difference_fdr": config["difference_fdr"],
+            "permutations": controls["permutations"],
+            "split_halves": controls["split_halves"],
+            "subsamples": controls["stability"],
+            "thin": controls["thin"],
+            "transform": self.transform(name),
+            "covariates": tuple(config["covariates"]),
+            "seed": config["seed"],
+        }
 
-    def lambda_rule(self, estimator: str) -> dict[str, Any]:
-        """Return how an estimator's threshold is chosen: a number, a rule or None, and the rule's target."""
-        fdr = self.config["difference_fdr" if ESTIMATORS[estimator].difference else "fdr"]
-        return {"lambda": self.config["lambda"], "fdr": fdr}
+    def options(self, estimator: str) -> dict[str, float]:
+        """Return the estimator's own options."""
+        return {key: self.config[key] for key in ESTIMATORS[estimator].options}
 
     def complete(self, name: str) -> bool:
         """Return whether all names with prior knowledge must be variables of a set.
@@ -133,6 +148,11 @@ class GraphStudy:
             return self.sources.lineage(context.lineage)
         return [context.epigenome] if context.kind == "epigenome" else []
 
+    def groups(self, name: str) -> dict[str, str]:
+        """Return the group of every epigenome whose expression is a sample of a set."""
+        contexts = self.sets[name].contexts if self.sets[name].kind == EXPRESSION else ()
+        return {one: self.sources.groups[one] for context in contexts for one in self.epigenomes(context)}
+
     def files(self, name: str) -> list[str]:
         """Return the paths of all files that the samples of a set are made from."""
         return list(dict.fromkeys(path for context in self.sets[name].contexts for path in context.files.values()))
@@ -141,3 +161,38 @@ class GraphStudy:
     def knowledge_files(self) -> list[str]:
         """Paths of the files with prior knowledge."""
         return [path for key in ("edges", "groups", "hubs") if (path := self.config["knowledge"][key])]
+
+    def cost(self, name: str) -> Cost:
+        """Return the predicted memory and time of one estimator on a set, or of one job of its tiles."""
+        shape = self.shapes[name]
+        # Genes are counted by a job only.
+        samples = [GENES if number is None else number for number in shape.samples]
+        return predict(shape.variables, samples)
+
+    @property
+    def forecast(self) -> list[str]:
+        """One line per set, with its size, its route and the predicted memory and time of an estimator."""
+        return [self._forecast(name) for name in self.sets]
+
+    def _forecast(self, name: str) -> str:
+        shape, cost, contexts = self.shapes[name], self.cost(name), len(self.sets[name].contexts)
+        known = [number for number in shape.samples if number is not None]
+        about = "" if shape.counted else "about "
+        smallest, largest = (min(known), max(known)) if known else (0, 0)
+        samples = "genes as samples" if not known else f"{about}{smallest:,} to {largest:,} samples"
+        if known and smallest == largest:
+            samples = f"{about}{smallest:,} samples each"
+        noun = "context" if contexts == 1 else "contexts"
+        jobs = f" in each of {self.config['tiles']['jobs']} jobs of tiles" if self.in_tiles(name) else ""
+        return (
+            f"Graphs of {name}: {contexts} {noun}, {shape.variables:,} variables, {samples}; each estimator takes "
+            f"about {cost.memory_mb / 1000:.1f} GB and {_duration(cost.seconds)}{jobs}"
+        )
+
+
+def _duration(seconds: float) -> str:
+    """Return a time in the largest unit that makes it a number of at least 1."""
+    for size, unit in ((3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{max(seconds, 1):.0f} s"
