@@ -42,7 +42,7 @@ class Choices:
 
     Attributes:
         settings: correlations and backward maps.
-        options: `share_cost` and `group_cost`, handed to the estimators that have them.
+        options: `share_cost`, `group_cost` and `group_change`, handed to the estimators that have them.
         rule: `null`, `stability`, or a lambda.
         fdr, difference_fdr: targets, for the graphs of contexts and for a difference.
         permutations, split_halves, subsamples: numbers of repetitions of the controls.

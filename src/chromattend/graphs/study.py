@@ -111,7 +111,7 @@ class GraphStudy:
         config, controls = self.config, self.config["controls"]
         return {
             "settings": self.settings(),
-            "options": {key: config[key] for key in ("share_cost", "group_cost")},
+            "options": {key: config[key] for key in ("share_cost", "group_cost", "group_change")},
             "rule": "null" if config["lambda"] is None else config["lambda"],
             "fdr": config["fdr"],
             "difference_fdr": config["difference_fdr"],
