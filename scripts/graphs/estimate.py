@@ -22,7 +22,7 @@ with job(snakemake):
         counts=counts,
         weights=weights,
         groups=groups,
-        truth=read_truth(truth[0], variables["variable"], samples.names) if (truth := snakemake.input.truth) else None,
+        truth=read_truth(truth, variables["variable"], samples.names) if (truth := snakemake.input.truth) else None,
     )
     write_table(analysis.edges, output.edges)
     write_table(analysis.path, output.path)

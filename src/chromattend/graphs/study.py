@@ -135,6 +135,16 @@ class GraphStudy:
         """
         return len(self.sets) == 1 and self.sets[name].kind != EXPRESSION
 
+    @property
+    def comparable(self) -> list[list[str]]:
+        """Groups of sets of two contexts whose differences can be compared: same contexts, same variables."""
+        groups: dict[Any, list[str]] = {}
+        for name, one in self.sets.items():
+            variables = self.shapes[name].names
+            if len(one.contexts) == 2 and variables is not None:
+                groups.setdefault((*one.names, frozenset(variables)), []).append(name)
+        return [names for names in groups.values() if len(names) > 1]
+
     def labels(self, name: str) -> list[dict[str, str]]:
         """Return name, group and colour of the contexts of a set."""
         return [

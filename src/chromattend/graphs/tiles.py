@@ -361,8 +361,8 @@ class _Lane:
 
 def _spec(estimator: str) -> EstimatorSpec:
     spec = ESTIMATORS[estimator]
-    if not spec.entrywise:
-        raise UserError(f"{estimator}: does not treat each pair of variables on its own, so it has no tiles; take jeek")
+    if not spec.tiled:
+        raise UserError(f"{estimator}: does not run in tiles of the pairs; take jeek")
     return spec
 
 
