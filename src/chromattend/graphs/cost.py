@@ -5,6 +5,7 @@ The planner imports this module, so it needs no numpy. Constants are measured on
 """
 
 import math
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -75,6 +76,14 @@ class Cost:
         )
 
 
+def machine_memory() -> float | None:
+    """Return the memory of this machine (MB), or None if it cannot be told."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e6
+    except (AttributeError, OSError, ValueError):
+        return None
+
+
 def predict(
     variables: int,
     samples: Sequence[int | None],
@@ -126,7 +135,7 @@ def _check(spec: EstimatorSpec, variables: int, tiles: bool) -> None:
             f"estimator {spec.name}: takes at most {spec.most_variables} variables, but there are {variables}; take "
             f"{f'fewer variables, or {instead}' if spec.name != instead else 'fewer variables'}"
         )
-    if tiles and not spec.entrywise:
+    if tiles and not spec.tiled:
         raise UserError(
             f"estimator {spec.name}: needs whole matrices, but {variables} variables are estimated in tiles; take "
             f"{instead}, or raise 'graphs.tiles.from' if the memory suffices"

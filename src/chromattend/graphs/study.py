@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from chromattend.graphs.cost import Cost, predict
+from chromattend.graphs.cost import Cost, machine_memory, predict
 from chromattend.graphs.estimators.registry import ESTIMATORS
 from chromattend.graphs.sheet import EXPRESSION, Context, GraphSet
 
@@ -173,36 +173,28 @@ class GraphStudy:
         return [path for key in ("edges", "groups", "hubs") if (path := self.config["knowledge"][key])]
 
     def cost(self, name: str) -> Cost:
-        """Return the predicted memory and time of one estimator on a set, or of one job of its tiles."""
-        shape = self.shapes[name]
-        # Genes are counted by a job only.
-        samples = [GENES if number is None else number for number in shape.samples]
-        return predict(shape.variables, samples)
+        """Return the predicted memory and time of the jobs of a set; see `cost.predict`."""
+        shape, controls = self.shapes[name], self.config["controls"]
+        return predict(
+            shape.variables,
+            # Genes are counted by a job only.
+            [GENES if number is None else number for number in shape.samples],
+            self.estimators(name),
+            permutations=controls["permutations"],
+            split_halves=controls["split_halves"],
+            subsamples=controls["stability"],
+            tiles_from=self.config["tiles"]["from"],
+            tile_jobs=self.config["tiles"]["jobs"],
+        )
 
     @property
     def forecast(self) -> list[str]:
-        """One line per set, with its size, its route and the predicted memory and time of an estimator."""
-        return [self._forecast(name) for name in self.sets]
-
-    def _forecast(self, name: str) -> str:
-        shape, cost, contexts = self.shapes[name], self.cost(name), len(self.sets[name].contexts)
-        known = [number for number in shape.samples if number is not None]
-        about = "" if shape.counted else "about "
-        smallest, largest = (min(known), max(known)) if known else (0, 0)
-        samples = "genes as samples" if not known else f"{about}{smallest:,} to {largest:,} samples"
-        if known and smallest == largest:
-            samples = f"{about}{smallest:,} samples each"
-        noun = "context" if contexts == 1 else "contexts"
-        jobs = f" in each of {self.config['tiles']['jobs']} jobs of tiles" if self.in_tiles(name) else ""
-        return (
-            f"Graphs of {name}: {contexts} {noun}, {shape.variables:,} variables, {samples}; each estimator takes "
-            f"about {cost.memory_mb / 1000:.1f} GB and {_duration(cost.seconds)}{jobs}"
-        )
-
-
-def _duration(seconds: float) -> str:
-    """Return a time in the largest unit that makes it a number of at least 1."""
-    for size, unit in ((3600, "h"), (60, "min")):
-        if seconds >= size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{max(seconds, 1):.0f} s"
+        """One line per set, with its size, its route and the predicted memory and time."""
+        lines = []
+        for name, one in self.sets.items():
+            cost, memory = self.cost(name), machine_memory()
+            line = f"Graphs of {name}: {cost.sentence(self.shapes[name].variables, len(one.contexts))}"
+            if memory is not None and cost.memory_mb > memory:
+                line += f"; this machine has {memory / 1000:.0f} GB"
+            lines.append(line)
+        return lines
