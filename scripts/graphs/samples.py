@@ -8,13 +8,13 @@ from chromattend.chromatin.expression import read_matrix as read_expression
 from chromattend.files import read_netcdf, write_table
 from chromattend.graphs.matrices import read_blocks, read_matrix
 from chromattend.graphs.samples import are_counts, assemble, variable_table, write_samples
-from chromattend.graphs.sheet import COLOURS, Context
+from chromattend.graphs.sheet import Context
 from chromattend.graphs.sources import expression_of_epigenomes, genes_of_epigenome
 
 with job(snakemake):
     contexts = [Context(**row) for row in snakemake.params.contexts]
     choices, given = snakemake.params.choices, snakemake.input
-    kind, colours, matrices = contexts[0].kind, None, {}
+    kind, matrices = contexts[0].kind, {}
     if kind == "matrix":
         for context in contexts:
             matrices[context.name] = matrix = read_matrix(context.data, block=context.block_column)
@@ -41,8 +41,7 @@ with job(snakemake):
                 dataset["label"].values,
                 context.label,
             )
-        colours = {mark: COLOURS[number % len(COLOURS)] for number, mark in enumerate(dataset["mark"].values)}
     assembled = assemble(matrices, choices["min_samples"], choices["covariates"])
     write_samples(assembled, snakemake.output.samples, counts=kind != "expression" and are_counts(assembled))
     kept = [name for name in assembled.variables if name not in choices["covariates"]]
-    write_table(variable_table(kept, colours), snakemake.output.variables)
+    write_table(variable_table(kept), snakemake.output.variables)

@@ -6,8 +6,10 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 import yaml
 
+from chromattend.graphs.configuration import read_schema as read_graph_schema
 from chromattend.sequence.configuration import read_schema
 
 
@@ -54,9 +56,14 @@ def test_the_sheets_columns_are_in_the_reference(repository: Path) -> None:
         assert f"| `{column}` |" in reference
 
 
-def test_the_columns_of_the_sheet_of_sequences_are_in_the_reference_with_their_meaning(repository: Path) -> None:
-    columns = yaml.safe_load((repository / "workflow/schemas/sequences.schema.yaml").read_text())["properties"]
-    rows = [row for row in section(repository / "config/README.md", "The sheet of sequences") if row.startswith("| `")]
+@pytest.mark.parametrize(
+    ("schema", "heading"), [("sequences", "The sheet of sequences"), ("contexts", "The sheet of contexts")]
+)
+def test_the_columns_of_a_tracks_sheet_are_in_the_reference_with_their_meaning(
+    repository: Path, schema: str, heading: str
+) -> None:
+    columns = yaml.safe_load((repository / f"workflow/schemas/{schema}.schema.yaml").read_text())["properties"]
+    rows = [row for row in section(repository / "config/README.md", heading) if row.startswith("| `")]
     documented = {row.split("`")[1]: row for row in rows}
     assert documented.keys() == columns.keys()
     for column, part in columns.items():
@@ -76,6 +83,25 @@ def test_every_output_of_the_track_sequence_is_described(repository: Path) -> No
     assert {"dataset.nc", "motifs.meme", "report.html", "index.html", "views.svg"} <= files
     described = " ".join(section(repository / "docs/outputs.md", "Sequences"))
     assert not [file for file in sorted(files) if f"`{file}`" not in described and f"/{file}`" not in described]
+
+
+def test_every_output_of_the_track_graphs_is_described(repository: Path) -> None:
+    rules = "".join(path.read_text() for path in sorted((repository / "workflow/rules/graphs").glob("*.smk")))
+    outputs = re.sub(r"temp\([^)]*\)", "", rules)
+    files = {place.rpartition("/")[2] for place in re.findall(r'"<results>/graphs/([^"]*\.\w+)"', outputs)}
+    files = {file for file in files if "{" not in file}
+    assert {"samples.nc", "edges.tsv", "graph.graphml", "report.html", "index.html", "edges.svg"} <= files
+    described = " ".join(section(repository / "docs/outputs.md", "Graphs"))
+    assert not [file for file in sorted(files) if f"`{file}`" not in described and f"/{file}`" not in described]
+
+
+def test_every_key_of_the_section_graphs_and_no_other_is_in_the_reference(repository: Path) -> None:
+    schema, documented = read_graph_schema(repository / "workflow/schemas"), documented_keys(repository)
+    known = dict(keys(schema, "graphs."))
+    assert {key for key in documented if key.startswith("graphs.")} == known.keys()
+    assert_documented(known, documented)
+    names = schema["$defs"]["estimator"]["enum"]
+    assert ", ".join(f"`{name}`" for name in names) in documented["graphs.estimators"].split("|")[2]
 
 
 def test_links_between_documents_lead_somewhere(repository: Path) -> None:
@@ -98,6 +124,7 @@ def test_every_room_is_described(repository: Path) -> None:
         ("Rooms and arrows", library),
         ("Inside the track `chromatin`", library / "chromatin"),
         ("Inside the track `sequence`", library / "sequence"),
+        ("Inside the track `graphs`", library / "graphs"),
     ):
         rows = [line for line in section(page, heading) if line.startswith("| `")]
         described = {name for row in rows for name in re.findall(r"`([\w/]+)(?:\.py)?`", row.split("|")[1])}

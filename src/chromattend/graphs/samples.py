@@ -15,12 +15,15 @@ from chromattend.errors import UserError, did_you_mean, listed
 from chromattend.files import write_netcdf
 from chromattend.graphs.matrices import Matrix
 from chromattend.graphs.problem import Contexts
+from chromattend.graphs.sheet import COLOURS
 
 logger = logging.getLogger(__name__)
 
 TRANSFORMS = ("none", "log1p")
 # A variable whose variance that other variables leave is a smaller share than this is nothing but rounding.
 LEAST_LEFT = 1e-10
+# Groups of variables that can be told apart in a drawing.
+MOST_GROUPS = 16
 
 
 def assemble(matrices: Mapping[str, Matrix], min_samples: int, covariates: Collection[str] = ()) -> Contexts:
@@ -220,18 +223,19 @@ def read_samples(path: str | Path, contexts: Collection[str] = ()) -> tuple[Cont
     return Contexts(tuple(names[number] for number in numbers), variables, samples, blocks), counts
 
 
-def variable_table(variables: Sequence[str], colours: Mapping[str, str] | None = None) -> pd.DataFrame:
+def variable_table(variables: Sequence[str]) -> pd.DataFrame:
     """Return the table `variables.tsv`: variable, group, position and colour.
 
+    Variables that are all named `GROUP:NUMBER`, such as a mark and the number of a group of bins, are drawn by group
+    and in the order of their numbers; each group has a colour. The further columns of other variables are empty.
+
     Args:
-        variables: names of the variables.
-        colours: of marks x bins, the colour of each mark: a variable `MARK:BIN` has the mark as group and the number of
-            the group of bins, from 1, as position. None for other variables, whose further columns are empty.
+        variables: names.
     """
     table = pd.DataFrame({"variable": list(variables)}, dtype=str)
-    parts = table["variable"].str.rpartition(":") if colours is not None else None
-    return table.assign(
-        group="" if parts is None else parts[0],
-        position="" if parts is None else parts[2].astype(int),
-        colour="" if parts is None or colours is None else parts[0].map(colours),
-    )
+    parts = table["variable"].str.extract(r"^(.+):(\d{1,9})$")
+    groups = list(dict.fromkeys(parts[0].dropna()))
+    if parts.isna().any(axis=None) or len(groups) > MOST_GROUPS:
+        return table.assign(group="", position="", colour="")
+    colours = {group: COLOURS[number % len(COLOURS)] for number, group in enumerate(groups)}
+    return table.assign(group=parts[0], position=parts[1].astype(int), colour=parts[0].map(colours))
