@@ -1,12 +1,13 @@
 """The study of the track graphs: its checked section of the configuration and its sheet."""
 
+import os
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from chromattend.graphs.cost import Cost, predict
+from chromattend.graphs.cost import Cost, predict, predict_tiles
 from chromattend.graphs.estimators.registry import ESTIMATORS
 from chromattend.graphs.sheet import EXPRESSION, Context, GraphSet
 
@@ -163,11 +164,15 @@ class GraphStudy:
         return [path for key in ("edges", "groups", "hubs") if (path := self.config["knowledge"][key])]
 
     def cost(self, name: str) -> Cost:
-        """Return the predicted memory and time of one estimator on a set, or of one job of its tiles."""
-        shape = self.shapes[name]
+        """Return the predicted cost of a set's costliest estimator, or of one of the jobs of its tiles."""
+        shape, controls = self.shapes[name], self.config["controls"]
         # Genes are counted by a job only.
         samples = [GENES if number is None else number for number in shape.samples]
-        return predict(shape.variables, samples)
+        if self.in_tiles(name):
+            return predict_tiles(shape.variables, samples, self.config["tiles"]["jobs"])
+        numbers = controls["permutations"], controls["split_halves"], controls["stability"]
+        costs = [predict(one, shape.variables, samples, *numbers) for one in self.estimators(name)]
+        return Cost(max(cost.memory_mb for cost in costs), max(cost.seconds for cost in costs))
 
     @property
     def forecast(self) -> list[str]:
@@ -184,10 +189,19 @@ class GraphStudy:
             samples = f"{about}{smallest:,} samples each"
         noun = "context" if contexts == 1 else "contexts"
         jobs = f" in each of {self.config['tiles']['jobs']} jobs of tiles" if self.in_tiles(name) else ""
-        return (
-            f"Graphs of {name}: {contexts} {noun}, {shape.variables:,} variables, {samples}; each estimator takes "
-            f"about {cost.memory_mb / 1000:.1f} GB and {_duration(cost.seconds)}{jobs}"
+        line = (
+            f"Graphs of {name}: {contexts} {noun}, {shape.variables:,} variables, {samples}; each estimator takes up "
+            f"to about {cost.memory_mb / 1000:.1f} GB and {_duration(cost.seconds)}{jobs}"
         )
+        if cost.memory_mb > (own := _memory_mb()):
+            line += f", more memory than the {own / 1000:.0f} GB of this machine"
+            line += "" if self.in_tiles(name) else "; lower graphs.tiles.from to estimate the pairs in tiles"
+        return line
+
+
+def _memory_mb() -> float:
+    """Return the memory of this machine (MB)."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e6
 
 
 def _duration(seconds: float) -> str:
