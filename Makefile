@@ -35,6 +35,7 @@ $(COMPILED): $(STAMP)
 demo: $(COMPILED) ## run the whole pipeline on a small synthetic example
 	@$(BIN)/chromattend simulate resources/demo/mirror --chrom-sizes config/demo/synthetic.chrom.sizes
 	@$(BIN)/chromattend simulate-sequences resources/demo/sequences
+	@$(BIN)/chromattend simulate-graphs resources/demo/graphs
 	@# Delete results made from an older mirror.
 	@[ results/demo/genes.tsv -nt resources/demo/mirror/simulation.json ] || rm -rf results/demo resources/demo/roadmap
 	@$(SNAKEMAKE) --profile workflow/profiles/demo
@@ -43,6 +44,7 @@ demo: $(COMPILED) ## run the whole pipeline on a small synthetic example
 	@echo "Data quality: results/demo/quality.html"
 	@echo "Report: results/demo/report.html"
 	@echo "One page per epigenome: results/demo/SYN1/report.html, SYN2, SYN3"
+	@echo "Graphs of three contexts: results/demo/graphs/simulated/report.html"
 	@echo "Sequences and their motifs: results/demo/sequence/synthetic/report.html"
 
 screenshots: $(STAMP) ## take the screenshots for docs/ from a finished demo (needs Chromium)
@@ -79,7 +81,8 @@ lint: $(STAMP) ## check style, types and the workflow
 	@$(BIN)/lint-imports --no-logo --no-cache
 	@$(BIN)/snakefmt --check Snakefile workflow/Snakefile workflow/rules
 	@$(BIN)/chromattend simulate-sequences resources/demo/sequences
-	@$(SNAKEMAKE) --lint --configfile config/demo/config.yaml config/demo/sequences.yaml
+	@$(BIN)/chromattend simulate-graphs resources/demo/graphs
+	@$(SNAKEMAKE) --lint --configfile config/demo/config.yaml config/demo/sequences.yaml config/demo/graphs.yaml
 
 format: $(STAMP) ## format all code
 	@$(BIN)/ruff check --fix .

@@ -83,7 +83,7 @@ def measure(variables: int, contexts: int, samples: int, z: float, covariance: s
             rng = np.random.default_rng(1)
             observed = [tiles.load(path, "partial").take(drawn) for path in paths]
             null = [
-                tiles.independent(tiles.load(path, "correlations"), each.noise, 0.1, "partial", rng).take(drawn)
+                tiles.independent(tiles.load(path, "correlations"), each.noise, 0.1, "partial", drawn, rng)
                 for path, each in zip(paths, observed, strict=True)
             ]
             threshold = tiles.choose_threshold(observed, [null], "jeek", options, 0.1, variables)

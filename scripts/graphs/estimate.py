@@ -3,6 +3,7 @@ from chromattend.pipeline.jobs import job
 from chromattend.files import read_table, write_json, write_table
 from chromattend.graphs.analysis import Choices, analyse
 from chromattend.graphs.controls import NULL_COUNTS
+from chromattend.graphs.cost import machine_memory, predict
 from chromattend.graphs.estimators.registry import ESTIMATORS
 from chromattend.graphs.export import write_graphml, write_json_graph, write_sif
 from chromattend.graphs.knowledge import knowledge_of
@@ -14,6 +15,10 @@ with job(snakemake):
     params, wildcards, output = snakemake.params, snakemake.wildcards, snakemake.output
     samples, counts = read_samples(snakemake.input.samples)
     variables = read_table(snakemake.input.variables)
+    # Before hours of work that would end for lack of memory.
+    sizes = [len(values) for values in samples.samples]
+    limit = {"tiles_from": len(variables) + 1, "memory_limit_mb": machine_memory()}
+    predict(len(variables), sizes, [wildcards.estimator], **limit)
     weights, groups = knowledge_of(params.knowledge, list(variables["variable"]), complete=params.complete)
     analysis = analyse(
         samples,
@@ -22,7 +27,7 @@ with job(snakemake):
         counts=counts,
         weights=weights,
         groups=groups,
-        truth=read_truth(truth[0], variables["variable"], samples.names) if (truth := snakemake.input.truth) else None,
+        truth=read_truth(truth, variables["variable"], samples.names) if (truth := snakemake.input.truth) else None,
     )
     write_table(analysis.edges, output.edges)
     write_table(analysis.path, output.path)

@@ -20,17 +20,17 @@ with job(snakemake):
     chosen = sampled_variables(variables, choices["seed"])
     paths = [Path(path) for path in snakemake.input.factors]
     observed = [load(path, matrices).take(chosen) for path in paths]
-    correlations = [load(path, "correlations").take(chosen) for path in paths]
+    correlations = [load(path, "correlations") for path in paths]
     sizes = [each.samples for each in observed]
     generator = np.random.default_rng(choices["seed"])
 
     def exchanged(number):
         parts = np.split(generator.permutation(sum(sizes)), np.cumsum(sizes)[:-1])
-        return [*exchange(correlations, parts, ridge, matrices, choices["seed"] + number)]
+        return [*exchange(correlations, parts, ridge, matrices, chosen, choices["seed"] + number)]
 
     def unlinked():
         pairs = zip(correlations, observed, strict=True)
-        return [independent(each, own.noise, ridge, matrices, generator) for each, own in pairs]
+        return [independent(each, own.noise, ridge, matrices, chosen, generator) for each, own in pairs]
 
     nulls = [exchanged(number) if spec.difference else unlinked() for number in range(NULLS)]
     threshold = choose_threshold(observed, nulls, estimator, options, fdr, variables)

@@ -3,7 +3,7 @@
 import resource
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -29,7 +29,7 @@ from chromattend.graphs.measure import Measured, Settings, measure
 from chromattend.graphs.problem import Contexts, DifferenceGraph, Problem
 from chromattend.graphs.samples import prepared
 from chromattend.graphs.selection import Nulls, Selection, choose_lambda, given_lambda, null_number, null_scale
-from chromattend.graphs.truth import Truth, truth_scores
+from chromattend.graphs.truth import Truth, edge_scores, truth_scores
 from chromattend.statistics import false_discovery_rates
 
 # With fewer samples per variable, a partial correlation is little more than a rescaled correlation.
@@ -42,7 +42,7 @@ class Choices:
 
     Attributes:
         settings: correlations and backward maps.
-        options: `share_cost` and `group_cost`, handed to the estimators that have them.
+        options: `share_cost`, `group_cost` and `group_change`, handed to the estimators that have them.
         rule: `null`, `stability`, or a lambda.
         fdr, difference_fdr: targets, for the graphs of contexts and for a difference.
         permutations, split_halves, subsamples: numbers of repetitions of the controls.
@@ -194,6 +194,71 @@ def analyse(
     return Analysis(edges, selection.path, null, summary | {"verdict": verdict(summary)})
 
 
+def summarise_tiles(
+    edges: pd.DataFrame,
+    spec: EstimatorSpec,
+    choices: Choices,
+    *,
+    variables: Sequence[str],
+    contexts: Sequence[tuple[str, int]],
+    threshold: Mapping[str, Any],
+    null: pd.DataFrame,
+    truth: Truth | None = None,
+) -> dict[str, Any]:
+    """Return the summary of edges that were estimated in tiles, as that of `Analysis`; what tiles cannot tell is None.
+
+    Args:
+        edges: see `tiles.gather`.
+        spec, choices: the estimator and the choices.
+        variables: names.
+        contexts: name and number of samples of each context.
+        threshold: z, fdr and reached, see `tiles.Threshold`.
+        null: counts after exchanges of samples, extrapolated from some variables; permutation 0 is observed.
+        truth: true edges, if they are known.
+    """
+    warnings = few_samples(contexts, len(variables))
+    if not threshold["reached"]:
+        warnings.append(
+            "No lambda reached the target of the false discovery rate; the lowest one without null edges was taken."
+        )
+    warnings.append(
+        "Estimated in tiles: lambda is in units of each context's noise, and the numbers of chance are extrapolated "
+        "from some of the variables. Blocks of samples, halves and stability are left out."
+    )
+    summary = {
+        "estimator": spec.name,
+        "title": spec.title,
+        "source": spec.source,
+        "baseline": spec.baseline,
+        "difference": spec.difference,
+        "variables": len(variables),
+        "contexts": [
+            {"name": name, "samples": samples, "blocks": None, "threshold": float(threshold["z"] / np.sqrt(samples))}
+            | dict.fromkeys(("v", "raised", "least_eigenvalue", "nonzero", "lag1"))
+            for name, samples in contexts
+        ],
+        "settings": {"covariance": choices.settings.covariance, "map": "ridge", "transform": choices.transform}
+        | {name: choices.options[name] for name in spec.options},
+        "lambda": {
+            "rule": choices.rule if isinstance(choices.rule, str) else "number",
+            "value": threshold["z"],
+            "fdr": threshold["fdr"] if isinstance(choices.rule, str) else None,
+            "target": choices.target(spec),
+        },
+        "counts": _counts(edges),
+        "null": _null(null),
+        "fwer": None,
+        "split_halves": [],
+        "stability": None,
+        "thinned": None,
+        "truth": None if truth is None else edge_scores(edges, truth),
+        "warnings": warnings,
+        "seconds": None,
+        "memory_mb": _peak_memory(),
+    }
+    return summary | {"verdict": verdict(summary)}
+
+
 def _generators(seed: int) -> list[np.random.Generator]:
     return [np.random.default_rng(each) for each in np.random.SeedSequence(seed).spawn(6)]
 
@@ -335,19 +400,28 @@ def _warnings(contexts: Contexts, measured: Measured) -> list[str]:
             f"Neighbouring samples depend on each other (context {name}: median lag-1 autocorrelation {lag:.2f}). Give "
             "blocks, such as subjects, in the sheet; without them too many edges and differences look real."
         )
+    sizes = zip(contexts.names, map(len, contexts.samples), strict=True)
+    sentences += few_samples(list(sizes), len(contexts.variables))
     for number, name in enumerate(contexts.names):
-        samples, variables = len(contexts.samples[number]), len(contexts.variables)
-        if samples < SAMPLES_PER_VARIABLE * variables:
-            sentences.append(
-                f"Context {name} has {samples:,} samples of {variables:,} variables. A partial correlation is then "
-                "little more than a rescaled correlation; compare the correlation baseline."
-            )
         if measured.raised[number]:
             sentences.append(
                 f"Context {name}: v was raised to {measured.thresholds[number]:.3g}, because the thresholded "
                 "correlations had no inverse; differences between contexts with different v are less certain."
             )
     return sentences
+
+
+def few_samples(contexts: Sequence[tuple[str, int]], variables: int) -> list[str]:
+    """Return a warning if contexts, given by name and number of samples, have few samples for so many variables."""
+    few = [(name, samples) for name, samples in contexts if samples < SAMPLES_PER_VARIABLE * variables]
+    if not few:
+        return []
+    name, samples = min(few, key=lambda context: context[1])
+    others = f" (and {len(few) - 1} more)" if len(few) > 1 else ""
+    return [
+        f"Context {name}{others} has {samples:,} samples of {variables:,} variables. A partial correlation is then "
+        "little more than a rescaled correlation; compare the correlation baseline."
+    ]
 
 
 def _peak_memory() -> float:
@@ -366,7 +440,7 @@ def verdict(summary: Mapping[str, Any]) -> str:
         if summary["lambda"]["rule"] != "number":
             text += f" at an estimated false discovery rate of {rate:.0%}"
         text += f" ({null['difference']['mean']:,.1f} after exchanging samples between contexts"
-        text += f"; {summary['fwer']:,} family-wise)."
+        text += ")." if summary["fwer"] is None else f"; {summary['fwer']:,} family-wise)."
         if summary["thinned"] is not None:
             text += f" {summary['thinned']['both']:,} of them also differ after thinning to equal counts."
         return text

@@ -291,7 +291,7 @@ def _check_lambda(study: GraphStudy, one: GraphSet, at: Place) -> None:
 def _check_tiles(study: GraphStudy, one: GraphSet, at: Place) -> None:
     """Check what needs whole matrices."""
     config = study.config
-    wrong = [name for name in study.estimators(one.name) if not ESTIMATORS[name].entrywise]
+    wrong = [name for name in study.estimators(one.name) if not ESTIMATORS[name].tiled]
     reasons = {
         "estimators": f"{wrong[0]} reads" if wrong else "",
         "backward.map": "threshold inverts" if config["backward"]["map"] == "threshold" else "",

@@ -1,13 +1,12 @@
 """The study of the track graphs: its checked section of the configuration and its sheet."""
 
-import os
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from chromattend.graphs.cost import Cost, predict, predict_tiles
+from chromattend.graphs.cost import Cost, machine_memory, predict
 from chromattend.graphs.estimators.registry import ESTIMATORS
 from chromattend.graphs.sheet import EXPRESSION, Context, GraphSet
 
@@ -112,7 +111,7 @@ class GraphStudy:
         config, controls = self.config, self.config["controls"]
         return {
             "settings": self.settings(),
-            "options": {key: config[key] for key in ("share_cost", "group_cost")},
+            "options": {key: config[key] for key in ("share_cost", "group_cost", "group_change")},
             "rule": "null" if config["lambda"] is None else config["lambda"],
             "fdr": config["fdr"],
             "difference_fdr": config["difference_fdr"],
@@ -135,6 +134,16 @@ class GraphStudy:
         They need not be if other sets may have them, or if only some genes of the expression are variables.
         """
         return len(self.sets) == 1 and self.sets[name].kind != EXPRESSION
+
+    @property
+    def comparable(self) -> list[list[str]]:
+        """Groups of sets of two contexts whose differences can be compared: same contexts, same variables."""
+        groups: dict[Any, list[str]] = {}
+        for name, one in self.sets.items():
+            variables = self.shapes[name].names
+            if len(one.contexts) == 2 and variables is not None:
+                groups.setdefault((*one.names, frozenset(variables)), []).append(name)
+        return [names for names in groups.values() if len(names) > 1]
 
     def labels(self, name: str) -> list[dict[str, str]]:
         """Return name, group and colour of the contexts of a set."""
@@ -164,49 +173,28 @@ class GraphStudy:
         return [path for key in ("edges", "groups", "hubs") if (path := self.config["knowledge"][key])]
 
     def cost(self, name: str) -> Cost:
-        """Return the predicted cost of a set's costliest estimator, or of one of the jobs of its tiles."""
+        """Return the predicted memory and time of the jobs of a set; see `cost.predict`."""
         shape, controls = self.shapes[name], self.config["controls"]
-        # Genes are counted by a job only.
-        samples = [GENES if number is None else number for number in shape.samples]
-        if self.in_tiles(name):
-            return predict_tiles(shape.variables, samples, self.config["tiles"]["jobs"])
-        numbers = controls["permutations"], controls["split_halves"], controls["stability"]
-        costs = [predict(one, shape.variables, samples, *numbers) for one in self.estimators(name)]
-        return Cost(max(cost.memory_mb for cost in costs), max(cost.seconds for cost in costs))
+        return predict(
+            shape.variables,
+            # Genes are counted by a job only.
+            [GENES if number is None else number for number in shape.samples],
+            self.estimators(name),
+            permutations=controls["permutations"],
+            split_halves=controls["split_halves"],
+            subsamples=controls["stability"],
+            tiles_from=self.config["tiles"]["from"],
+            tile_jobs=self.config["tiles"]["jobs"],
+        )
 
     @property
     def forecast(self) -> list[str]:
-        """One line per set, with its size, its route and the predicted memory and time of an estimator."""
-        return [self._forecast(name) for name in self.sets]
-
-    def _forecast(self, name: str) -> str:
-        shape, cost, contexts = self.shapes[name], self.cost(name), len(self.sets[name].contexts)
-        known = [number for number in shape.samples if number is not None]
-        about = "" if shape.counted else "about "
-        smallest, largest = (min(known), max(known)) if known else (0, 0)
-        samples = "genes as samples" if not known else f"{about}{smallest:,} to {largest:,} samples"
-        if known and smallest == largest:
-            samples = f"{about}{smallest:,} samples each"
-        noun = "context" if contexts == 1 else "contexts"
-        jobs = f" in each of {self.config['tiles']['jobs']} jobs of tiles" if self.in_tiles(name) else ""
-        line = (
-            f"Graphs of {name}: {contexts} {noun}, {shape.variables:,} variables, {samples}; each estimator takes up "
-            f"to about {cost.memory_mb / 1000:.1f} GB and {_duration(cost.seconds)}{jobs}"
-        )
-        if cost.memory_mb > (own := _memory_mb()):
-            line += f", more memory than the {own / 1000:.0f} GB of this machine"
-            line += "" if self.in_tiles(name) else "; lower graphs.tiles.from to estimate the pairs in tiles"
-        return line
-
-
-def _memory_mb() -> float:
-    """Return the memory of this machine (MB)."""
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e6
-
-
-def _duration(seconds: float) -> str:
-    """Return a time in the largest unit that makes it a number of at least 1."""
-    for size, unit in ((3600, "h"), (60, "min")):
-        if seconds >= size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{max(seconds, 1):.0f} s"
+        """One line per set, with its size, its route and the predicted memory and time."""
+        lines = []
+        for name, one in self.sets.items():
+            cost, memory = self.cost(name), machine_memory()
+            line = f"Graphs of {name}: {cost.sentence(self.shapes[name].variables, len(one.contexts))}"
+            if memory is not None and cost.memory_mb > memory:
+                line += f"; this machine has {memory / 1000:.0f} GB"
+            lines.append(line)
+        return lines

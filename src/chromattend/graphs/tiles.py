@@ -131,48 +131,60 @@ def load(path: Path, matrices: str) -> Factor:
 
 
 def independent(
-    correlations: Factor, noise: float, ridge: float, matrices: str, generator: np.random.Generator
+    correlations: Factor,
+    noise: float,
+    ridge: float,
+    matrices: str,
+    chosen: np.ndarray,
+    generator: np.random.Generator,
 ) -> Factor:
     """Return the factor of a context whose variables are independent: each one has its samples in an order of its own.
 
     Args:
-        correlations: the context's factor of plain correlations.
+        correlations: the context's factor of plain correlations, of all variables: the ridge map depends on all.
         noise: noise of the observed factor, which makes the thresholds the same.
         ridge: strength of the ridge map.
         matrices: `partial` or `correlations`.
+        chosen: the variables to return; see `sampled_variables`.
         generator: of the orders.
     """
     permuted = generator.permuted(correlations.vectors, axis=1)
     vectors = permuted if matrices == "correlations" else _partial(permuted.T, ridge)
-    return Factor(correlations.context, vectors, noise)
+    return Factor(correlations.context, vectors[chosen], noise)
 
 
 def exchange(
-    correlations: Sequence[Factor], assignment: Sequence[np.ndarray], ridge: float, matrices: str, seed: int = 1
+    correlations: Sequence[Factor],
+    assignment: Sequence[np.ndarray],
+    ridge: float,
+    matrices: str,
+    chosen: np.ndarray,
+    seed: int = 1,
 ) -> Iterator[Factor]:
     """Yield the factors of contexts that have exchanged samples, one by one.
 
     Samples are exchanged after each context was standardised, so differences of means and scales do not become edges.
 
     Args:
-        correlations: factors of plain correlations of all contexts.
+        correlations: factors of plain correlations of all contexts, of all variables.
         assignment: for each context its new samples, as numbers of the samples of all contexts one after the other.
         ridge: strength of the ridge map.
         matrices: `partial` or `correlations`.
+        chosen: the variables to return; see `sampled_variables`.
         seed: of the random pairs that give the noise.
     """
     ends = np.cumsum([each.samples for each in correlations])
-    for context, chosen in zip(correlations, assignment, strict=True):
-        owner = np.searchsorted(ends, chosen, side="right")
-        place = chosen - np.concatenate([[0], ends])[owner]
-        pooled = np.empty((len(chosen), len(context.vectors)))
+    for context, numbers in zip(correlations, assignment, strict=True):
+        owner = np.searchsorted(ends, numbers, side="right")
+        place = numbers - np.concatenate([[0], ends])[owner]
+        pooled = np.empty((len(numbers), len(context.vectors)))
         for number, other in enumerate(correlations):
             # Vectors have length 1; samples of contexts of different sizes need a common scale.
             pooled[owner == number] = other.vectors[:, place[owner == number]].T * np.sqrt(other.samples)
         pooled -= pooled.mean(axis=0)
         length = np.sqrt((pooled**2).sum(axis=0))
         pooled /= np.where(length > 0, length, 1)
-        yield _factors(pooled, context.context, ridge, np.random.default_rng(seed))[matrices]
+        yield _factors(pooled, context.context, ridge, np.random.default_rng(seed))[matrices].take(chosen)
 
 
 def sampled_variables(variables: int, seed: int, number: int = SAMPLED) -> np.ndarray:
@@ -229,7 +241,7 @@ def count_edges(
 ) -> dict[str, float]:
     """Count the edges of each class among some variables, and extrapolate to all pairs of variables.
 
-    With factors of `exchange`, these are null counts: exchanged contexts have no specific edges.
+    With factors of `exchange`, these are null counts: contexts that exchanged samples have no specific edges.
 
     Args:
         factors: of all contexts, of `sampled_variables`.
@@ -361,8 +373,8 @@ class _Lane:
 
 def _spec(estimator: str) -> EstimatorSpec:
     spec = ESTIMATORS[estimator]
-    if not spec.entrywise:
-        raise UserError(f"{estimator}: does not treat each pair of variables on its own, so it has no tiles; take jeek")
+    if not spec.tiled:
+        raise UserError(f"{estimator}: does not run in tiles of the pairs; take jeek")
     return spec
 
 

@@ -128,7 +128,7 @@ def test_threshold_of_permuted_samples(factors: list[dict[str, tiles.Factor]]) -
     observed = [each["partial"].take(chosen) for each in factors]
     nulls = [
         [
-            tiles.independent(each["correlations"], each["partial"].noise, 0.2, "partial", generator).take(chosen)
+            tiles.independent(each["correlations"], each["partial"].noise, 0.2, "partial", chosen, generator)
             for each in factors
         ]
         for _ in range(3)
@@ -162,11 +162,11 @@ def test_threshold_counts_what_rows_list(factors: list[dict[str, tiles.Factor]],
 def test_exchanged_samples_keep_shared_edges_and_lose_specific_ones(factors: list[dict[str, tiles.Factor]]) -> None:
     correlations = [each["correlations"] for each in factors]
     same = np.split(np.arange(sum(SIZES)), np.cumsum(SIZES)[:-1])
-    again = list(tiles.exchange(correlations, same, 0.2, "partial"))
+    again = list(tiles.exchange(correlations, same, 0.2, "partial", np.arange(VARIABLES)))
     for each, other in zip(factors, again, strict=True):
         np.testing.assert_allclose(each["partial"].vectors, other.vectors, atol=1e-5)
     order = np.split(np.random.default_rng(1).permutation(sum(SIZES)), np.cumsum(SIZES)[:-1])
-    exchanged = list(tiles.exchange(correlations, order, 0.2, "partial"))
+    exchanged = list(tiles.exchange(correlations, order, 0.2, "partial", np.arange(VARIABLES)))
     observed = tiles.count_edges([each["partial"] for each in factors], 5.0, "jeek", OPTIONS["jeek"], VARIABLES)
     null = tiles.count_edges(exchanged, 5.0, "jeek", OPTIONS["jeek"], VARIABLES)
     assert (observed["shared"], observed["specific"]) == (SHARED, 4)

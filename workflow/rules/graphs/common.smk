@@ -78,6 +78,18 @@ def of_graph_sets(name):
     return [f"<results>/graphs/{one}/{estimator}/{name}" for one in GRAPH_SETS for estimator in GRAPHS.estimators(one)]
 
 
+def graph_others(wildcards):
+    """Return the differences of the sets that a set's differences can be compared with."""
+    names = next((names for names in GRAPHS.comparable if wildcards.graph_set in names), [])
+    return [
+        f"<results>/graphs/{name}/{estimator}/edges.tsv"
+        for estimator in GRAPHS.estimators(wildcards.graph_set)
+        if ESTIMATORS[estimator].difference
+        for name in names
+        if name != wildcards.graph_set
+    ]
+
+
 def graph_factors(wildcards):
     """Return the files of all contexts of a set in tiles."""
     names = GRAPH_SETS[wildcards.graph_set].names

@@ -6,6 +6,7 @@ rule graph_page:
         edges=of_graph_set("edges.tsv"),
         paths=of_graph_set("path.tsv"),
         nulls=of_graph_set("null.tsv"),
+        others=graph_others,
     output:
         of_few_graph_sets(
             "<results>/graphs/{graph_set}/report.html",
@@ -50,12 +51,25 @@ rule graph_tables:
             category="Graphs",
             labels={"content": "Strongest edges of every set (table)"},
         ),
+        replication=report(
+            "<results>/graphs/tables/replication.tsv",
+            caption="../../report/graphs/replication.rst",
+            category="Graphs",
+            labels={"content": "Differences that two sets share (table)"},
+        ),
+        figure=report(
+            "<results>/graphs/figures/edges.svg",
+            caption="../../report/graphs/edges_figure.rst",
+            category="Graphs",
+            labels={"content": "Edges of every set, and by chance"},
+        ),
     log:
         "<logs>/graph_tables.log",
     conda:
         ENVIRONMENT
     params:
         edges=50,
+        comparable=GRAPHS.comparable,
         version=STAGE_VERSIONS["report"],
     script:
         "../../../scripts/graphs/tables.py"

@@ -11,8 +11,8 @@ if GRAPHS:
     include: "pages.smk"
 
     GRAPH_REPORTED += [
-        "<results>/graphs/tables/sets.tsv",
-        "<results>/graphs/tables/edges.tsv",
+        *expand("<results>/graphs/tables/{table}.tsv", table=["sets", "edges", "replication"]),
+        "<results>/graphs/figures/edges.svg",
         *expand("<results>/graphs/{graph_set}/report.html", graph_set=GRAPH_SETS),
     ]
     GRAPH_TARGETS += [

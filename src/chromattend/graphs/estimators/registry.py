@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
+# Variables whose pairs have been estimated in tiles; more would take hours.
+MOST_VARIABLES = 30_000
+
 
 @dataclass(frozen=True)
 class EstimatorSpec:
@@ -20,8 +23,7 @@ class EstimatorSpec:
         difference: whether it estimates the difference of two contexts, instead of the graphs of K contexts.
         shares: whether it has a shared part of its own; the edges of others are shared if all contexts have them.
         matrices: the attribute of `Problem` that it reads.
-        entrywise: whether every pair of variables is estimated on its own, by thresholds on its values in `matrices`;
-            only these run in tiles.
+        entrywise: whether every pair of variables is estimated on its own, from its values in `matrices`.
         options: keys of the configuration that are passed on.
         most_variables: number of variables above which it needs too much time or memory.
         baseline: whether it is the simple method that every other one is shown beside.
@@ -36,8 +38,13 @@ class EstimatorSpec:
     matrices: str = "partial"
     entrywise: bool = True
     options: tuple[str, ...] = ()
-    most_variables: int = 30_000
+    most_variables: int = MOST_VARIABLES
     baseline: bool = False
+
+    @property
+    def tiled(self) -> bool:
+        """Whether it runs in tiles of the pairs, for sets of many variables."""
+        return self.entrywise and self.most_variables >= MOST_VARIABLES
 
     def load(self) -> Callable[..., Any]:
         """Return the estimator's function."""
