@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import yaml
 from chromattend.errors import UserError
 from chromattend.graphs.configuration import load_graphs, read_schema
 from chromattend.graphs.sheet import COLOURS
-from chromattend.graphs.study import GraphStudy, Sources
+from chromattend.graphs.study import GraphStudy, Shape, Sources
 
 REPOSITORY = Path(__file__).parents[3]
 SCHEMAS = REPOSITORY / "workflow/schemas"
@@ -90,6 +91,21 @@ def test_samples_of_large_files_are_estimated(workdir: Path, monkeypatch: pytest
     estimate = load(workdir).shape("one")
     assert (exact.samples[0], exact.counted, estimate.counted) == (5000, True, False)
     assert estimate.samples[0] == pytest.approx(5000, rel=0.2)
+
+
+def test_the_forecast_says_what_a_set_takes(workdir: Path) -> None:
+    study = load(workdir, tiles={"from": 10**6})
+    (line,) = study.forecast
+    assert line.startswith(
+        "Graphs of one: 2 contexts, 3 variables, 30 samples each; each estimator takes up to about 0.4"
+    )
+    assert "more memory" not in line
+    # 205 bytes for each of 2 x 100,000^2 entries.
+    large = replace(study, shapes={"one": Shape(100_000, (50, 60), None, counted=False)})
+    assert "about 50 to 60 samples; each estimator takes up to about 4100.4 GB and" in large.forecast[0]
+    assert "of this machine; lower graphs.tiles.from to estimate the pairs in tiles" in large.forecast[0]
+    tiled = replace(large, config=large.config | {"tiles": {"from": 4000, "size": 512, "jobs": 16}})
+    assert "GB and 10 s in each of 16 jobs of tiles" in tiled.forecast[0]
 
 
 def test_the_track_is_off_without_a_sheet(workdir: Path) -> None:
