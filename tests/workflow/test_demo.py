@@ -1,5 +1,6 @@
 """The embedded example, run as `make demo` runs it."""
 
+import json
 import sys
 from pathlib import Path
 
@@ -16,6 +17,9 @@ def demo(checkout: Path) -> Path:
     simulated = run([*command, "--chrom-sizes", "config/demo/synthetic.chrom.sizes"], checkout)
     assert simulated.code == 0, simulated.output
     command = [sys.executable, "-m", "chromattend", "simulate-sequences", "resources/demo/sequences"]
+    simulated = run(command, checkout)
+    assert simulated.code == 0, simulated.output
+    command = [sys.executable, "-m", "chromattend", "simulate-graphs", "resources/demo/graphs"]
     simulated = run(command, checkout)
     assert simulated.code == 0, simulated.output
     result = run([sys.executable, "-m", "snakemake", "--profile", "workflow/profiles/demo"], checkout)
@@ -40,6 +44,14 @@ def test_reports_are_where_make_demo_says(demo: Path) -> None:
     for epigenome in ("SYN1", "SYN2", "SYN3"):
         assert f"{epigenome}/report.html" in index
         assert "Synthetic epigenome" in (demo / epigenome / "report.html").read_text()
+
+
+def test_the_true_graphs_are_found(demo: Path) -> None:
+    summary = json.loads((demo / "graphs/simulated/jeek/summary.json").read_text())
+    assert summary["truth"]["edges"]["f1"] > 0.8
+    assert summary["truth"]["shared"]["fdp"] < 0.1
+    assert summary["counts"]["specific"] > summary["null"]["specific"]["max"]
+    assert summary["verdict"] in (demo / "graphs/simulated/report.html").read_text()
 
 
 def test_the_demo_leaves_the_study_alone(demo: Path) -> None:

@@ -1,11 +1,17 @@
 """The track of graphs, planned as a user plans it."""
 
+import json
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
+import yaml
 
-from .conftest import Workspace
+from chromattend.graphs.simulate import simulate_graphs
+
+from .conftest import SHEET as EPIGENOMES
+from .conftest import Workspace, config
 
 FILES = ["edges.tsv", "path.tsv", "null.tsv", "summary.json", "graph.graphml", "graph.sif", "graph.json"]
 SHEET = "set\tcontext\tdata\tgroup\n"
@@ -96,3 +102,84 @@ def test_without_a_section_nothing_of_the_track_is_planned(workspace: Workspace,
     assert "results/graphs" not in result.output
     assert "Graphs of" not in result.output
     assert workspace.succeed("--dry-run", "--", "graphs").jobs.keys() <= {"graphs"}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory, small_study: Workspace, repository: Path) -> Workspace:
+    """A finished study of matrices whose truth is known, and of ON against OFF genes of two epigenomes."""
+    workspace = small_study.copy(tmp_path_factory.mktemp("graphs") / "study")
+    simulate_graphs(workspace / "known", seed=3, variables=24, samples=300)
+    header = "set\tcontext\tdata\ttruth\n"
+    rows = [f"known\t{name}\tknown/{name}.tsv\tknown/truth.tsv" for name in "AB"]
+    rows += [f"{e}\t{label}\tepigenome:{e}:{label}\t" for e in ("SYN1", "SYN2") for label in ("OFF", "ON")]
+    (workspace / "contexts.tsv").write_text(header + "\n".join(rows) + "\n")
+    graphs = {
+        "sheet": "contexts.tsv",
+        "estimators": ["jeek", "diffee"],
+        "variables": {"bin_groups": 4},
+        "controls": {"permutations": 20, "split_halves": 2, "stability": 2},
+    }
+    workspace.configure(config(repository) | {"graphs": graphs}, EPIGENOMES)
+    workspace.succeed("--", "graphs")
+    return workspace
+
+
+def test_graphs_of_matrices_and_epigenomes(finished: Workspace) -> None:
+    folder = finished / "results/graphs"
+    tables = {name: pd.read_csv(folder / f"tables/{name}.tsv", sep="\t") for name in ("sets", "replication")}
+    estimators = ["jeek", "diffee", "correlation", "correlation_difference"]
+    expected = [(name, each) for name in ("known", "SYN1", "SYN2") for each in estimators]
+    assert list(tables["sets"][["set", "estimator"]].itertuples(index=False, name=None)) == expected
+    for name, estimator in expected:
+        assert all((folder / name / estimator / file).stat().st_size for file in FILES)
+        assert f"{estimator}/graph.graphml" in (folder / name / "report.html").read_text()
+    # ON against OFF of both epigenomes can be compared; the set of matrices has other variables.
+    pairs = tables["replication"][["estimator", "set", "other"]].itertuples(index=False, name=None)
+    assert list(pairs) == [(each, "SYN1", "SYN2") for each in ("diffee", "correlation_difference")]
+    summary = json.loads((folder / "SYN1/diffee/summary.json").read_text())
+    assert [context["name"] for context in summary["contexts"]] == ["OFF", "ON"]
+    assert summary["variables"] == 5 * 4
+    assert summary["contexts"][0]["blocks"] > 1
+    assert summary["thinned"] is not None
+    assert json.loads((folder / "known/jeek/summary.json").read_text())["truth"]["edges"]["f1"] > 0.7
+
+
+def test_nothing_is_left_to_do_until_a_choice_changes(finished: Workspace, tmp_path: Path) -> None:
+    assert finished.succeed("--", "graphs").jobs == {}
+    study = finished.copy(tmp_path / "study")
+    settings = yaml.safe_load((study / "config.yaml").read_text())
+    settings["graphs"]["share_cost"] = 0.4
+    (study / "config.yaml").write_text(yaml.safe_dump(settings))
+    assert study.succeed("--dry-run", "--quiet", "rules", "--", "results/graphs/known/report.html").jobs.keys() == {
+        "graph_estimate",
+        "graph_page",
+    }
+
+
+def test_tiles_find_the_same_strong_edges(finished: Workspace, tmp_path: Path) -> None:
+    study = finished.copy(tmp_path / "study")
+    settings = yaml.safe_load((study / "config.yaml").read_text())
+    settings["graphs"] |= {"tiles": {"from": 20, "size": 16, "jobs": 2}, "estimators": ["jeek"], "select": ["known"]}
+    (study / "config.yaml").write_text(yaml.safe_dump(settings))
+    study.succeed("--", "graphs")
+    whole, tiled = (pd.read_csv(each / "results/graphs/known/jeek/edges.tsv", sep="\t") for each in (finished, study))
+    shared = [set(map(tuple, table[table["class"] == "shared"][["node1", "node2"]].values)) for table in (whole, tiled)]
+    assert len(shared[0] & shared[1]) > 0.6 * len(shared[0])
+    summary = json.loads((study / "results/graphs/known/jeek/summary.json").read_text())
+    assert summary["truth"]["edges"]["f1"] > 0.7
+    assert not (study / "results/graphs/known/jeek/rows").exists() or not any(
+        (study / "results/graphs/known/jeek/rows").iterdir()
+    )
+
+
+def test_a_job_names_the_bad_variable(finished: Workspace, tmp_path: Path) -> None:
+    study = finished.copy(tmp_path / "study")
+    path = study / "known/A.tsv"
+    header, *rows = path.read_text().splitlines()
+    path.write_text("\n".join([header, *("\t".join(["1.5", *row.split("\t")[1:]]) for row in rows)]) + "\n")
+    result = study.snakemake("--", "results/graphs/known/report.html")
+    assert result.code
+    name = header.split("\t")[0]
+    assert (
+        f"known/A.tsv: context 'A': variable '{name}' is constant, 1.5 in all 300 samples; remove it" in result.output
+    )

@@ -72,7 +72,7 @@ class Cost:
             ("tiles", "ridge"): "in tiles with the ridge map, because variables are many",
         }[self.route, self.map]
         return (
-            f"{contexts} contexts of {variables:,} variables, {how}: up to {self.memory_mb / 1000:.1f} GB, "
+            f"{contexts} {'context' if contexts == 1 else 'contexts'} of {variables:,} variables, {how}: up to {self.memory_mb / 1000:.1f} GB, "
             f"{_duration(self.seconds)} for the longest job and {_duration(self.total_seconds)} for all, one core each"
         )
 
