@@ -96,16 +96,15 @@ def test_samples_of_large_files_are_estimated(workdir: Path, monkeypatch: pytest
 def test_the_forecast_says_what_a_set_takes(workdir: Path) -> None:
     study = load(workdir, tiles={"from": 10**6})
     (line,) = study.forecast
-    assert line.startswith(
-        "Graphs of one: 2 contexts, 3 variables, 30 samples each; each estimator takes up to about 0.4"
-    )
-    assert "more memory" not in line
-    # 205 bytes for each of 2 x 100,000^2 entries.
-    large = replace(study, shapes={"one": Shape(100_000, (50, 60), None, counted=False)})
-    assert "about 50 to 60 samples; each estimator takes up to about 4100.4 GB and" in large.forecast[0]
-    assert "of this machine; lower graphs.tiles.from to estimate the pairs in tiles" in large.forecast[0]
+    assert line.startswith("Graphs of one: 2 contexts of 3 variables, as whole matrices: up to 0.3 GB")
+    assert "this machine" not in line
+    # 445 bytes for each of 2 x 30,000^2 entries.
+    large = replace(study, shapes={"one": Shape(30_000, (50, 60), None, counted=False)})
+    assert "as whole matrices with the ridge map, because samples are few: up to 801.3 GB" in large.forecast[0]
+    assert "; this machine has " in large.forecast[0]
     tiled = replace(large, config=large.config | {"tiles": {"from": 4000, "size": 512, "jobs": 16}})
-    assert "GB and 10 s in each of 16 jobs of tiles" in tiled.forecast[0]
+    assert "in tiles with the ridge map" in tiled.forecast[0]
+    assert "this machine" not in tiled.forecast[0]
 
 
 def test_the_track_is_off_without_a_sheet(workdir: Path) -> None:
