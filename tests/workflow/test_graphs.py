@@ -108,7 +108,7 @@ def test_without_a_section_nothing_of_the_track_is_planned(workspace: Workspace,
 def finished(tmp_path_factory: pytest.TempPathFactory, small_study: Workspace, repository: Path) -> Workspace:
     """A finished study of matrices whose truth is known, and of ON against OFF genes of two epigenomes."""
     workspace = small_study.copy(tmp_path_factory.mktemp("graphs") / "study")
-    simulate_graphs(workspace / "known", seed=3, variables=24, samples=300)
+    simulate_graphs(workspace / "known", seed=3, variables=24, contexts=2, samples=300)
     header = "set\tcontext\tdata\ttruth\n"
     rows = [f"known\t{name}\tknown/{name}.tsv\tknown/truth.tsv" for name in "AB"]
     rows += [f"{e}\t{label}\tepigenome:{e}:{label}\t" for e in ("SYN1", "SYN2") for label in ("OFF", "ON")]

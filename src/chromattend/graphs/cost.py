@@ -71,8 +71,9 @@ class Cost:
             ("whole", "ridge"): "as whole matrices with the ridge map, because samples are few",
             ("tiles", "ridge"): "in tiles with the ridge map, because variables are many",
         }[self.route, self.map]
+        noun = "context" if contexts == 1 else "contexts"
         return (
-            f"{contexts} {'context' if contexts == 1 else 'contexts'} of {variables:,} variables, {how}: up to {self.memory_mb / 1000:.1f} GB, "
+            f"{contexts} {noun} of {variables:,} variables, {how}: up to {self.memory_mb / 1000:.1f} GB, "
             f"{_duration(self.seconds)} for the longest job and {_duration(self.total_seconds)} for all, one core each"
         )
 

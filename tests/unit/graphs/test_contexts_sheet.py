@@ -1,6 +1,5 @@
 """The section `graphs` of the configuration and its sheet: every error is one line, before the first job."""
 
-import json
 import subprocess
 import sys
 from dataclasses import replace
@@ -9,11 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-import yaml
 
 from chromattend.errors import UserError
-from chromattend.graphs.configuration import load_graphs, read_schema
-from chromattend.graphs.cost import machine_memory
+from chromattend.graphs.configuration import load_graphs
 from chromattend.graphs.sheet import COLOURS
 from chromattend.graphs.study import GraphStudy, Shape, Sources
 
@@ -97,12 +94,15 @@ def test_samples_of_large_files_are_estimated(workdir: Path, monkeypatch: pytest
 def test_the_forecast_says_what_a_set_takes(workdir: Path) -> None:
     study = load(workdir, tiles={"from": 10**6})
     (line,) = study.forecast
-    assert line.startswith("Graphs of one: 2 contexts of 3 variables, as whole matrices: up to 0.")
+    assert line.startswith("Graphs of one: 2 contexts of 3 variables, as whole matrices: up to 0.3 GB")
     assert "this machine" not in line
-    large = replace(study, shapes={"one": Shape(25_000, (50, 60), None, counted=False)})
-    assert f"; this machine has {machine_memory() / 1000:.0f} GB" in large.forecast[0]
+    # 445 bytes for each of 2 x 30,000^2 entries.
+    large = replace(study, shapes={"one": Shape(30_000, (50, 60), None, counted=False)})
+    assert "as whole matrices with the ridge map, because samples are few: up to 801.3 GB" in large.forecast[0]
+    assert "; this machine has " in large.forecast[0]
     tiled = replace(large, config=large.config | {"tiles": {"from": 4000, "size": 512, "jobs": 16}})
-    assert "in tiles with the ridge map, because variables are many" in tiled.forecast[0]
+    assert "in tiles with the ridge map" in tiled.forecast[0]
+    assert "this machine" not in tiled.forecast[0]
 
 
 def test_the_track_is_off_without_a_sheet(workdir: Path) -> None:
@@ -269,30 +269,3 @@ def test_planning_imports_no_arrays(workdir: Path) -> None:
     command = [sys.executable, "-c", PLANNED, str(SCHEMAS)]
     done = subprocess.run(command, cwd=workdir, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout.strip()) == (0, ""), done.stdout + done.stderr
-
-
-def keys(schema: dict, prefix: str) -> dict[str, dict]:
-    known: dict[str, dict] = {}
-    for name, part in schema["properties"].items():
-        known |= keys(part, f"{prefix}{name}.") if part.get("type") == "object" else {f"{prefix}{name}": part}
-    return known
-
-
-def test_keys_and_columns_are_in_the_reference_with_their_meaning() -> None:
-    lines = (REPOSITORY / "config/README.md").read_text().splitlines()
-    rows = {line.split("`")[1]: line for line in lines if line.startswith("| `graphs.")}
-    schema = read_schema(SCHEMAS)
-    known = keys(schema, "graphs.")
-    assert rows.keys() == known.keys()
-    for key, part in known.items():
-        default = part["default"] if isinstance(part["default"], str) else json.dumps(part["default"])
-        assert f"| `{default}` |" in rows[key], key
-        assert " ".join(part["description"].split()) in rows[key], key
-    estimators = ", ".join(f"`{name}`" for name in schema["$defs"]["estimator"]["enum"])
-    assert estimators in rows["graphs.estimators"].split("|")[2]
-    columns = yaml.safe_load((SCHEMAS / "contexts.schema.yaml").read_text())["properties"]
-    start = lines.index("## The sheet of contexts")
-    documented = {row.split("`")[1]: row for row in lines[start : start + 25] if row.startswith("| `")}
-    assert documented.keys() == columns.keys()
-    for column, part in columns.items():
-        assert " ".join(part["description"].split()) in documented[column], column
