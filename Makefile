@@ -68,6 +68,8 @@ bench: $(COMPILED) ## compare every stage with other programs, and draw the figu
 	@$(BIN)/python benchmarks/training.py --threads 2 --output build/training-2.json
 	@$(BIN)/python benchmarks/stacked.py --epigenomes 1 2 4 8 16 56 --genes 640 --output build/stacked.json
 	@$(BIN)/python benchmarks/kernel.py --sets ../shared/data/sequences/gkm --threads 2 --output build/kernel.json
+	@$(BIN)/python benchmarks/graphs.py --output build/graphs.json
+	@OMP_NUM_THREADS=1 $(BIN)/python benchmarks/graph_scale.py --variables 2000 5000 10000 30000 --contexts 91 --threshold --output build/graph_scale.json
 	@$(BIN)/python benchmarks/demo.py --cores 2 --output build/demo.json
 	@$(BIN)/python benchmarks/plot.py --folder build --output docs/images/performance.svg
 
