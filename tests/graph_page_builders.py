@@ -140,7 +140,7 @@ def estimated_of(
     summary = {
         "set": "set", "estimator": name, "title": titles[name], "source": "Wang, Sekhon, Qi 2018", "baseline": baseline,
         "difference": difference, "variables": len(variables), "contexts": [dict(context) for context in contexts],
-        "lambda": {"rule": None, "value": threshold, "fdr": 0.094, "target": 0.1}, "counts": counts,
+        "lambda": {"rule": None, "value": threshold, "fdr": 0.094, "target": 0.1}, "counts": counts, "relations": None,
         "null": {"permutations": 200, "shared": None, "specific": None, "difference": None, kind: tested},
         "split_halves": [] if difference else halves,
         "stability": {"subsamples": 50, "threshold": 0.6, "edges": int((edges["stability"] >= 0.6).sum())},

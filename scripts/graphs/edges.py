@@ -4,6 +4,7 @@ from chromattend.pipeline.jobs import job
 
 from chromattend.files import read_json, read_netcdf, read_table, write_json, write_table
 from chromattend.graphs.analysis import Choices, summarise_tiles
+from chromattend.graphs.edges import relation_of
 from chromattend.graphs.estimators.registry import ESTIMATORS
 from chromattend.graphs.export import write_graphml, write_json_graph, write_sif
 from chromattend.graphs.measure import Settings
@@ -16,6 +17,7 @@ with job(snakemake):
     names = list(variables["variable"])
     paths = [Path(path) for path in given.factors]
     edges = gather([read_netcdf(path).to_dataframe() for path in given.rows], paths, names)
+    edges["relation"] = relation_of(edges, variables.fillna(""))
     contexts = [(each.context, each.samples) for path in paths for each in (load(path, "correlations"),)]
     summary = summarise_tiles(
         edges,

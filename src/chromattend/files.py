@@ -28,7 +28,7 @@ NAMES = (
     *("gene", "symbol", "other_gene", "chrom", "mark", "validation_mark"),
     *("example", "train_example", "train_gene", "train_symbol"),
     *("set", "tf", "sequence", "view", "route", "motif", "consensus", "entry", "own_entry", "name", "family"),
-    *("variable", "group", "node1", "node2", "context", "estimator", "class"),
+    *("variable", "group", "node1", "node2", "context", "estimator", "class", "relation"),
     *("model", "other", "data", "format", "source", "sha256", "empty_chromosomes"),
 )
 

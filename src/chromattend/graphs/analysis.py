@@ -23,11 +23,11 @@ from chromattend.graphs.controls import (
     stability_of,
     thin,
 )
-from chromattend.graphs.edges import edge_pairs, edges_of
+from chromattend.graphs.edges import RELATIONS, edge_pairs, edges_of, relation_of
 from chromattend.graphs.estimators.registry import EstimatorSpec
 from chromattend.graphs.measure import Measured, Settings, measure
 from chromattend.graphs.problem import Contexts, DifferenceGraph, Problem
-from chromattend.graphs.samples import prepared
+from chromattend.graphs.samples import prepared, variable_table
 from chromattend.graphs.selection import Nulls, Selection, choose_lambda, given_lambda, null_number, null_scale
 from chromattend.graphs.truth import Truth, edge_scores, truth_scores
 from chromattend.statistics import false_discovery_rates
@@ -74,8 +74,8 @@ class Analysis:
     """What an estimator says of a set.
 
     Attributes:
-        edges: see `edges.edges_of`, with stability (share of half samples), p, q, and, where counts were thinned,
-            thinned_q.
+        edges: see `edges.edges_of`, with relation (`edges.relation_of`), stability (share of half samples), p, q, and,
+            where counts were thinned, thinned_q.
         path: lambda, edges, null_edges, fdr; see `selection.Selection`.
         null: counts of each class after exchanges of samples between contexts; see `controls.null_counts`.
         summary: numbers and sentences for pages and tables.
@@ -137,6 +137,7 @@ def analyse(
         edges["stability"] = stability_of(edges, frequencies, contexts.variables, contexts.names)
     else:
         edges["stability"] = np.nan
+    edges["relation"] = relation_of(edges, variable_table(contexts.variables))
     if tests is not None:
         pairs = edge_pairs(edges, contexts.variables)
         edges["p"], edges["q"] = tests.p[pairs], tests.q[pairs]
@@ -177,6 +178,7 @@ def analyse(
             "target": choices.target(spec),
         },
         "counts": _counts(edges),
+        "relations": _relations(edges),
         "null": _null(null),
         "fwer": None if tests is None else int(np.triu(tests.fwer <= choices.difference_fdr, k=1).sum()),
         "split_halves": [] if halves is None else halves.to_dict("records"),
@@ -246,6 +248,7 @@ def summarise_tiles(
             "target": choices.target(spec),
         },
         "counts": _counts(edges),
+        "relations": _relations(edges),
         "null": _null(null),
         "fwer": None,
         "split_halves": [],
@@ -374,6 +377,17 @@ def _counts(edges: pd.DataFrame) -> dict[str, int]:
     return {name: int(counts.get(name, 0)) for name in ("shared", "modulated", "specific", "single", "difference")}
 
 
+def _relations(edges: pd.DataFrame) -> dict[str, dict[str, int]] | None:
+    """Return class -> relation of the variables -> number of edges; None if the variables have no groups."""
+    if (edges["relation"] == "").any():
+        return None
+    table = edges.groupby(["class", "relation"]).size()
+    return {
+        name: {relation: int(table.get((name, relation), 0)) for relation in RELATIONS}
+        for name in dict.fromkeys(edges["class"])
+    }
+
+
 def _null(null: pd.DataFrame) -> dict[str, Any] | None:
     """Return mean, maximum and one-sided p of the counts after exchanges."""
     if null.empty:
@@ -447,6 +461,8 @@ def verdict(summary: Mapping[str, Any]) -> str:
     if null is None:
         return f"{counts['single']:,} edges among {pairs:,} pairs of variables, of one context alone."
     text = f"{counts['shared']:,} shared edges"
+    if near := (summary["relations"] or {}).get("shared"):
+        text += f" ({near['adjacent']:,} between neighbouring variables)"
     specific, exchanged = counts["specific"], null["specific"]
     if not specific:
         return f"{text}, and no specific ones."

@@ -8,6 +8,7 @@ import pandas as pd
 from chromattend.graphs.problem import DifferenceGraph, JointGraph
 
 COLUMNS = ("node1", "node2", "class", "context", "contexts", "weight", "partial_r", "correlation")
+RELATIONS = ("adjacent", "same group", "between groups")
 # In the order in which edges of equal strength are listed.
 CLASSES = ("shared", "modulated", "specific", "single", "difference")
 
@@ -71,6 +72,26 @@ def edge_pairs(edges: pd.DataFrame, variables: Sequence[str]) -> tuple[np.ndarra
     """Return the numbers of both variables of each row, shape (row,) each."""
     number = {name: place for place, name in enumerate(variables)}
     return edges["node1"].map(number).to_numpy(dtype=int), edges["node2"].map(number).to_numpy(dtype=int)
+
+
+def relation_of(edges: pd.DataFrame, variables: pd.DataFrame) -> np.ndarray:
+    """Return how the variables of each edge lie to each other, shape (row,).
+
+    Args:
+        edges: with columns node1 and node2.
+        variables: variable, group and position, see `samples.variable_table`.
+
+    Returns:
+        One of `RELATIONS`: edges between adjacent positions of a group, such as neighbouring bins of one mark, are
+        expected. Empty if the variables have no groups.
+    """
+    if not (variables["group"].astype(str) != "").all():
+        return np.full(len(edges), "", dtype=object)
+    groups, positions = variables["group"].to_numpy(dtype=object), variables["position"].to_numpy(dtype=int)
+    first, second = edge_pairs(edges, list(variables["variable"]))
+    same = groups[first] == groups[second]
+    adjacent = same & (np.abs(positions[first] - positions[second]) == 1)
+    return np.where(adjacent, RELATIONS[0], np.where(same, RELATIONS[1], RELATIONS[2])).astype(object)
 
 
 def parts_of(graph: JointGraph | DifferenceGraph, shares: bool) -> dict[str, np.ndarray]:

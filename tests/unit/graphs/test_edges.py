@@ -1,11 +1,13 @@
 """Tests of the table of edges and its classes."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from chromattend.graphs.edges import COLUMNS, edges_of
+from chromattend.graphs.edges import COLUMNS, edges_of, relation_of
 from chromattend.graphs.estimators.registry import ESTIMATORS
 from chromattend.graphs.problem import DifferenceGraph, JointGraph, partial_correlations
+from chromattend.graphs.samples import variable_table
 
 VARIABLES = ("a", "b", "c", "d")
 
@@ -64,6 +66,16 @@ def test_ties_are_listed_in_the_order_of_variables() -> None:
     graph = JointGraph(symmetric(cd=0.5, ab=-0.5), np.zeros((2, 4, 4)))
     table = edges_of(graph, VARIABLES, ("X", "Y"), graph.total, graph.total, shares=True)
     assert table["node1"].tolist() == ["a", "c"]
+
+
+def test_neighbouring_bins_of_a_mark_are_told_from_other_pairs() -> None:
+    names = ["H3K4me1:1", "H3K4me1:2", "H3K4me1:4", "H3K4me3:2"]
+    edges = pd.DataFrame({"node1": [names[0], names[1], names[1]], "node2": [names[1], names[2], names[3]]})
+    assert relation_of(edges, variable_table(names)).tolist() == ["adjacent", "same group", "between groups"]
+    others = ["x", "y", "z", "H3K4me3:2"]
+    assert (
+        relation_of(edges.replace(dict(zip(names, others, strict=True))), variable_table(others)).tolist() == [""] * 3
+    )
 
 
 def test_partial_correlations_have_the_sign_of_the_association() -> None:

@@ -192,13 +192,17 @@ def _colours(
         yield f"group-{number}", {scheme: readable(colour, scheme) for scheme in _PAPERS}
 
 
+# Columns of the table of edges that are shown if they have values, and their headings.
+_OPTIONAL = {"relation": "Pair", "stability": "Stability", "p": "p", "q": "q", "thinned_q": "q, thinned"}
+
+
 def _section(each: Estimated, number: int, name: str, drawn: pd.DataFrame, contexts: Sequence[str]) -> dict[str, Any]:
     """Return what the template shows of one estimator."""
     summary, edges = each.summary, each.edges
     most = MOST_ROWS if number == 0 else MOST_FURTHER_ROWS
     shown = edges.head(most)
     # Columns without any value, such as p without a test, would only take room.
-    optional = [column for column in ("stability", "p", "q") if column in shown and shown[column].notna().any()]
+    optional = [column for column in _OPTIONAL if column in shown and shown[column].replace("", np.nan).notna().any()]
     noun = "difference" if summary["difference"] else "specific"
     nulls = []
     null = each.null
@@ -221,7 +225,7 @@ def _section(each: Estimated, number: int, name: str, drawn: pd.DataFrame, conte
         "summary": summary,
         "value": "correlation" if summary["baseline"] else "partial_r",
         "rows": table_rows(shown),
-        "columns": optional,
+        "columns": {column: _OPTIONAL[column] for column in optional},
         "most": most,
         "total": len(edges),
         "drawn": len(drawn),
