@@ -162,38 +162,29 @@ def analyse(
             contexts, problem, settings, spec, options, selection.thresholds, choices.permutations, rngs["null"]
         )
     halves = split_halves(contexts, settings, choices.split_halves, rngs["halves"]) if choices.split_halves else None
-    summary = {
-        "estimator": spec.name,
-        "title": spec.title,
-        "source": spec.source,
-        "baseline": spec.baseline,
-        "difference": spec.difference,
-        "variables": len(contexts.variables),
-        "contexts": _describe(contexts, measured, selection),
-        "settings": {"covariance": settings.covariance, "map": settings.map, "transform": choices.transform} | options,
-        "lambda": {
-            "rule": choices.rule if isinstance(choices.rule, str) else "number",
-            "value": selection.value,
-            "fdr": selection.fdr,
-            "target": choices.target(spec),
-        },
-        "counts": _counts(edges),
-        "relations": _relations(edges),
-        "null": _null(null),
-        "fwer": None if tests is None else int(np.triu(tests.fwer <= choices.difference_fdr, k=1).sum()),
-        "split_halves": [] if halves is None else halves.to_dict("records"),
-        "stability": {
+    summary = _summary(
+        spec,
+        choices,
+        edges,
+        null,
+        variables=len(contexts.variables),
+        contexts=_describe(contexts, measured, selection),
+        map=settings.map,
+        value=selection.value,
+        fdr=selection.fdr,
+        fwer=None if tests is None else int(np.triu(tests.fwer <= choices.difference_fdr, k=1).sum()),
+        split_halves=[] if halves is None else halves.to_dict("records"),
+        stability={
             "subsamples": choices.subsamples,
             "threshold": STABLE,
             "edges": int((edges["stability"] >= STABLE).sum()),
         },
-        "thinned": thinned,
-        "truth": None if truth is None else truth_scores(scored, truth, problem.partial, problem.correlations),
-        "warnings": _warnings(contexts, measured),
-        "seconds": time.perf_counter() - start,
-        "memory_mb": _peak_memory(),
-    }
-    return Analysis(edges, selection.path, null, summary | {"verdict": verdict(summary)})
+        thinned=thinned,
+        truth=None if truth is None else truth_scores(scored, truth, problem.partial, problem.correlations),
+        warnings=_warnings(contexts, measured),
+        seconds=time.perf_counter() - start,
+    )
+    return Analysis(edges, selection.path, null, summary)
 
 
 def summarise_tiles(
@@ -227,39 +218,84 @@ def summarise_tiles(
         "Estimated in tiles: lambda is in units of each context's noise, and the numbers of chance are extrapolated "
         "from some of the variables. Blocks of samples, halves and stability are left out."
     )
+    return _summary(
+        spec,
+        choices,
+        edges,
+        null,
+        variables=len(variables),
+        contexts=[
+            {"name": name, "samples": samples, "blocks": None, "threshold": float(threshold["z"] / np.sqrt(samples))}
+            | dict.fromkeys(("v", "raised", "least_eigenvalue", "nonzero", "lag1"))
+            for name, samples in contexts
+        ],
+        map="ridge",
+        value=threshold["z"],
+        fdr=threshold["fdr"] if isinstance(choices.rule, str) else None,
+        truth=None if truth is None else edge_scores(edges, truth),
+        warnings=warnings,
+    )
+
+
+def _summary(
+    spec: EstimatorSpec,
+    choices: Choices,
+    edges: pd.DataFrame,
+    null: pd.DataFrame,
+    *,
+    variables: int,
+    contexts: list[dict[str, Any]],
+    map: str,
+    value: float,
+    fdr: float | None,
+    warnings: list[str],
+    truth: Mapping[str, Any] | None,
+    fwer: int | None = None,
+    split_halves: Sequence[Mapping[Any, Any]] = (),
+    stability: Mapping[str, Any] | None = None,
+    thinned: Mapping[str, int] | None = None,
+    seconds: float | None = None,
+) -> dict[str, Any]:
+    """Return the contents of `summary.json`; what does not exist, such as a false discovery rate of no edges, is None."""
     summary = {
         "estimator": spec.name,
         "title": spec.title,
         "source": spec.source,
         "baseline": spec.baseline,
         "difference": spec.difference,
-        "variables": len(variables),
-        "contexts": [
-            {"name": name, "samples": samples, "blocks": None, "threshold": float(threshold["z"] / np.sqrt(samples))}
-            | dict.fromkeys(("v", "raised", "least_eigenvalue", "nonzero", "lag1"))
-            for name, samples in contexts
-        ],
-        "settings": {"covariance": choices.settings.covariance, "map": "ridge", "transform": choices.transform}
+        "variables": variables,
+        "contexts": contexts,
+        "settings": {"covariance": choices.settings.covariance, "map": map, "transform": choices.transform}
         | {name: choices.options[name] for name in spec.options},
         "lambda": {
             "rule": choices.rule if isinstance(choices.rule, str) else "number",
-            "value": threshold["z"],
-            "fdr": threshold["fdr"] if isinstance(choices.rule, str) else None,
+            "value": value,
+            "fdr": fdr,
             "target": choices.target(spec),
         },
         "counts": _counts(edges),
         "relations": _relations(edges),
         "null": _null(null),
-        "fwer": None,
-        "split_halves": [],
-        "stability": None,
-        "thinned": None,
-        "truth": None if truth is None else edge_scores(edges, truth),
+        "fwer": fwer,
+        "split_halves": list(split_halves),
+        "stability": stability,
+        "thinned": thinned,
+        "truth": truth,
         "warnings": warnings,
-        "seconds": None,
+        "seconds": seconds,
         "memory_mb": _peak_memory(),
     }
-    return summary | {"verdict": verdict(summary)}
+    complete: dict[str, Any] = _without_nan(summary | {"verdict": verdict(summary)})
+    return complete
+
+
+def _without_nan(value: Any) -> Any:
+    """Return a value of JSON in which NaN, which JSON has not, is None."""
+    if isinstance(value, Mapping):
+        return {key: _without_nan(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_without_nan(item) for item in value]
+    return None if isinstance(value, float) and np.isnan(value) else value
 
 
 def _generators(seed: int) -> list[np.random.Generator]:

@@ -8,15 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from chromattend.errors import UserError, did_you_mean, listed, located
 from chromattend.graphs.estimators.registry import ESTIMATORS
 from chromattend.graphs.formats import size_of
 from chromattend.graphs.knowledge import check_names_known, names_in
 from chromattend.graphs.sheet import EPIGENOME, EXPRESSION, LABELS, Context, GraphSet, read_sheet
 from chromattend.graphs.study import GraphStudy, Shape, Sources
-from chromattend.pipeline.config import check, with_defaults
+from chromattend.pipeline.config import check, read_yaml, with_defaults
 from chromattend.pipeline.locations import check_file
 from chromattend.text import find_columns, read_small_table
 
@@ -28,14 +26,9 @@ Place = Callable[[str], str]
 
 def read_schema(schemas: Path) -> dict[str, Any]:
     """Read the schema of the section, with the names of estimators from the registry."""
-    schema = _read_yaml(schemas / "graphs.schema.yaml")
+    schema = read_yaml(schemas / "graphs.schema.yaml")
     schema["$defs"]["estimator"]["enum"] = [spec.name for spec in ESTIMATORS.values() if not spec.baseline]
     return schema
-
-
-def _read_yaml(path: Path) -> Any:
-    # The loader in C, where there is one, is ten times as fast.
-    return yaml.load(path.read_text(encoding="utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
 
 
 def load_graphs(
@@ -74,7 +67,7 @@ def load_graphs(
         return None
     with located(at("sheet")):
         check_file(section["sheet"], workdir)
-    row_schema = _read_yaml(schemas / "contexts.schema.yaml")
+    row_schema = read_yaml(schemas / "contexts.schema.yaml")
     rows = read_sheet(workdir / section["sheet"], section["sheet"], row_schema)
     for name in section["select"]:
         if name not in rows:

@@ -9,9 +9,15 @@ import yaml
 
 from chromattend.errors import UserError, did_you_mean
 
+# The loader in C, where there is one, is ten times as fast.
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 # The parts that a configuration was merged from, the one that wins first: the name of each, and what it gives.
 Parts = Sequence[tuple[str, Mapping[str, Any]]]
+
+
+def read_yaml(path: Path) -> Any:
+    """Read a YAML file of the project, such as a schema."""
+    return yaml.load(path.read_text(encoding="utf-8"), _Loader)
 
 
 def read_parts(files: Sequence[str | Path], command_line: Mapping[str, Any]) -> Parts:

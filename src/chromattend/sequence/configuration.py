@@ -8,11 +8,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from chromattend.errors import UserError, did_you_mean, listed, located
 from chromattend.models.registry import REGISTRY
-from chromattend.pipeline.config import check, with_defaults
+from chromattend.pipeline.config import check, read_yaml, with_defaults
 from chromattend.pipeline.locations import check_file, is_url
 from chromattend.sequence.formats import check_index, format_of
 from chromattend.sequence.sheet import RULES, SequenceSet, read_sheet
@@ -31,22 +29,17 @@ _LETTERS = {"dna": 4, "rna": 4, "protein": 20, "text": 69}
 
 def read_schema(schemas: Path) -> dict[str, Any]:
     """Read the schema of the section, with the names of models from the registry and the shared keys of training."""
-    schema = _read_yaml(schemas / "sequence.schema.yaml")
+    schema = read_yaml(schemas / "sequence.schema.yaml")
     models = [spec for spec in REGISTRY.values() if spec.scope == SECTION]
     schema["$defs"]["model"]["enum"] = [spec.name for spec in models]
     schema["$defs"]["explained"]["enum"] = [spec.name for spec in models if spec.explained]
-    shared = _read_yaml(schemas / "config.schema.yaml")
+    shared = read_yaml(schemas / "config.schema.yaml")
     training, own = shared["properties"]["training"]["properties"], schema["properties"]["training"]["properties"]
     for key, part in own.items():
         own[key] = copy.deepcopy(training.get(key, {})) | part
     missing = training.keys() - own.keys() - set(_OTHER_TRAINING)
     assert not missing, missing
     return schema
-
-
-def _read_yaml(path: Path) -> Any:
-    # The loader in C, where there is one, is ten times as fast.
-    return yaml.load(path.read_text(encoding="utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
 
 
 def load_sequences(
@@ -83,7 +76,7 @@ def load_sequences(
         return None
     with located(at("sheet")):
         check_file(section["sheet"], workdir)
-    row_schema = _read_yaml(schemas / "sequences.schema.yaml")
+    row_schema = read_yaml(schemas / "sequences.schema.yaml")
     rows = read_sheet(workdir / section["sheet"], section["sheet"], row_schema)
     for name in section["select"]:
         if name not in rows:
