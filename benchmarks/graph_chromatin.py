@@ -40,7 +40,8 @@ def read(folder: Path) -> tuple[tuple[str, ...], dict[str, tuple[np.ndarray, np.
     for name in ("E012", "E013"):
         with np.load(folder / f"epigenomes/{name}_promoters_50bp.npz") as file:
             genes, marks = file["genes"], file["marks"]
-            counts = file["coverage"].astype(int).transpose(1, 0, 2)
+            # In this file the gene body is at low bins; upstream comes first here.
+            counts = file["coverage"].astype(int).transpose(1, 0, 2)[:, :, ::-1]
         values = rpkm.loc[genes, name].to_numpy(dtype=float)
         epigenomes[name] = counts, genes, values > np.median(values)
     for name in ("E003", "E123"):
@@ -77,7 +78,7 @@ def draw(states: dict[str, tuple[Analysis, Analysis]], partial: dict[str, np.nda
                 )
         axes.axhline(0, color="0.6", linewidth=0.8)
         axes.set(title=name, xlabel="Distance from the TSS (kb)")
-    panels[0].set_ylabel("Partial correlation of\nH3K4me1 and H3K4me3 in one bin")
+    panels[0].set_ylabel("Partial correlation of\nH3K4me1 and H3K4me3", fontsize=10)
     panels[0].legend(frameon=False, fontsize=8)
     return figure
 

@@ -256,7 +256,7 @@ def _summary(
     thinned: Mapping[str, int] | None = None,
     seconds: float | None = None,
 ) -> dict[str, Any]:
-    """Return the contents of `summary.json`; what does not exist, such as a false discovery rate of no edges, is None."""
+    """Return the contents of `summary.json`; what does not exist, such as an error rate of no edges, is None."""
     summary = {
         "estimator": spec.name,
         "title": spec.title,
