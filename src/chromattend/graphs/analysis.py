@@ -111,8 +111,7 @@ def analyse(
         The same for the same seed.
     """
     start = time.perf_counter()
-    # Each control has random numbers of its own, so that more of one changes no other.
-    rngs = dict(zip(("lambda", "tests", "null", "halves", "stability", "thin"), _generators(choices.seed), strict=True))
+    rngs = _generators(choices.seed, spec.difference)
     options = {name: choices.options[name] for name in spec.options}
     contexts = prepared(raw, choices.transform, choices.covariates)
     measured = measure(contexts.samples, choices.settings, weights, groups)
@@ -298,8 +297,16 @@ def _without_nan(value: Any) -> Any:
     return None if isinstance(value, float) and np.isnan(value) else value
 
 
-def _generators(seed: int) -> list[np.random.Generator]:
-    return [np.random.default_rng(each) for each in np.random.SeedSequence(seed).spawn(6)]
+def _generators(seed: int, difference: bool) -> dict[str, np.random.Generator]:
+    """Return random numbers for each control, so that more of one changes no other.
+
+    Tests of a difference, its lambda and its null counts draw the same exchanges, so that their numbers agree.
+    """
+    names = ("null", "lambda", "halves", "stability", "thin", "tests")
+    seeds = dict(zip(names, np.random.SeedSequence(seed).spawn(len(names)), strict=True))
+    if difference:
+        seeds |= {"lambda": seeds["null"], "tests": seeds["null"]}
+    return {name: np.random.default_rng(each) for name, each in seeds.items()}
 
 
 def _select(

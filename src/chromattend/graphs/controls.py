@@ -35,14 +35,16 @@ SPLIT_HALVES = ("context", "other", "r", "low", "high", "full")
 AUTOCORRELATED = 0.2
 # Selection frequency from which an edge is called stable (Meinshausen and Bühlmann 2010: 0.6 to 0.9).
 STABLE = 0.6
+# Halves of the samples whose median lambda is that of all halves: one alone is an accident of its nulls.
+HALVES_OF_LAMBDA = 5
 
 
 def exchange_labels(contexts: Contexts, rng: np.random.Generator) -> Contexts:
     """Exchange samples between contexts, as if they had the same graph.
 
-    Without blocks, all samples are dealt out again, n_i to context i. With blocks that all contexts have, such as
-    chromosomes, the contexts' parts of each block are permuted among the contexts. Otherwise, such as for subjects,
-    whole parts are dealt out again, as many to each context as it had. With blocks, the n_i change.
+    Without blocks, all samples are dealt out again, n_i to context i. The contexts' parts of a block that all contexts
+    have, such as a chromosome, are permuted among the contexts. Other blocks, such as subjects, are dealt out again as
+    wholes, as many to each context as it had. With blocks, the n_i change.
     """
     number = len(contexts.names)
     if not contexts.blocks:
@@ -52,16 +54,21 @@ def exchange_labels(contexts: Contexts, rng: np.random.Generator) -> Contexts:
         samples = np.concatenate(contexts.samples)[order]
         return replace(contexts, samples=tuple(np.split(samples, np.cumsum(np.bincount(origin))[:-1])))
     parts: list[tuple[int, np.ndarray]] = []
-    names: list[list[Any]] = []
+    names: list[Any] = []
     for context, blocks in enumerate(contexts.blocks):
         parts += [(context, rows) for rows in rows_of_blocks(blocks)]
-        names.append(sorted(set(blocks.tolist())))
-    dealt = np.empty(len(parts), dtype=int)  # the context that each part goes to
-    if all(each == names[0] for each in names):
-        for block in range(len(names[0])):
-            dealt[block :: len(names[0])] = rng.permutation(number)
-    else:
-        dealt = rng.permutation([context for context, _ in parts])
+        names += sorted(set(blocks.tolist()))
+    dealt = np.array([context for context, _ in parts])  # the context that each part goes to
+    places: dict[Any, list[int]] = {}
+    for place, name in enumerate(names):
+        places.setdefault(name, []).append(place)
+    others: list[int] = []
+    for chosen_places in places.values():
+        if len(chosen_places) == number:
+            dealt[chosen_places] = rng.permutation(number)
+        else:
+            others += chosen_places
+    dealt[others] = rng.permutation(dealt[others])
     chosen = [[part for part, goal in zip(parts, dealt, strict=True) if goal == context] for context in range(number)]
     return replace(
         contexts,
@@ -279,8 +286,8 @@ def stability(
         problem, settings: their matrices, with weights and groups, and how they were made.
         spec, options: the estimator and its options.
         selection: lambda of all samples.
-        target: false discovery rate by which lambda is chosen on a half as on all samples, because halves have more
-            noise. None for a given lambda; it then rises with the noise, by the root of the ratio of samples.
+        target: false discovery rate by which lambda is chosen on halves as on all samples, because halves have more
+            noise: the median of some halves. None for a given lambda; it then rises by the root of 2, as the noise.
         subsamples: number of pairs of halves.
         rng: source of the halves.
 
@@ -289,19 +296,22 @@ def stability(
     """
     settings = resolved(settings, contexts.samples)
     function = spec.load()
-    thresholds: np.ndarray | None = None
+    splits = [halves(contexts, rng) for _ in range(subsamples)]
     sums: dict[str, np.ndarray] = {}
-    for _ in range(subsamples):
-        rows = halves(contexts, rng)
+    thresholds = selection.thresholds * np.sqrt(2)
+    if target is not None and not np.isnan(selection.fdr):
+        chosen = []
+        for rows in splits[:HALVES_OF_LAMBDA]:
+            half = part(contexts, [pair[0] for pair in rows])
+            measured = problem_of_part(half.samples, settings, rng, problem.weights, problem.groups)
+            nulls = nulls_of(half, settings, spec.difference, null_number(len(contexts.variables)), rng)
+            # Without edges, the threshold is above all of them.
+            chosen.append(choose_lambda(measured, nulls, spec, options, target).thresholds)
+        thresholds = np.median(chosen, axis=0)
+    for rows in splits:
         for side in (0, 1):
             half = part(contexts, [pair[side] for pair in rows])
             measured = problem_of_part(half.samples, settings, rng, problem.weights, problem.groups)
-            if thresholds is None:
-                thresholds = selection.thresholds * np.sqrt(problem.sizes / measured.sizes)
-                if target is not None:
-                    nulls = nulls_of(half, settings, spec.difference, null_number(len(contexts.variables)), rng)
-                    chosen = choose_lambda(measured, nulls, spec, options, target)
-                    thresholds = thresholds if np.isnan(chosen.fdr) else chosen.thresholds
             for name, edges in classes_of(function(measured, thresholds, **options), spec.shares).items():
                 sums[name] = sums.get(name, 0) + edges.astype(np.float32)
     return {name: values / (2 * subsamples) for name, values in sums.items()}

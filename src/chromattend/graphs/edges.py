@@ -34,8 +34,7 @@ def edges_of(
 
         - class `shared`, context empty: the part that all contexts have, with the means over contexts of partial_r and
           correlation; for an estimator without a shared part, an edge that all contexts have with the same sign.
-        - class `modulated`: what a context adds to a shared edge; of an estimator without a shared part, the edge in a
-          context where all contexts have it with different signs.
+        - class `modulated`: what a context adds to a shared edge, of an estimator with a shared part.
         - class `specific`: an edge in a context that is not shared.
         - class `single`: an edge of the only context.
         - class `difference`, context empty: the change from the first to the second of two contexts; partial_r and
@@ -115,9 +114,8 @@ def parts_of(graph: JointGraph | DifferenceGraph, shares: bool) -> dict[str, np.
         shared, own = graph.shared[upper], graph.individual[:, *upper]
         everywhere = shared != 0
     else:
-        same = np.abs(np.sign(total).sum(axis=0)) == len(total)
-        shared, own = np.where(same, total.mean(axis=0), 0), np.where(same, 0, total)
-        everywhere = (total != 0).all(axis=0)
+        everywhere = np.abs(np.sign(total).sum(axis=0)) == len(total)
+        shared, own = np.where(everywhere, total.mean(axis=0), 0), np.where(everywhere, 0, total)
     return {"shared": shared, "modulated": np.where(everywhere, own, 0), "specific": np.where(everywhere, 0, own)}
 
 

@@ -1,7 +1,7 @@
 """Thresholds without the truth: edges of the samples against those of independent variables and of sampling noise.
 
 Estimators get one threshold per context, lambda times the context's relative noise: the standard deviation of its
-matrix where no variables depend on each other. A context with fewer samples then needs stronger values.
+matrix's sampling noise. A context with fewer samples then needs stronger values.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -165,14 +165,15 @@ def part(contexts: Contexts, rows: Sequence[np.ndarray]) -> Contexts:
 def null_scale(nulls: Nulls, spec: EstimatorSpec) -> np.ndarray:
     """Return the noise of every context relative to the mean over contexts, shape (K,).
 
-    It is the standard deviation of the values of independent variables in the estimator's matrices. A difference has
-    one noise, that of both contexts together, so its scale is 1.
+    It is the standard deviation of the sampling noise in the estimator's matrices. Independent variables would not do:
+    the threshold map sets most of their correlations to 0, and what is left differs between contexts with the same
+    number of samples; they are taken where the noise was not measured. A difference has one noise, that of both contexts together, so its scale is 1.
     """
     contexts = len(nulls.unlinked[0].sizes)
     if spec.difference:
         return np.ones(contexts)
     upper = np.triu_indices(nulls.unlinked[0].correlations.shape[-1], k=1)
-    squares = [(getattr(null, spec.matrices)[:, *upper] ** 2).mean(axis=1) for null in nulls.unlinked]
+    squares = [(getattr(null, spec.matrices)[:, *upper] ** 2).mean(axis=1) for null in nulls.noise or nulls.unlinked]
     noise = np.sqrt(np.mean(squares, axis=0))
     return noise / noise.mean() if noise.all() else np.ones(contexts)
 

@@ -491,9 +491,8 @@ def _classified(
     if spec.shares:
         everywhere = shared != 0
     else:
-        same = np.abs(np.sign(total).sum(axis=0)) == len(total)
-        shared = np.where(same, total.mean(axis=0), 0)
-        everywhere, individual = present == len(total), np.where(same, 0, total)
+        everywhere = np.abs(np.sign(total).sum(axis=0)) == len(total)
+        shared, individual = np.where(everywhere, total.mean(axis=0), 0), np.where(everywhere, 0, total)
     (common,) = np.nonzero(shared)
     context, own = np.nonzero(individual)
     classes = np.where(everywhere[own], CLASSES.index("modulated"), CLASSES.index("specific"))

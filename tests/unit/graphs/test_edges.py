@@ -42,9 +42,9 @@ def test_without_a_shared_part_an_edge_is_shared_if_all_contexts_have_it_with_on
     total = np.stack([symmetric(ab=0.2, ac=0.3, bd=0.1), symmetric(ab=0.4, ac=-0.6)])
     table = edges_of(JointGraph(symmetric(), total), VARIABLES, ("X", "Y"), total, total, shares=False)
     assert parts(table) == [
-        ("a", "c", "modulated", "Y", 2, -0.6),
+        ("a", "c", "specific", "Y", 2, -0.6),
         ("a", "b", "shared", "", 2, pytest.approx(0.3)),
-        ("a", "c", "modulated", "X", 2, 0.3),
+        ("a", "c", "specific", "X", 2, 0.3),
         ("b", "d", "specific", "X", 1, 0.1),
     ]
 

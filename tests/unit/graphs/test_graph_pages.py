@@ -51,7 +51,7 @@ def test_the_verdict_is_first_and_every_count_has_its_null(page: BeautifulSoup) 
     facts = [fact.get_text(" ", strip=True) for fact in page.select(".facts li")]
     assert facts[0].startswith("559–600 samples a context, 11 a variable")
     assert facts[1] == "50 variables, 1,225 pairs"
-    assert facts[2].startswith("0.081 effective resolution")
+    assert facts[2].startswith("0.081 resolution")
     cards = [card.get_text(" ", strip=True) for card in page.select("[data-estimator=jeek] .card")]
     assert re.fullmatch(r"Specific edges 137 13\d by chance, \d+ at most; p 0\.\d+", cards[1])
     # Every estimator is in the choice, and the baselines are called so.
