@@ -167,7 +167,8 @@ def null_scale(nulls: Nulls, spec: EstimatorSpec) -> np.ndarray:
 
     It is the standard deviation of the sampling noise in the estimator's matrices. Independent variables would not do:
     the threshold map sets most of their correlations to 0, and what is left differs between contexts with the same
-    number of samples; they are taken where the noise was not measured. A difference has one noise, that of both contexts together, so its scale is 1.
+    number of samples; they are taken where the noise was not measured. A difference has one noise, that of both
+    contexts together, so its scale is 1.
     """
     contexts = len(nulls.unlinked[0].sizes)
     if spec.difference:
