@@ -19,7 +19,8 @@ with job(snakemake):
             Estimated(name, read_json(summary), read_table(edges), read_table(path), None if counts.empty else counts)
         )
     matrices = None
-    if len(estimators[0].summary["contexts"]) * len(variables) ** 2 <= MOST_CELLS:
+    # Of tiles, whole matrices would be those of another backward map.
+    if not params.tiles and len(estimators[0].summary["contexts"]) * len(variables) ** 2 <= MOST_CELLS:
         contexts = prepared(read_samples(given.samples)[0], params.transform, params.covariates)
         problem = problem_of(contexts.samples, Settings(**params.settings))
         matrices = {"partial": problem.partial, "correlation": problem.correlations}

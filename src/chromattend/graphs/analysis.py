@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from chromattend.graphs.controls import (
+    ABOVE_CHANCE,
     AUTOCORRELATED,
     STABLE,
     DifferenceTests,
@@ -25,7 +26,7 @@ from chromattend.graphs.controls import (
 )
 from chromattend.graphs.edges import RELATIONS, edge_pairs, edges_of, relation_of
 from chromattend.graphs.estimators.registry import EstimatorSpec
-from chromattend.graphs.measure import Measured, Settings, measure
+from chromattend.graphs.measure import Measured, Settings, measure, problem_of_part
 from chromattend.graphs.problem import Contexts, DifferenceGraph, Problem
 from chromattend.graphs.samples import prepared, variable_table
 from chromattend.graphs.selection import Nulls, Selection, choose_lambda, given_lambda, null_number, null_scale
@@ -34,6 +35,8 @@ from chromattend.statistics import false_discovery_rates
 
 # With fewer samples per variable, a partial correlation is little more than a rescaled correlation.
 SAMPLES_PER_VARIABLE = 0.5
+# Variables whose correlation is at least this large are copies of each other, but for noise.
+REDUNDANT = 0.999
 
 
 @dataclass(frozen=True)
@@ -117,13 +120,15 @@ def analyse(
     measured = measure(contexts.samples, choices.settings, weights, groups)
     problem, settings = measured.problem, measured.settings
     matrices = "correlations" if spec.baseline else "partial"
+    # Lambda is chosen without prior knowledge: the noise of favoured edges would raise it for all others.
+    plain = replace(problem, weights=None, groups=None)
     nulls = nulls_of(contexts, settings, spec.difference, null_number(len(contexts.variables)), rngs["lambda"])
     tests = None
     if spec.difference:
         tests = difference_tests(
-            contexts, problem, settings, matrices, choices.permutations, choices.difference_fdr, rngs["tests"]
+            contexts, plain, settings, matrices, choices.permutations, choices.difference_fdr, rngs["tests"]
         )
-    selection = _select(problem, nulls, spec, options, choices, tests)
+    selection = _select(plain, nulls, spec, options, choices, tests)
     graph = spec.load()(problem, selection.thresholds, **options)
     edges = edges_of(
         graph, contexts.variables, contexts.names, problem.partial, problem.correlations, shares=spec.shares
@@ -144,7 +149,7 @@ def analyse(
         edges["p"], edges["q"] = _independence(edges, contexts, problem, nulls, matrices, spec)
     thinned = None
     if tests is not None and counts and choices.thin:
-        again = _thinned(raw, choices, settings, matrices, weights, rngs)
+        again = _thinned(raw, choices, settings, matrices, rngs)
         edges["thinned_q"] = again.q[edge_pairs(edges, contexts.variables)]
         thinned = {"edges": int(np.triu(again.q <= choices.difference_fdr, k=1).sum())}
         thinned["both"] = int((edges["thinned_q"] <= choices.difference_fdr).sum())
@@ -156,7 +161,8 @@ def analyse(
         left[edge_pairs(edges, contexts.variables)] = edges["weight"]
         scored = DifferenceGraph(left + left.T)
     null = pd.DataFrame()
-    if len(contexts.names) > 1:
+    # Edges that are chosen by their stability cannot be compared with those of exchanges, which are not.
+    if len(contexts.names) > 1 and choices.rule != "stability":
         null = null_counts(
             contexts, problem, settings, spec, options, selection.thresholds, choices.permutations, rngs["null"]
         )
@@ -170,8 +176,10 @@ def analyse(
         contexts=_describe(contexts, measured, selection),
         map=settings.map,
         value=selection.value,
-        fdr=selection.fdr,
-        fwer=None if tests is None else int(np.triu(tests.fwer <= choices.difference_fdr, k=1).sum()),
+        fdr=selection.fdr if tests is None or not spec.entrywise or null.empty else _rate(edges, null),
+        fwer=None
+        if tests is None
+        else int((tests.fwer[edge_pairs(edges, contexts.variables)] <= choices.difference_fdr).sum()),
         split_halves=[] if halves is None else halves.to_dict("records"),
         stability={
             "subsamples": choices.subsamples,
@@ -180,7 +188,7 @@ def analyse(
         },
         thinned=thinned,
         truth=None if truth is None else truth_scores(scored, truth, problem.partial, problem.correlations),
-        warnings=_warnings(contexts, measured),
+        warnings=_warnings(contexts, measured) + _redundant(contexts, problem),
         seconds=time.perf_counter() - start,
     )
     return Analysis(edges, selection.path, null, summary)
@@ -211,11 +219,12 @@ def summarise_tiles(
     warnings = few_samples(contexts, len(variables))
     if not threshold["reached"]:
         warnings.append(
-            "No lambda reached the target of the false discovery rate; the lowest one without null edges was taken."
+            f"{spec.title}: no lambda reached the target of the false discovery rate; the lowest one without null "
+            "edges was taken."
         )
     warnings.append(
-        "Estimated in tiles: lambda is in units of each context's noise, and the numbers of chance are extrapolated "
-        "from some of the variables. Blocks of samples, halves and stability are left out."
+        "Estimated in tiles: lambda is in units of each context's noise, and the numbers by chance are extrapolated "
+        "from some of the variables. Blocks of samples are not kept, and halves and stability are left out."
     )
     return _summary(
         spec,
@@ -326,7 +335,7 @@ def _select(
     value = tests.threshold
     if np.isnan(value):
         values = np.diff(problem.correlations if spec.baseline else problem.partial, axis=0)[0]
-        value = 1.01 * float(np.abs(np.triu(values / (1 if problem.weights is None else problem.weights), k=1)).max())
+        value = 1.01 * float(np.abs(np.triu(values, k=1)).max())
     return given_lambda(problem, nulls, spec, options, value)
 
 
@@ -381,7 +390,6 @@ def _thinned(
     choices: Choices,
     settings: Settings,
     matrices: str,
-    weights: np.ndarray | None,
     rngs: Mapping[str, np.random.Generator],
 ) -> DifferenceTests:
     """Test the differences again after counts were thinned to equal means."""
@@ -392,7 +400,8 @@ def _thinned(
     contexts = prepared(
         replace(raw, samples=tuple(values.astype(float) for values in samples)), choices.transform, choices.covariates
     )
-    problem = measure(contexts.samples, settings, weights).problem
+    # Thinning can leave a rare mark without counts.
+    problem = problem_of_part(contexts.samples, settings, rngs["thin"])
     return difference_tests(
         contexts, problem, settings, matrices, choices.permutations, choices.difference_fdr, rngs["thin"]
     )
@@ -418,6 +427,11 @@ def _describe(contexts: Contexts, measured: Measured, selection: Selection) -> l
 def _counts(edges: pd.DataFrame) -> dict[str, int]:
     counts = edges["class"].value_counts()
     return {name: int(counts.get(name, 0)) for name in ("shared", "modulated", "specific", "single", "difference")}
+
+
+def _rate(edges: pd.DataFrame, null: pd.DataFrame) -> float:
+    """Return the mean number of differences after exchanges over that of the samples; NaN without any."""
+    return float(null.loc[null["permutation"] > 0, "difference"].mean() / len(edges)) if len(edges) else np.nan
 
 
 def _relations(edges: pd.DataFrame) -> dict[str, dict[str, int]] | None:
@@ -477,7 +491,24 @@ def few_samples(contexts: Sequence[tuple[str, int]], variables: int) -> list[str
     others = f" (and {len(few) - 1} more)" if len(few) > 1 else ""
     return [
         f"Context {name}{others} has {samples:,} samples of {variables:,} variables. A partial correlation is then "
-        "little more than a rescaled correlation; compare the correlation baseline."
+        "little more than a rescaled correlation; compare the correlation baseline. If the samples are the columns of "
+        "your matrix, transpose it."
+    ]
+
+
+def _redundant(contexts: Contexts, problem: Problem) -> list[str]:
+    """Return a warning if two variables say the same in a context: their edge is no finding."""
+    upper = np.triu_indices(len(contexts.variables), k=1)
+    values = np.abs(problem.correlations[:, *upper])
+    context, pair = np.unravel_index(int(values.argmax()), values.shape)
+    if values[context, pair] < REDUNDANT:
+        return []
+    first, second = (contexts.variables[places[pair]] for places in upper)
+    others = int((values.max(axis=0) >= REDUNDANT).sum()) - 1
+    more = f" (and {others} more pairs)" if others else ""
+    return [
+        f"Variables {first} and {second}{more} are nearly the same in context {contexts.names[context]}: |correlation| "
+        f"{values[context, pair]:.4f}. Remove one of them, because neither has edges of its own beside the other."
     ]
 
 
@@ -491,25 +522,39 @@ def verdict(summary: Mapping[str, Any]) -> str:
     counts, null = summary["counts"], summary["null"]
     pairs = summary["variables"] * (summary["variables"] - 1) // 2
     what = "correlations" if summary["baseline"] else "partial correlations"
+    stable = ""
+    if summary["lambda"]["rule"] == "stability":
+        stable = f" They are in at least {STABLE:.0%} of half samples; such edges have no number by chance."
     if summary["difference"]:
-        rate = summary["lambda"]["target"]
         text = f"{counts['difference']:,} of {pairs:,} {what} differ"
-        if summary["lambda"]["rule"] != "number":
+        if summary["lambda"]["rule"] == "null":
+            # No threshold may have reached the target.
+            rate = max(summary["lambda"]["target"], summary["lambda"]["fdr"] or 0)
             text += f" at an estimated false discovery rate of {rate:.0%}"
-        text += f" ({null['difference']['mean']:,.1f} after exchanging samples between contexts"
-        text += ")." if summary["fwer"] is None else f"; {summary['fwer']:,} family-wise)."
+        if null is not None:
+            text += f" ({null['difference']['mean']:,.1f} after exchanging samples between contexts"
+            text += ")" if summary["fwer"] is None else f"; {summary['fwer']:,} family-wise)"
         if summary["thinned"] is not None:
-            text += f" {summary['thinned']['both']:,} of them also differ after thinning to equal counts."
-        return text
-    if null is None:
-        return f"{counts['single']:,} edges among {pairs:,} pairs of variables, of one context alone."
-    text = f"{counts['shared']:,} shared edges"
+            text += f". {summary['thinned']['both']:,} of them also differ after thinning to equal counts"
+        return f"{text}.{stable}"
+    if len(summary["contexts"]) == 1:
+        return f"{_counted(counts['single'], 'edge')} among {pairs:,} pairs of variables, of one context alone.{stable}"
+    text = _counted(counts["shared"], "shared edge")
     if near := (summary["relations"] or {}).get("shared"):
         text += f" ({near['adjacent']:,} between neighbouring variables)"
-    specific, exchanged = counts["specific"], null["specific"]
+    specific = counts["specific"]
     if not specific:
-        return f"{text}, and no specific ones."
-    compared = f"{exchanged['mean']:,.0f} on average and {exchanged['max']:,} at most after exchanging samples"
-    if exchanged["p"] <= 0.05:
-        return f"{text}. The {specific:,} specific edges are more than by chance: {compared} between contexts."
-    return f"{text}. The {specific:,} specific edges are not above chance: {compared} between contexts."
+        return f"{text}, and no specific ones.{stable}"
+    if null is None:
+        return f"{text}, and {_counted(specific, 'specific edge')}.{stable}"
+    exchanged = null["specific"]
+    which = "The one specific edge is" if specific == 1 else f"The {specific:,} specific edges are"
+    above = "more than by chance" if exchanged["p"] <= ABOVE_CHANCE else "not above chance"
+    return (
+        f"{text}. {which} {above}: {exchanged['mean']:,.0f} on average and {exchanged['max']:,.0f} at most after "
+        "exchanging samples between contexts."
+    )
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

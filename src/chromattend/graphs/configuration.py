@@ -308,6 +308,15 @@ def _check_knowledge(study: GraphStudy, at: Place) -> None:
         if knowledge[key]:
             with located(at(f"knowledge.{key}")):
                 check_file(knowledge[key], study.workdir)
+    if knowledge["groups"] and "kdiffnet" not in study.config["estimators"]:
+        raise UserError(
+            f"{at('knowledge.groups')}: only kdiffnet reads groups; add it to 'graphs.estimators', or remove the groups"
+        )
+    if "kdiffnet" in study.config["estimators"] and not study.knowledge_files:
+        raise UserError(
+            f"{at('estimators')}: kdiffnet without 'graphs.knowledge' is diffee; give groups, edges or hubs, or take "
+            "diffee"
+        )
     if not study.knowledge_files:
         return
     places = names_in(knowledge, study.workdir)

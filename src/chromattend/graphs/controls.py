@@ -14,7 +14,7 @@ from scipy import stats
 
 from chromattend.graphs.edges import edge_pairs, parts_of
 from chromattend.graphs.estimators.registry import EstimatorSpec
-from chromattend.graphs.measure import Settings, problem_of, problem_of_part, resolved, standardised
+from chromattend.graphs.measure import Settings, problem_of, problem_of_part, resolved, standardised, varied
 from chromattend.graphs.problem import Contexts, DifferenceGraph, JointGraph, Problem
 from chromattend.graphs.selection import (
     Nulls,
@@ -35,6 +35,8 @@ SPLIT_HALVES = ("context", "other", "r", "low", "high", "full")
 AUTOCORRELATED = 0.2
 # Selection frequency from which an edge is called stable (Meinshausen and Bühlmann 2010: 0.6 to 0.9).
 STABLE = 0.6
+# A count that at most this share of the exchanges reach is called more than chance.
+ABOVE_CHANCE = 0.05
 # Halves of the samples whose median lambda is that of all halves: one alone is an accident of its nulls.
 HALVES_OF_LAMBDA = 5
 
@@ -303,7 +305,8 @@ def stability(
         chosen = []
         for rows in splits[:HALVES_OF_LAMBDA]:
             half = part(contexts, [pair[0] for pair in rows])
-            measured = problem_of_part(half.samples, settings, rng, problem.weights, problem.groups)
+            half = replace(half, samples=tuple(varied(values, rng) for values in half.samples))
+            measured = problem_of(half.samples, settings)  # lambda is chosen without prior knowledge
             nulls = nulls_of(half, settings, spec.difference, null_number(len(contexts.variables)), rng)
             # Without edges, the threshold is above all of them.
             chosen.append(choose_lambda(measured, nulls, spec, options, target).thresholds)

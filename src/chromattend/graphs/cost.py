@@ -19,6 +19,8 @@ UNKNOWN_SAMPLES = 1000
 INSTEAD = "jeek"
 # Of Python with its packages (MB).
 PROGRAM = 330
+# Of a job before its work, with its part of Snakemake (s).
+START = 4
 # Of the random controls: see `selection.py`.
 NULL_PAIRS, MOST_NULLS, FITTED_PAIRS = 1_500_000, 20, 300_000
 # Lambdas that are tried for estimators that are fitted.
@@ -173,6 +175,7 @@ def _whole(
     # Matrices in double precision: of the samples, of all nulls, and of one half with its nulls.
     memory = PROGRAM + entries * (350 + 95 * nulls) / 1e6
     few = min(sizes) < variables / 4
+    seconds = [each + START for each in seconds]
     return Cost("whole", "ridge" if few else "threshold", math.ceil(memory), max(seconds), sum(seconds))
 
 
@@ -197,8 +200,8 @@ def _in_tiles(variables: int, sizes: Sequence[int], estimators: Sequence[str], j
         "tiles",
         "ridge",
         math.ceil(memory),
-        longest,
-        contexts * factor + len(estimators) * (threshold + rows),
+        longest + START,
+        contexts * (factor + START) + len(estimators) * (threshold + rows + START * (jobs + 2)),
     )
 
 

@@ -19,10 +19,11 @@ _STEPS = 20
 
 
 def plot_edges_against_null(rows: Sequence[Mapping[str, Any]]) -> Figure:
-    """Draw the edges of every set beside those that chance gives: dots above the highest count of chance are filled.
+    """Draw the edges of every set beside those that chance gives: dots are filled if at most
+    5 % of the permutations have as many.
 
     Args:
-        rows: set, noun, observed, and mean and max of the permutations; see
+        rows: set, noun, observed, mean and max of the permutations, and above; see
             `chromattend.graphs.pages.index.null_rows`.
     """
     if not rows:
@@ -30,12 +31,13 @@ def plot_edges_against_null(rows: Sequence[Mapping[str, Any]]) -> Figure:
     figure = Figure(figsize=(7.6, 1.5 + 0.3 * len(rows)), layout="constrained")
     axes = figure.subplots()
     place = np.arange(len(rows))
+    above = np.array([row["above"] for row in rows])
     observed, mean, most = (np.array([float(row[key]) for row in rows]) for key in ("observed", "mean", "max"))
     axes.barh(place, most, height=0.36, color="0.82", label="by chance, up to the highest of the permutations")
     axes.vlines(mean, place - 0.26, place + 0.26, color="0.25", linewidth=1.6, label="by chance, on average")
     for chosen, name, fill in (
-        (observed > most, "observed, above chance", PAGE_COLOURS[0]),
-        (observed <= most, "observed, within chance", "white"),
+        (above, "observed, above chance", PAGE_COLOURS[0]),
+        (~above, "observed, within chance", "white"),
     ):
         if chosen.any():
             axes.plot(observed[chosen], place[chosen], "o", color=PAGE_COLOURS[0], markerfacecolor=fill, label=name)

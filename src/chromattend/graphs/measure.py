@@ -96,18 +96,20 @@ def problem_of_part(
     weights: np.ndarray | None = None,
     groups: np.ndarray | None = None,
 ) -> Problem:
-    """Return the matrices of some samples of K contexts, in which a variable may be constant, such as a rare mark.
+    """Return the matrices of some samples of K contexts, in which a variable may be constant; see `varied`."""
+    return problem_of([varied(values, rng) for values in samples], settings, weights, groups)
 
-    It gets random values: it has no correlations that can be known.
+
+def varied(samples: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return samples, shape (n, p), whose constant variables have random values.
+
+    A rare mark can be constant in a part of the samples. It then has no correlations that can be known.
     """
-    varied = []
-    for values in samples:
-        constant = np.flatnonzero(is_constant(values.T))
-        if len(constant):
-            values = values.astype(float)
-            values[:, constant] = rng.standard_normal((len(values), len(constant)))
-        varied.append(values)
-    return problem_of(varied, settings, weights, groups)
+    constant = np.flatnonzero(is_constant(samples.T))
+    if len(constant):
+        samples = samples.astype(float)
+        samples[:, constant] = rng.standard_normal((len(samples), len(constant)))
+    return samples
 
 
 def resolved(settings: Settings, samples: Sequence[np.ndarray]) -> Settings:

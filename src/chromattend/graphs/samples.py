@@ -22,6 +22,8 @@ logger = logging.getLogger(__name__)
 TRANSFORMS = ("none", "log1p")
 # A variable whose variance that other variables leave is a smaller share than this is nothing but rounding.
 LEAST_LEFT = 1e-10
+# Squares of larger values, summed over samples, overflow.
+LARGEST = 1e140
 # Groups of variables that can be told apart in a drawing.
 MOST_GROUPS = 16
 
@@ -102,6 +104,11 @@ def _check_variables(
 ) -> None:
     """Check that every variable varies, and that no two are identical."""
     for variable, least, most in zip(variables, values.min(axis=0), values.max(axis=0), strict=True):
+        if max(abs(least), abs(most)) > LARGEST:
+            raise UserError(
+                f"{source}: context {context!r}: variable {variable!r} has the value {max(least, most, key=abs):g}, "
+                "too large for correlations; correct it, or rescale the variable"
+            )
         if least == most and variable not in covariates:
             raise UserError(
                 f"{source}: context {context!r}: variable {variable!r} is constant, {least:g} in all {len(values)} "
@@ -237,5 +244,6 @@ def variable_table(variables: Sequence[str]) -> pd.DataFrame:
     groups = list(dict.fromkeys(parts[0].dropna()))
     if parts.isna().any(axis=None) or len(groups) > MOST_GROUPS:
         return table.assign(group="", position="", colour="")
-    colours = {group: COLOURS[number % len(COLOURS)] for number, group in enumerate(groups)}
+    # From the other end, because contexts have the first colours.
+    colours = {group: COLOURS[-1 - number % len(COLOURS)] for number, group in enumerate(groups)}
     return table.assign(group=parts[0], position=parts[1].astype(int), colour=parts[0].map(colours))

@@ -118,6 +118,7 @@ CASES: dict[str, tuple[str, dict[str, Any], str]] = {
     "an unknown key": (HEADER + ROWS, {"estimator": []}, "unknown key 'graphs.estimator', did you mean 'estimators'?"),
     "an unknown estimator": (HEADER + ROWS, {"estimators": ["jek"]}, "'jek' is not valid, did you mean 'jeek'?"),
     "a baseline": (HEADER + ROWS, {"estimators": ["correlation"]}, "'correlation' is not valid"),
+    "kdiffnet alone": (HEADER + ROWS, {"estimators": ["kdiffnet"]}, "kdiffnet without 'graphs.knowledge' is diffee"),
     "an unknown set": (HEADER + ROWS, {"select": ["onne"]}, "'onne' is not in sheet.tsv, did you mean 'one'?"),
     "an unknown column": ("set\tcontext\tdata\tcolor\n", {}, "unknown column 'color', did you mean 'colour'?"),
     "a context twice": (HEADER + ROWS + "one\tB\tc.tsv\n", {}, "line 4: context 'B' of set 'one' is given twice, also"),

@@ -20,7 +20,7 @@ def test_routes_and_their_sizes() -> None:
     many = cost.predict(30_000, [50] * 91, ["jeek"])
     assert (many.route, many.map) == ("tiles", "ridge")
     assert 1000 < many.memory_mb < 2000
-    assert many.total_seconds < 15 * 60
+    assert many.total_seconds < 20 * 60  # with the start of 109 jobs
     assert cost.predict(30_000, [50] * 91, ["jeek"], tile_jobs=1).seconds > cost.predict(5000, [50], ["jeek"]).seconds
     assert cost.predict(500, [None] * 3, ["jeek"]) == cost.predict(500, [cost.UNKNOWN_SAMPLES] * 3, ["jeek"])
     text = many.sentence(30_000, 91)

@@ -273,7 +273,7 @@ def test_bins_of_marks_are_summed_to_variables() -> None:
         np.testing.assert_array_equal(matrix.samples[row], expected)
     assert len(genes_of_epigenome(counts, ["K4", "K27"], genes, 3, "E1", labels, "OFF").samples) == 1
     table = variable_table(matrix.variables)
-    assert table.iloc[4].to_dict() == {"variable": "K27:2", "group": "K27", "position": 2, "colour": "#d55e00"}
+    assert table.iloc[4].to_dict() == {"variable": "K27:2", "group": "K27", "position": 2, "colour": "#5f6b78"}
     assert variable_table(["x"]).iloc[0].to_dict() == {"variable": "x", "group": "", "position": "", "colour": ""}
 
 

@@ -25,6 +25,7 @@ rule graph_page:
         transform=lambda wildcards: GRAPHS.transform(wildcards.graph_set),
         covariates=GRAPH["covariates"],
         settings=GRAPHS.settings(),
+        tiles=lambda wildcards: GRAPHS.in_tiles(wildcards.graph_set),
         share_cost=GRAPH["share_cost"],
         max_edges=GRAPH["max_edges"],
         seed=GRAPH["seed"],

@@ -293,7 +293,7 @@ def sets_chart(rows: Sequence[Mapping[str, Any]]) -> markupsafe.Markup:
         parts.append(element("line", class_="row", x1=left, x2=width - 30, y1=y, y2=y))
         parts.append(element("line", class_="null-span", x1=x(0), x2=x(row["max"]), y1=y, y2=y))
         parts.append(element("line", class_="null-mean", x1=x(row["mean"]), x2=x(row["mean"]), y1=y - 7, y2=y + 7))
-        kind = "above" if row["observed"] > row["max"] else "inside"
+        kind = "above" if row["above"] else "inside"
         title = element(
             "title",
             f"{row['set']}, {row['noun']}: {row['observed']:,.0f} observed, {count(row['mean'])} by chance on average, "

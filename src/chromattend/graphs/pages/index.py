@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from chromattend.graphs.controls import ABOVE_CHANCE
 from chromattend.graphs.pages import charts
 from chromattend.pages import render
 
@@ -53,7 +54,7 @@ def null_rows(sets: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[dict[str,
         sets: see `write_index`.
 
     Returns:
-        set, noun, observed, and mean and max of the permutations.
+        set, noun, observed, mean and max of the permutations, and whether the count is above chance.
     """
     rows = []
     for name, summaries in sets.items():
@@ -65,4 +66,5 @@ def null_rows(sets: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[dict[str,
             noun = f"{summary['title']}{'' if kind == 'difference' else ', specific'}"
             observed = summary["counts"][kind]
             rows.append({"set": name, "noun": noun, "observed": observed, "mean": null["mean"], "max": null["max"]})
+            rows[-1]["above"] = null.get("p", 1) <= ABOVE_CHANCE
     return rows
