@@ -7,7 +7,7 @@ Contexts have n samples each. Disjoint pairs of variables are correlated by r = 
 p / 294 others in each context. Each size runs in a process of its own, on one thread. The floor is K p^2 n flop at the
 speed of numpy's products of tiles of the same shape in the same process, which nothing reads.
 
-Listed specific edges are split into those of true specific pairs, those of shared pairs of which too few contexts are
+Listed specific edges are split into those of true specific pairs, those of shared pairs that too few contexts have
 beyond the threshold, and false ones.
 """
 

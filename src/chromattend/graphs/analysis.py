@@ -497,7 +497,7 @@ def few_samples(contexts: Sequence[tuple[str, int]], variables: int) -> list[str
 
 
 def _redundant(contexts: Contexts, problem: Problem) -> list[str]:
-    """Return a warning if two variables say the same in a context: their edge is no finding."""
+    """Return a warning if two variables say the same in a context: their edge says nothing new."""
     upper = np.triu_indices(len(contexts.variables), k=1)
     values = np.abs(problem.correlations[:, *upper])
     context, pair = np.unravel_index(int(values.argmax()), values.shape)

@@ -31,7 +31,7 @@ CHECK = 50  # iterations between attempts at exact solutions, and changes of the
 RELAXATION = 1.6
 BALANCE = 1.5  # factor of the step size rho where one residual is above twice the other
 RESIDUAL = 1e-6  # relative residuals of ADMM at which a column is good enough without a proof
-INFEASIBLE = 0.01  # violation of a constraint, relative to 1, that is no rounding error
+INFEASIBLE = 0.01  # violation of a constraint, relative to 1, beyond rounding
 TINY = np.finfo(float).tiny
 EXACT = 1e-9  # error of equations and inequalities that prove a solution
 
