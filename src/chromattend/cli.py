@@ -64,6 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     graphs.set_defaults(run=_simulate_graphs)
     graphs.add_argument("folder", type=Path, help="folder of the set; a complete set is left unchanged")
     graphs.add_argument("--seed", type=int, default=1, help="random seed (%(default)s)")
+    graphs.add_argument("--kind", default="random", help="shape of the graph: random, hub or small_world (%(default)s)")
 
     predict = commands.add_parser(
         "predict", help="score the genes of a sample without RNA-seq, using trained models", description=_PREDICT
@@ -203,7 +204,7 @@ def _simulate_sequences(options: argparse.Namespace) -> None:
 def _simulate_graphs(options: argparse.Namespace) -> None:
     from chromattend.graphs.simulate import simulate_graphs
 
-    simulate_graphs(options.folder, options.seed)
+    simulate_graphs(options.folder, options.seed, kind=options.kind)
 
 
 def _variants(options: argparse.Namespace) -> None:

@@ -165,3 +165,7 @@ def test_contexts_are_simulated(tmp_path: Path, refused: Refused, capsys: pytest
     assert (folder / "A.tsv").read_bytes().count(b"\n") == 301
     assert (folder / "contexts.tsv").read_text().splitlines()[1].startswith("simulated\tA\t")
     assert "seed -1: out of range; give" in refused("simulate-graphs", folder, "--seed", "-1")
+    random = (folder / "truth.tsv").read_text()
+    main(["simulate-graphs", str(folder), "--kind", "hub"])
+    assert (folder / "truth.tsv").read_text() != random
+    assert "kind 'hubs': is unknown, did you mean 'hub'?" in refused("simulate-graphs", folder, "--kind", "hubs")
