@@ -4,9 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from chromattend.errors import UserError, did_you_mean
-from chromattend.pipeline.config import check
-from chromattend.text import find_columns, read_small_table, text_of
+from chromattend.errors import UserError
+from chromattend.pipeline.sheet import read_rows
 
 # Other names in the folder of the track, which no set's folder can have.
 RESERVED_NAMES = ("tables", "figures", "index.html", "report.html")
@@ -112,25 +111,10 @@ def read_sheet(path: Path, name: str, schema: dict[str, Any]) -> dict[str, Graph
     Raises:
         UserError: a column is unknown or missing, a cell is invalid, or two rows contradict each other.
     """
-    number, header, table = read_small_table(path, name, comments=True)
-    if not header:
-        raise UserError(f"{name}: is empty; give a header line and one row per context")
-    where = f"{name}: line {number}"
-    known = list(schema["properties"])
-    expected = "a tab-separated sheet with one row per context, whose lines that begin with # are comments"
-    find_columns(where, header, [*schema["required"], *header], expected)
-    for column in header:
-        if column not in known:
-            raise UserError(
-                f"{where}: unknown column {column!r}{did_you_mean(column, known)}; the columns are {', '.join(known)}"
-            )
     rows: dict[str, list[Context]] = {}
     truths: dict[str, str] = {}
     lines: dict[tuple[str, str], int] = {}
-    for number, cells in table:
-        where = f"{name}: line {number}"
-        row = dict(zip(header, map(text_of, cells), strict=True))
-        check(row, schema, lambda _, where=where: where)  # type: ignore[misc]
+    for number, where, row in read_rows(path, name, schema, "context", "context"):
         of_set = row["set"]
         # On file systems that ignore case, two such folders would be one.
         same = next((other for other in rows if other.lower() == of_set.lower()), of_set)

@@ -4,9 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from chromattend.errors import UserError, did_you_mean
-from chromattend.pipeline.config import check
-from chromattend.text import find_columns, read_small_table, text_of
+from chromattend.errors import UserError
+from chromattend.pipeline.sheet import read_rows
 
 # Other names in the folder of the track, which no set's folder can have.
 RESERVED_NAMES = ("tables", "figures", "motifs", "index.html", "report.html", "quality.html")
@@ -70,24 +69,9 @@ def read_sheet(path: Path, name: str, schema: dict[str, Any]) -> dict[str, Seque
     Raises:
         UserError: a column is unknown or missing, or a cell is invalid.
     """
-    number, header, table = read_small_table(path, name, comments=True)
-    if not header:
-        raise UserError(f"{name}: is empty; give a header line and one row per set of sequences")
-    where = f"{name}: line {number}"
-    known = list(schema["properties"])
-    expected = "a tab-separated sheet with one row per set, whose lines that begin with # are comments"
-    find_columns(where, header, [*schema["required"], *header], expected)
     sets: dict[str, SequenceSet] = {}
     lines: dict[str, int] = {}
-    for column in header:
-        if column not in known:
-            raise UserError(
-                f"{where}: unknown column {column!r}{did_you_mean(column, known)}; the columns are {', '.join(known)}"
-            )
-    for number, cells in table:
-        where = f"{name}: line {number}"
-        row = dict(zip(header, map(text_of, cells), strict=True))
-        check(row, schema, lambda _, where=where: where)  # type: ignore[misc]
+    for number, where, row in read_rows(path, name, schema, "set of sequences", "set"):
         one = parse_set(row)
         # On file systems that ignore case, two such folders would be one.
         same = next((other for other in sets if other.lower() == one.name.lower()), None)
