@@ -2,26 +2,12 @@
 // users: they enter the page as text only.
 (() => {
   "use strict";
+  const { svg, html } = window.chromattendElements;
   const data = JSON.parse(document.getElementById("graphs-data").textContent);
-  const NS = "http://www.w3.org/2000/svg";
   const RING = data.sectors.length > 0;
   const MARGIN = RING ? 46 : 22;
   const WIDTHS = 6;
   const NEAR = 24;
-
-  function svg(name, attributes = {}, text) {
-    const made = document.createElementNS(NS, name);
-    for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-    if (text !== undefined) made.textContent = text;
-    return made;
-  }
-
-  function html(name, className, text) {
-    const made = document.createElement(name);
-    if (className) made.className = className;
-    if (text !== undefined) made.textContent = text;
-    return made;
-  }
 
   const signed = (value, places = 2) => (value < 0 ? "−" : "+") + Math.abs(value).toFixed(places);
   const one = (value) => Math.round(value * 10) / 10;

@@ -2,27 +2,13 @@
 // users: they enter the page as text only.
 (() => {
   "use strict";
+  const { svg, html } = window.chromattendElements;
   const data = JSON.parse(document.getElementById("dashboard-data").textContent);
-  const NS = "http://www.w3.org/2000/svg";
   const LEFT = 46;
   const RIGHT = 10;
   // Narrower letters cannot be read; longer sequences scroll within their box.
   const LEAST = 8.5;
   const GLYPH = 100;
-
-  function svg(name, attributes = {}, text) {
-    const made = document.createElementNS(NS, name);
-    for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-    if (text !== undefined) made.textContent = text;
-    return made;
-  }
-
-  function html(name, className, text) {
-    const made = document.createElement(name);
-    if (className) made.className = className;
-    if (text !== undefined) made.textContent = text;
-    return made;
-  }
 
   const short = (value) => Number(value.toPrecision(2)).toString();
   const signed = (value) => (value === null || value === undefined ? "–" : (value >= 0 ? "+" : "−") + Math.abs(value).toFixed(Math.abs(value) >= 10 ? 1 : 2));
