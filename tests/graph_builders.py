@@ -17,7 +17,7 @@ def example_data(folder: Path) -> list[np.ndarray]:
 def example_graphs(folder: Path) -> np.ndarray:
     """The true edges of exampleData: shared, of the first and of the second context only, shape (3, 20, 20)."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of the class igraph, of which the lists of edges are read
+        warnings.simplefilter("ignore")  # igraph's class is unknown; its lists of edges are read
         graphs = rdata.read_rda(folder / "exampleDataGraph.rda")["exampleDataGraph"]
     edges = np.zeros((3, 20, 20), dtype=bool)
     for matrix, graph in zip(edges, graphs, strict=True):

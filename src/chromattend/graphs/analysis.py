@@ -24,7 +24,7 @@ from chromattend.graphs.controls import (
     stability_of,
     thin,
 )
-from chromattend.graphs.edges import RELATIONS, edge_pairs, edges_of, relation_of
+from chromattend.graphs.edges import RELATIONS, edge_pairs, edges_of, pair_numbers, relation_of
 from chromattend.graphs.estimators.registry import EstimatorSpec
 from chromattend.graphs.measure import Measured, Settings, measure, problem_of_part
 from chromattend.graphs.problem import Contexts, DifferenceGraph, Problem
@@ -150,7 +150,7 @@ def analyse(
     thinned = None
     if tests is not None and counts and choices.thin:
         again = _thinned(raw, choices, settings, matrices, rngs)
-        edges["thinned_q"] = again.q[edge_pairs(edges, contexts.variables)]
+        edges["thinned_q"] = again.q[pairs]
         thinned = {"edges": int(np.triu(again.q <= choices.difference_fdr, k=1).sum())}
         thinned["both"] = int((edges["thinned_q"] <= choices.difference_fdr).sum())
     if choices.rule == "stability":
@@ -362,8 +362,7 @@ def _independence(
         if kind
     ]
     place = {name: number for number, name in enumerate(contexts.names)}
-    first, second = edge_pairs(edges, contexts.variables)
-    pair = first * (2 * len(contexts.variables) - first - 1) // 2 + second - first - 1
+    pair = pair_numbers(edges, contexts.variables)
     own = edges["context"].map(place).to_numpy(dtype=float)
     p, q = np.full(len(edges), np.nan), np.full(len(edges), np.nan)
     for rows, data, backgrounds in (

@@ -97,8 +97,8 @@ class RidgeFactor:
         diagonal: the diagonal of the inverse, shape (p,).
         columns: U divided by sqrt(1 - the squared length of its column), shape (n, p): the partial correlation of j and
             k is the dot product of columns j and k.
-        least_eigenvalue: of (1 - a) R + a I: a, its exact value if there are no more samples than variables, else a
-            lower bound.
+        least_eigenvalue: a, which bounds the eigenvalues of (1 - a) R + a I from below. With at most as many samples as
+            variables, it is the smallest of them.
     """
 
     def __init__(self, scores: np.ndarray, a: float) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from chromattend.graphs.edges import edge_pairs, parts_of
+from chromattend.graphs.edges import pair_numbers, parts_of
 from chromattend.graphs.estimators.registry import EstimatorSpec
 from chromattend.graphs.measure import Settings, problem_of, problem_of_part, resolved, standardised, varied
 from chromattend.graphs.problem import Contexts, DifferenceGraph, JointGraph, Problem
@@ -324,8 +324,7 @@ def stability_of(
     edges: pd.DataFrame, frequencies: Mapping[str, np.ndarray], variables: Sequence[str], contexts: Sequence[str]
 ) -> np.ndarray:
     """Return the frequency of each row of a table of edges, as an edge of its class, shape (row,); see `stability`."""
-    first, second = edge_pairs(edges, variables)
-    pair = first * (2 * len(variables) - first - 1) // 2 + second - first - 1
+    pair = pair_numbers(edges, variables)
     result = np.empty(len(edges))
     places = {name: place for place, name in enumerate(contexts)}
     for name, values in frequencies.items():

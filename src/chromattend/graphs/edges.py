@@ -73,6 +73,12 @@ def edge_pairs(edges: pd.DataFrame, variables: Sequence[str]) -> tuple[np.ndarra
     return edges["node1"].map(number).to_numpy(dtype=int), edges["node2"].map(number).to_numpy(dtype=int)
 
 
+def pair_numbers(edges: pd.DataFrame, variables: Sequence[str]) -> np.ndarray:
+    """Return the place of each row's pair of variables in the upper triangle, row by row, shape (row,)."""
+    first, second = edge_pairs(edges, variables)
+    return first * (2 * len(variables) - first - 1) // 2 + second - first - 1
+
+
 def relation_of(edges: pd.DataFrame, variables: pd.DataFrame) -> np.ndarray:
     """Return how the variables of each edge lie to each other, shape (row,).
 

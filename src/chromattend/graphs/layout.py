@@ -110,7 +110,7 @@ def _component(graph: nx.Graph, seed: int) -> np.ndarray:
     else:
         places = nx.spring_layout(graph, seed=seed, method="force")
     made = np.array([places[node] for node in graph])
-    # The longest extent is horizontal, so that the drawing of a chain is no taller than its panel.
+    # The longest extent is horizontal, so that a chain fits into its panel.
     made -= made.mean(axis=0)
     _, axes = np.linalg.eigh(made.T @ made)
     axes = axes[:, ::-1]

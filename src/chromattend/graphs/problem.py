@@ -38,7 +38,7 @@ class Problem:
         sizes: number of samples of each context, shape (K,).
         weights: prior knowledge, symmetric, shape (p, p): the penalty of an edge is multiplied by its weight, so a
             small weight means a likely edge. None for 1 everywhere.
-        groups: group of each variable, shape (p,), 0 for none; None if there are no groups.
+        groups: group of each variable, shape (p,), 0 for none; None without groups.
     """
 
     correlations: np.ndarray

@@ -72,7 +72,7 @@ def replicates(edges: Mapping[str, pd.DataFrame], others: Mapping[str, Sequence[
         others: estimator -> tables of edges of the other sets with the same variables and contexts.
 
     Returns:
-        Columns estimator, node1, node2, same_sign, sets (number of other sets); None if there are no other sets.
+        Columns estimator, node1, node2, same_sign, sets (number of other sets); None for a single set.
     """
     tables = []
     for estimator, table in edges.items():

@@ -60,7 +60,7 @@ def read_truth(path: str | Path, variables: Sequence[str], contexts: Sequence[st
         variables, contexts: names that the table may use.
 
     Raises:
-        UserError: a variable or context is unknown; an edge joins a variable with itself; there are no edges.
+        UserError: a variable or context is unknown; an edge joins a variable with itself; the table lists no edge.
     """
     line, header, rows = read_small_table(path)
     positions = find_columns(f"{path}: line {line}", header, COLUMNS, "a table of true edges: node1, node2, context")

@@ -63,7 +63,7 @@ def as_partial_correlations(shared: np.ndarray, individual: np.ndarray) -> Joint
     scale = np.sqrt(np.where(diagonal > 0, diagonal, 1))  # a threshold of 1 or more makes everything 0
     scale = scale[:, None] * scale
     off = ~np.eye(len(shared), dtype=bool)
-    # 0 - x rather than -x, which would be -0 where there is no edge.
+    # 0 - x, because -x would write -0 for missing edges.
     return JointGraph(0 - shared / scale * off, 0 - individual / scale * off)
 
 

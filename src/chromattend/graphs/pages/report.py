@@ -16,7 +16,7 @@ from chromattend.graphs.pages import charts
 from chromattend.pages import render, table_rows
 
 MOST_ROWS = 5000
-# Rows of the estimators after the first, of which a page can have many.
+# Rows of each further estimator; a page can have many estimators.
 MOST_FURTHER_ROWS = 1000
 MOST_PANELS = 12
 # Values of the heat maps of a page, one byte each.
@@ -113,7 +113,7 @@ def write_page(
         matrices: `partial` and `correlation`, each of shape (K, p, p); either may be missing, for sets whose matrices
             are never in memory.
         replication: of differences in other sets: estimator, node1, node2, same_sign (number of other sets with a
-            difference of the same sign) and sets (number of other sets); None if there is no other set.
+            difference of the same sign) and sets (number of other sets); None for a single set.
         share_cost: see `chromattend.graphs.estimators`.
         max_edges: number of edges that are drawn, the strongest first.
         links: other pages: title and address.
