@@ -1,0 +1,1 @@
+"""How little it takes to change what a model says: attacks, their detection, noise that happens, and certificates."""

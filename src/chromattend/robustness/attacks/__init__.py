@@ -1,0 +1,1 @@
+"""Attacks on any differentiable classifier of inputs within bounds."""

@@ -1,0 +1,1 @@
+"""Images: data, classifiers and the published benchmark of attacks and their detection."""

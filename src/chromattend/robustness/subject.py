@@ -1,0 +1,161 @@
+"""A trained model of counts as a function of whole reads: what attacks, noise and certificates act on."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+import xarray as xr
+from torch import Tensor
+
+from chromattend.errors import UserError
+from chromattend.models.base import TrainedModel
+from chromattend.models.network import Network, in_batches
+
+
+@dataclass(frozen=True)
+class CountModel:
+    """A trained classifier as a function of counts, with the depth of its sample held fixed.
+
+    Counts have the axes (example, position, channel): (gene, bin, mark) for chromatin.
+
+    Attributes:
+        name: name of the model, as in the registry.
+        model: the model.
+        factor: what a model multiplies counts by: 1 / depth of each channel or 1, float32, shape (1, 1, channel).
+        threshold: probability above which a call is positive (ON); see `call_threshold`.
+        context: the model's input in addition to the signal, equal for all examples of the sample, or None.
+    """
+
+    name: str
+    model: TrainedModel
+    factor: np.ndarray
+    threshold: float = 0.5
+    context: int | None = None
+
+    @classmethod
+    def of(cls, model: TrainedModel, dataset: xr.Dataset, threshold: float = 0.5) -> "CountModel":
+        """Return a model as a function of the counts of a sample.
+
+        Args:
+            model: a trained classifier.
+            dataset: the sample, whose depth and context the model sees, whatever the counts are.
+            threshold: see the class.
+
+        Raises:
+            UserError: the model was trained on averaged signal, which has no reads, or does not fit the dataset.
+        """
+        spec = model.input_spec
+        if getattr(spec, "quantity", "reads") != "reads":
+            raise UserError(
+                f"{spec.model}: was trained on {spec.quantity} instead of reads, and only reads can be added, removed "
+                "or lost; leave it out"
+            )
+        if spec.task != "classification":
+            raise UserError(f"{spec.model}: predicts a value instead of a class, so no call can change; leave it out")
+        if "depth" not in dataset:
+            # Without a depth of the sample, the model would divide by the mean of each set of edited counts.
+            dataset = dataset.assign(depth=dataset["counts"].mean(["gene", "bin"], dtype=np.float64))
+        one = dataset.isel(gene=slice(1))
+        factor = spec.signal(one.assign(counts=xr.ones_like(one["counts"])))[:, :1]
+        context = spec.context(one)
+        return cls(spec.model, model, factor, threshold, None if context is None else int(context[0]))
+
+    @property
+    def differentiable(self) -> bool:
+        """Whether `margin` has gradients."""
+        return isinstance(self.model, Network)
+
+    def probability(self, counts: np.ndarray, kept: float | np.ndarray = 1.0) -> np.ndarray:
+        """Return the probability of the positive class, float64, shape (example,).
+
+        Args:
+            counts: shape (example, position, channel), from 0.
+            kept: share of the sample's reads that the counts are of: their depth is this share of the sample's. A
+                number, or an array that broadcasts against the counts.
+        """
+        return self.replicates(counts, kept)[0]
+
+    def replicates(self, counts: np.ndarray, kept: float | np.ndarray = 1.0) -> tuple[np.ndarray, np.ndarray]:
+        """Return `probability`, and the probabilities of each replicate, shape (replicate, example)."""
+        signal = counts.astype(np.float32) * (self.factor / np.asarray(kept, dtype=np.float32))
+        if isinstance(self.model, Network):
+            with torch.inference_mode():
+                parts = [
+                    self.model.outputs(batch, *self._context(batch))
+                    for batch in torch.from_numpy(np.ascontiguousarray(signal, dtype=np.float32)).split(128)
+                ]
+                outputs = torch.cat(parts, dim=1).double()
+                return torch.sigmoid(outputs.mean(dim=0)).numpy(), torch.sigmoid(outputs).numpy()
+        each: np.ndarray = self.model.outputs(signal)  # type: ignore[attr-defined]
+        return each.mean(axis=0), each
+
+    def calls(self, counts: np.ndarray, kept: float | np.ndarray = 1.0) -> np.ndarray:
+        """Return whether the probability is above the threshold, bool, shape (example,)."""
+        return self.probability(counts, kept) > self.threshold
+
+    def margin(self, counts: Tensor) -> Tensor:
+        """Return the logit minus that of the threshold, shape (example,): above 0 for a positive call.
+
+        Differentiable in the counts, float32, shape (example, position, channel).
+
+        Raises:
+            UserError: the model has no gradients.
+        """
+        if not isinstance(self.model, Network):
+            raise UserError(
+                f"{self.name}: has no gradients; take the coordinate search, which needs scores only, or a network"
+            )
+        logit = self.model(counts * torch.from_numpy(self.factor), *self._context(counts))
+        return logit - float(np.log(self.threshold / (1 - self.threshold)))
+
+    def margins(self, counts: np.ndarray) -> np.ndarray:
+        """Return a value that is above 0 for a positive call, float64, shape (example,), of any model.
+
+        For networks it is `margin`; for others the probability minus the threshold.
+        """
+        if isinstance(self.model, Network):
+            with torch.inference_mode():
+                values = torch.from_numpy(np.ascontiguousarray(counts, dtype=np.float32))
+                return in_batches(self.margin, values).double().numpy()
+        return self.probability(counts) - self.threshold
+
+    def _context(self, batch: Tensor) -> tuple[Tensor, ...]:
+        if self.context is None:
+            return ()
+        return (torch.full((len(batch),), self.context, dtype=torch.int64),)
+
+
+def call_threshold(labels: np.ndarray, scores: np.ndarray) -> float:
+    """Return the probability above which as many validation examples are called positive as are positive.
+
+    A network whose scores all lie on one side of 0.5 says one thing, which looks robust. This threshold makes its calls
+    balanced.
+
+    Args:
+        labels: 0 or 1, shape (example,), of the validation part.
+        scores: probabilities, shape (example,).
+
+    Returns:
+        The middle between the two scores that it divides; 0.5 if there is nothing to divide, as with equal scores.
+    """
+    ordered = np.sort(scores)
+    negatives = int((labels == 0).sum())
+    if not 0 < negatives < len(ordered) or ordered[negatives - 1] == ordered[negatives]:
+        return 0.5
+    middle = (ordered[negatives - 1] + ordered[negatives]) / 2
+    return float(np.clip(middle, 1e-6, 1 - 1e-6))
+
+
+# A map of the inputs' positions, such as attention or an attribution: counts and the share of reads they are of, to
+# weights of shape (example, position, channel).
+Explanation = Callable[[np.ndarray, float], np.ndarray]
+
+
+def examples_of_test(dataset: xr.Dataset, most: int | None, seed: int) -> np.ndarray:
+    """Return the rows of the test part, at most a number of them, drawn by a seed and in order."""
+    rows: Any = np.flatnonzero(dataset["split"].values == "test")
+    if most is not None and len(rows) > most:
+        rows = np.sort(np.random.default_rng(seed).choice(rows, most, replace=False))
+    return rows
