@@ -35,6 +35,8 @@ BEYOND = 1.1
 # Share of the cost that is taken back and searched for again, and how often at most.
 REPEATED = 0.3
 REPEATS = 6
+# What it is worth that the value falls beyond the aim: it may let other edits be taken back.
+SPARE = 1e-3
 # Candidates scored at once, which limits the memory.
 CANDIDATES = 8192
 
@@ -77,6 +79,12 @@ def fewest(
     reached = search.reached & (costs <= budget)
     edited = np.where(reached[:, None], search.counts, search.original)
     return Edited(edited.reshape(counts.shape), reached, np.where(reached, costs, 0))
+
+
+def _worth(fell: np.ndarray, value: np.ndarray) -> np.ndarray:
+    """Return what it is worth that a value falls: hardly anything beyond the aim, which a cheap edit may just reach."""
+    needed = value + SURE
+    return np.minimum(fell, needed) + SPARE * np.maximum(fell - needed, 0)
 
 
 class _Search:
@@ -125,9 +133,7 @@ class _Search:
         steps = steps._replace(costs=np.where(steps.costs <= left[:, None, None], steps.costs, 0))
         guided = self.objective.differentiable
         effects = self.effects(examples, steps) if guided else self.remembered(examples, steps)
-        # What goes beyond the aim is worth nothing: a cheap edit that just reaches it is better than a large one.
-        needed = self.value[examples] + SURE
-        effects = np.maximum(effects, -needed[:, None, None])
+        effects = -_worth(-effects, self.value[examples][:, None, None])
         edits = self.threat.edits(counts, steps, effects, SHORTLIST if guided else SHORTLIST_OF_SCORES)
         helped = np.zeros(len(examples), dtype=bool)
         if guided and self.threat.small:
@@ -140,7 +146,7 @@ class _Search:
             effects = self.scored(examples[again], steps, np.ones(steps.costs.shape, dtype=bool))
             if not guided:
                 self.known[examples[again]] = effects
-            effects = np.maximum(effects, -needed[again, None, None])
+            effects = -_worth(-effects, self.value[examples[again]][:, None, None])
             edits = self.threat.edits(counts[again], steps, effects, SHORTLIST)
             helped[again], _ = self.best(examples[again], edits, left[again])
         return helped
@@ -190,7 +196,7 @@ class _Search:
         allowed = (useful[:, None] | ~members).all(axis=2) & (costs <= left[:, None])
         made, value, reached = self.outcomes(examples, edits, members, allowed)
         before = self.value[examples][:, None]
-        fell = np.minimum(before - value, before + SURE)
+        fell = _worth(before - value, before)
         single = np.where(useful[:, 0], edits.gains[:, 0] / np.maximum(edits.costs[:, 0], 1), 0)
         good = (fell > 0) & (fell >= trust * gains) & (fell >= WORTH * single[:, None] * costs)
         ends = good & reached
@@ -210,7 +216,7 @@ class _Search:
         _, value, reached = self.singly(examples, edits)
         costs = np.maximum(edits.costs, 1)
         before = self.value[examples][:, None]
-        gains = np.where(edits.costs > 0, np.minimum(before - value, before + SURE), -np.inf)
+        gains = np.where(edits.costs > 0, _worth(before - value, before), -np.inf)
         if self.known.size:
             rows, places = np.nonzero(edits.costs > 0)
             where = examples[rows], edits.kinds[rows, places], edits.entries[rows, places, 0]
