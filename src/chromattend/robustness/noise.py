@@ -249,9 +249,9 @@ def noise_table(
         of the calls; changed, the share of calls that differ from the undisturbed ones, with Wilson's interval (95 %)
         of a share of as many examples, as draws of one example are not independent; alpha_r and alpha_r_low, the median
         and the 10th percentile over examples and channels of Pearson's r of alpha with the undisturbed alpha, position
-        by position; alpha_top, the share of the 10 heaviest positions that stay; beta_top, the share of examples whose
-        heaviest channel stays; attribution_r and attribution_r_low, as for alpha, but over all positions and channels
-        of an example at once. Columns that do not apply are empty.
+        by position, of the condition's mark or of all marks; alpha_top, the share of the 10 heaviest positions that
+        stay; beta_top, the share of examples whose heaviest channel stays; attribution_r and attribution_r_low, as for
+        alpha, but over all positions and channels of an example at once. Columns that do not apply are empty.
     """
     listed = conditions(settings, marks, bin_size, counts.shape[1])
     joint, replicates = model.replicates(counts)
@@ -268,7 +268,8 @@ def noise_table(
         if condition.kind == "none":
             row |= {"changed_low": None, "changed_high": None}  # nothing was tried
         if attend is not None and attention is not None:
-            row |= _of_attention(attention, attend(joined, condition.kept), shape)
+            chosen = slice(None) if not condition.mark else [marks.index(condition.mark)]
+            row |= _of_attention(attention, attend(joined, condition.kept), shape, chosen)
         if attribute is not None and attribution is not None:
             maps = attribute(joined, condition.kept).reshape(*shape, -1)
             row |= _of_correlation("attribution", pearson_by_row(attribution.reshape(len(counts), -1), maps))
@@ -301,9 +302,10 @@ def _of_attention(
     undisturbed: tuple[np.ndarray, np.ndarray | None],
     disturbed: tuple[np.ndarray, np.ndarray | None],
     shape: tuple[int, int],
+    channels: slice | list[int],
 ) -> dict[str, float]:
     """Compare the attention of all draws, of shape (draw, example) in one axis, with the undisturbed one."""
-    before, after = (np.moveaxis(alpha, 2, 1) for alpha in (undisturbed[0], disturbed[0]))
+    before, after = (np.moveaxis(alpha[..., channels], 2, 1) for alpha in (undisturbed[0], disturbed[0]))
     after = after.reshape(*shape, *after.shape[1:])
     row = _of_correlation("alpha", pearson_by_row(before, after).reshape(len(after), -1))
     both = _heaviest(before) & _heaviest(after)

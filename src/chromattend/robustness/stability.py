@@ -12,7 +12,7 @@ from chromattend.errors import UserError
 from chromattend.models.base import TrainedModel
 from chromattend.robustness.certify import certify
 from chromattend.robustness.noise import Attend
-from chromattend.robustness.subject import CountModel, call_threshold
+from chromattend.robustness.subject import CountModel, call_threshold, check_calls
 from chromattend.statistics import pearson_by_row
 
 logger = logging.getLogger(__name__)
@@ -112,6 +112,15 @@ def with_stability(
     return predictions.assign(call=call_names(calls), stability=stability(subject, counts, draws, seed))
 
 
+def check_models(models: Mapping[str, TrainedModel]) -> None:
+    """Raise a `UserError` if one of several named models has no calls, or no reads, before its sample is counted."""
+    for name, model in models.items():
+        try:
+            check_calls(model)
+        except UserError as error:
+            raise UserError(f"{name}: {str(error).removeprefix(f'{model.input_spec.model}: ')}") from None
+
+
 def sample_columns(
     models: Mapping[str, TrainedModel],
     dataset: xr.Dataset,
@@ -137,15 +146,13 @@ def sample_columns(
         vote abstains.
 
     Raises:
-        UserError: a model has no calls, or no reads, see `CountModel.of`.
+        UserError: a model has no calls, or no reads, see `check_models`.
     """
+    check_models(models)
     columns: dict[str, Any] = {}
     for name, model in models.items():
         chosen = dataset.sel(mark=model.input_spec.marks)
-        try:
-            subject = CountModel.of(model, chosen, call_at)
-        except UserError as error:
-            raise UserError(f"{name}: {str(error).removeprefix(f'{model.input_spec.model}: ')}") from None
+        subject = CountModel.of(model, chosen, call_at)
         counts = chosen["counts"].transpose("gene", "bin", "mark").values
         if redraws:
             columns[f"{name} stability"] = stability(subject, counts, redraws, seed)
