@@ -46,14 +46,8 @@ class CountModel:
         Raises:
             UserError: the model was trained on averaged signal, which has no reads, or does not fit the dataset.
         """
+        check_calls(model)
         spec = model.input_spec
-        if getattr(spec, "quantity", "reads") != "reads":
-            raise UserError(
-                f"{spec.model}: was trained on {spec.quantity} instead of reads, and only reads can be added, removed "
-                "or lost; leave it out"
-            )
-        if spec.task != "classification":
-            raise UserError(f"{spec.model}: predicts a value instead of a class, so no call can change; leave it out")
         if "depth" not in dataset:
             # Without a depth of the sample, the model would divide by the mean of each set of edited counts.
             dataset = dataset.assign(depth=dataset["counts"].mean(["gene", "bin"], dtype=np.float64))
@@ -125,6 +119,18 @@ class CountModel:
         if self.context is None:
             return ()
         return (torch.full((len(batch),), self.context, dtype=torch.int64),)
+
+
+def check_calls(model: TrainedModel) -> None:
+    """Raise a `UserError` if a model takes no reads, or has no calls."""
+    spec = model.input_spec
+    if getattr(spec, "quantity", "reads") != "reads":
+        raise UserError(
+            f"{spec.model}: was trained on {spec.quantity} instead of reads, and only reads can be added, removed or "
+            "lost; leave it out"
+        )
+    if spec.task != "classification":
+        raise UserError(f"{spec.model}: predicts a value instead of a class, so no call can change; leave it out")
 
 
 def call_threshold(labels: np.ndarray, scores: np.ndarray) -> float:
