@@ -17,9 +17,9 @@ with job(snakemake):
         epigenome,
     )
     table = score(models, dataset)
-    redraws, certificate = (snakemake.params.get(name) for name in ("redraws", "certify"))
-    if redraws or certificate:
+    redraws = snakemake.params.get("redraws", 0)
+    if redraws:
         from chromattend.robustness.stability import sample_columns
 
-        table = table.assign(**sample_columns(models, dataset, redraws=redraws or 0, certificate=certificate or None))
+        table = table.assign(**sample_columns(models, dataset, redraws=redraws))
     write_table(table, snakemake.output[0])

@@ -10,14 +10,11 @@ import pandas as pd
 from numpy.random import Generator
 from scipy import stats
 
-from chromattend.errors import UserError
 from chromattend.robustness.subject import CountModel, Explanation
 from chromattend.statistics import LEVEL, auc_interval, pearson_by_row
 
 # Number of the heaviest positions that are compared.
 TOP = 10
-# Antibodies that are known to bind a second mark, and the share that is tested by default.
-CROSS_TALK = (("H3K4me3", "H3K27me3", 0.2), ("H3K4me1", "H3K4me3", 0.2))
 # A generator and counts of all examples, shape (example, position, channel), to other counts of the same shape.
 Change = Callable[[Generator, np.ndarray], np.ndarray]
 # Counts and the share of reads they are of, to alpha, shape (example, position, channel), and beta, shape (example,
@@ -77,9 +74,6 @@ def conditions(settings: Mapping[str, Any], marks: Sequence[str], bin_size: int,
         marks: marks in the order of the counts.
         bin_size: width of a bin (bp).
         bins: number of bins.
-
-    Raises:
-        UserError: a shift is not a number of whole bins within the window, or cross-talk names an unknown mark.
     """
     listed = [
         Condition("no noise", "none", (lambda generator, counts: counts,)),
@@ -95,17 +89,12 @@ def conditions(settings: Mapping[str, Any], marks: Sequence[str], bin_size: int,
         text = f"{_percent(share)} duplicates"
         listed.append(Condition(text, "duplicates", (_duplication(share),), random=True, value=share))
     for distance in settings["shift"]:
-        number, rest = divmod(distance, bin_size)
-        if rest or not 0 < number < bins:
-            raise UserError(
-                f"robustness.noise.shift: {distance} bp is not a number of whole bins within the window; give a "
-                f"multiple of {bin_size} below {bins * bin_size}"
-            )
+        number = distance // bin_size
         both = (_shifting(number), _shifting(-number))
         listed.append(Condition(f"TSS off by {distance} bp", "shift", both, value=distance))
     if settings["strand"]:
         listed.append(Condition("strand reversed", "strand", (lambda generator, counts: counts[:, ::-1],)))
-    for mark, other, share in _cross_talk(settings, marks):
+    for mark, other, share in settings["cross_talk"]:
         text = f"{mark} antibody with {_percent(share)} {other}"
         change = _replacing(marks.index(mark), marks.index(other), share)
         listed.append(Condition(text, "cross_talk", (change,), random=True, mark=mark, value=share))
@@ -202,18 +191,6 @@ def _removal(channel: int) -> Change:
     return lambda generator, counts: np.where(np.arange(counts.shape[2]) == channel, 0, counts)
 
 
-def _cross_talk(settings: Mapping[str, Any], marks: Sequence[str]) -> list[tuple[str, str, float]]:
-    if settings["cross_talk"] is None:
-        return [(mark, other, share) for mark, other, share in CROSS_TALK if {mark, other} <= set(marks)]
-    for mark, other, _ in settings["cross_talk"]:
-        for name in (mark, other):
-            if name not in marks:
-                raise UserError(
-                    f"robustness.noise.cross_talk: the models have no mark {name!r}; choose from {', '.join(marks)}"
-                )
-    return [(mark, other, share) for mark, other, share in settings["cross_talk"]]
-
-
 def _percent(share: float) -> str:
     return f"{100 * share:g} %"
 
@@ -261,17 +238,19 @@ def noise_table(
     rows = []
     for number, condition in enumerate(listed, start=1):
         drawn = condition.draws(counts, settings["repeats"], seed)
+        # A model that sees plain counts is not told the depth, so that both conditions of a share are one to it.
+        kept = condition.kept if model.divides_by_depth else 1.0
         shape, joined = drawn.shape[:2], drawn.reshape(-1, *counts.shape[1:])
         row = {"condition": condition.text, "kind": condition.kind, "mark": condition.mark, "value": condition.value}
         row["draws"], row["reads"] = len(drawn), float(np.abs(drawn - counts).sum(axis=(2, 3)).mean())
-        row |= _of_calls(model.probability(joined, condition.kept).reshape(shape), calls, labels, model.threshold)
+        row |= _of_calls(model.probability(joined, kept).reshape(shape), calls, labels, model.threshold)
         if condition.kind == "none":
             row |= {"changed_low": None, "changed_high": None}  # nothing was tried
         if attend is not None and attention is not None:
             chosen = slice(None) if not condition.mark else [marks.index(condition.mark)]
-            row |= _of_attention(attention, attend(joined, condition.kept), shape, chosen)
+            row |= _of_attention(attention, attend(joined, kept), shape, chosen)
         if attribute is not None and attribution is not None:
-            maps = attribute(joined, condition.kept).reshape(*shape, -1)
+            maps = attribute(joined, kept).reshape(*shape, -1)
             row |= _of_correlation("attribution", pearson_by_row(attribution.reshape(len(counts), -1), maps))
         rows.append(row)
         if report:

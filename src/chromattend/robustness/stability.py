@@ -12,7 +12,7 @@ from chromattend.errors import UserError
 from chromattend.models.base import TrainedModel
 from chromattend.robustness.certify import certify
 from chromattend.robustness.noise import Attend
-from chromattend.robustness.subject import CountModel, call_threshold, check_calls
+from chromattend.robustness.subject import CountModel, call_threshold, check_calls, counts_of
 from chromattend.statistics import pearson_by_row
 
 logger = logging.getLogger(__name__)
@@ -107,7 +107,7 @@ def with_stability(
     valid = predictions["split"] == "valid"
     labels, scores = (predictions.loc[valid, name].to_numpy() for name in ("label", "score"))
     subject = CountModel.of(model, dataset, call_threshold(labels, scores))
-    counts = dataset["counts"].transpose("gene", "bin", "mark").values
+    counts = counts_of(dataset)
     calls = predictions["score"].to_numpy() > subject.threshold
     return predictions.assign(call=call_names(calls), stability=stability(subject, counts, draws, seed))
 
@@ -153,7 +153,7 @@ def sample_columns(
     for name, model in models.items():
         chosen = dataset.sel(mark=model.input_spec.marks)
         subject = CountModel.of(model, chosen, call_at)
-        counts = chosen["counts"].transpose("gene", "bin", "mark").values
+        counts = counts_of(chosen)
         if redraws:
             columns[f"{name} stability"] = stability(subject, counts, redraws, seed)
             logger.info("%s: scored %d redraws of %d genes", name, redraws, len(counts))

@@ -1,10 +1,12 @@
 """A trained model of counts as a function of whole reads: what attacks, noise and certificates act on."""
 
+import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 import xarray as xr
 from torch import Tensor
@@ -12,6 +14,8 @@ from torch import Tensor
 from chromattend.errors import UserError
 from chromattend.models.base import TrainedModel
 from chromattend.models.network import Network, in_batches
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,11 @@ class CountModel:
         factor = spec.signal(one.assign(counts=xr.ones_like(one["counts"])))[:, :1]
         context = spec.context(one)
         return cls(spec.model, model, factor, threshold, None if context is None else int(context[0]))
+
+    @property
+    def divides_by_depth(self) -> bool:
+        """Whether the model sees counts relative to the depth of their sample."""
+        return bool(self.model.input_spec.inputs == "depth")
 
     @property
     def differentiable(self) -> bool:
@@ -165,3 +174,70 @@ def examples_of_test(dataset: xr.Dataset, most: int | None, seed: int) -> np.nda
     if most is not None and len(rows) > most:
         rows = np.sort(np.random.default_rng(seed).choice(rows, most, replace=False))
     return rows
+
+
+def counts_of(dataset: xr.Dataset) -> np.ndarray:
+    """Return the counts of a dataset, int, shape (gene, bin, mark)."""
+    return dataset["counts"].transpose("gene", "bin", "mark").values
+
+
+@dataclass(frozen=True)
+class Tested:
+    """A model of counts, and the test examples that it is tested on.
+
+    Attributes:
+        subject: the model, with the threshold of the validation part.
+        dataset: the tested examples.
+        whole: the dataset that they are from.
+        valid: counts and labels of its validation part.
+        counts: int, shape (example, position, channel).
+        labels: 0 or 1, shape (example,).
+    """
+
+    subject: CountModel
+    dataset: xr.Dataset
+    whole: xr.Dataset
+    valid: tuple[np.ndarray, np.ndarray]
+    counts: np.ndarray
+    labels: np.ndarray
+
+    @classmethod
+    def of(cls, model: TrainedModel, dataset: xr.Dataset, most: int | None, seed: int) -> "Tested":
+        """Draw the examples of the test part, and choose the threshold on the validation part.
+
+        Args:
+            model: a trained classifier.
+            dataset: dataset of an epigenome.
+            most: most examples, see `examples_of_test`.
+            seed: seed of the draw.
+
+        Raises:
+            UserError: see `CountModel.of`.
+        """
+        valid = dataset.isel(gene=np.flatnonzero(dataset["split"].values == "valid"))
+        # Of the whole dataset, whose mean is the depth if the dataset does not have one.
+        undecided = CountModel.of(model, dataset)
+        chosen_by = counts_of(valid), valid["label"].values
+        threshold = call_threshold(chosen_by[1], undecided.probability(chosen_by[0]))
+        part = dataset.isel(gene=examples_of_test(dataset, most, seed))
+        subject = replace(undecided, threshold=threshold)
+        return cls(subject, part, dataset, chosen_by, counts_of(part), part["label"].values)
+
+    @property
+    def marks(self) -> list[str]:
+        """Names of the channels."""
+        return self.dataset["mark"].values.tolist()
+
+    @property
+    def bin_size(self) -> int:
+        """Width of a position (bp)."""
+        return int(self.subject.model.input_spec.bin_size)
+
+    def named(self, table: pd.DataFrame, *, labelled: bool = False) -> pd.DataFrame:
+        """Return a table of the examples with the columns gene, symbol and, if wanted, label in front."""
+        names = {name: self.dataset[name].values for name in ("gene", "symbol", *(["label"] if labelled else []))}
+        return pd.concat([pd.DataFrame(names), table.reset_index(drop=True)], axis=1)
+
+    def progress(self, what: str) -> Callable[[int, int], None]:
+        """Return a function that logs how much is done."""
+        return lambda done, total: logger.info("%s: %s, %d of %d", self.subject.name, what, done, total)

@@ -16,6 +16,7 @@ rule predict:
     params:
         counting=counting,
         marks=STUDY.marks,
+        **({"redraws": ROBUSTNESS.config["noise"]["redraws"]} if ROBUSTNESS and ROBUSTNESS.models else {}),
         version=STAGE_VERSIONS["predict"],
     script:
         "../../../scripts/chromatin/predict.py"

@@ -42,12 +42,6 @@ def image_files(wildcards):
     return [local(place) for place in ROBUSTNESS.files(wildcards.image_set)] + [*filter(None, [one["weights"]])]
 
 
-def robust_draws(wildcards):
-    """Return the number of redraws that predictions say the stability of, or 0 for models that are not tested."""
-    tested = wildcards.epigenome in ROBUST_EPIGENOMES and wildcards.model in ROBUST_MODELS
-    return ROBUST["noise"]["redraws"] if tested else 0
-
-
 def edits_of(model):
     """Return the options of the worst case that a model needs: those of explanations only if it has attention."""
     options = dict(ROBUST["worst_case"])
