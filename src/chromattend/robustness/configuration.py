@@ -183,8 +183,8 @@ def _check_images(study: RobustnessStudy, name: str, at: Place) -> None:
     if one["weights"] and not NETWORKS[one["network"]].weights:
         readable = [spec.name for spec in NETWORKS.values() if spec.weights]
         raise UserError(
-            f"{here('weights')}: weights of the network {one['network']} cannot be read; give null to train it, or take "
-            f"one of {', '.join(readable)}"
+            f"{here('weights')}: weights of the network {one['network']} cannot be read; give null to train it, or "
+            f"take one of {', '.join(readable)}"
         )
     shares = one["parts"]
     if min(shares[1:]) == 0 or (shares[0] == 0 and not one["weights"]):

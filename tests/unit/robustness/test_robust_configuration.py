@@ -76,7 +76,7 @@ MODELS: dict[str, Any] = {"models": ["deepchrome"], "epigenomes": ["E003"]}
         ({"models": ["deepchrome"]}, "W1 has averaged signal (bigWig) instead of reads"),
         (
             {**MODELS, "noise": {"shift": [150]}},
-            "150 bp is not a number of bins of 100 bp within the window of 10000 bp",
+            "150 bp is not a number of bins of 100 bp within the window of 10000",
         ),
         ({**MODELS, "noise": {"shift": [10_000]}}, "10000 bp is not a number of bins"),
         ({**MODELS, "noise": {"cross_talk": [["H3K4me2", "H3K9me3", 0.2]]}}, "'H3K4me2' is not a mark of the study"),

@@ -135,7 +135,7 @@ def test_a_weaker_antibody_turns_enrichment_into_background() -> None:
 class Threshold:
     """A model that calls an example ON if it has more than a number of reads at the sample's depth."""
 
-    threshold = 0.5
+    threshold, divides_by_depth = 0.5, True
 
     def replicates(self, counts: np.ndarray, kept: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
         joint = self.probability(counts, kept)
