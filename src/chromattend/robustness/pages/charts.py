@@ -39,7 +39,7 @@ def percent(share: float, digits: int = 0) -> str:
     value = 100 * share
     if value and abs(value) < 10 and digits == 0:
         digits = 1
-    return f"{value:.{digits}f} %"
+    return f"{value:.{digits}f}\u00a0%"
 
 
 def _text(content: str, x: float, y: float, anchor: str = "middle", kind: str = "tick") -> markupsafe.Markup:
@@ -180,7 +180,9 @@ def turned_chart(
     for step in steps:
         if low <= step <= high * 1.001:
             parts.append(_line("axis", x(step), bottom, x(step), bottom + 4))
-            parts.append(_text(f"{100 * step:g} %", x(step), bottom + 17))
+            # The last one would stick out.
+            anchor = "end" if x(step) > end - 12 else "middle"
+            parts.append(_text(f"{100 * step:g} %", min(x(step), end + 12), bottom + 17, anchor))
     parts.append(_line("axis", _LEFT, bottom, end, bottom))
     parts.append(_text("reads changed, share of the window's reads, log scale", (_LEFT + end) / 2, height - 5))
     if redraw:
@@ -238,7 +240,7 @@ def edits_chart(edits: pd.DataFrame, direction: str) -> markupsafe.Markup | None
             start = middle if side > 0 else middle - wide
             parts.append(element("rect", class_=column, x=float(start), y=at + 6, width=wide, height=16.0))
             value = float(row[column])
-            shown = f"{value:,.0f}" if value >= 10 else f"{value:.1f}"
+            shown = f"{value:,.0f}" if value >= 10 or not value else f"{value:.1f}"
             anchor = "start" if side > 0 else "end"
             parts.append(_text(shown, middle + side * (wide + 6), at + 18, anchor))
     parts.append(_line("axis", middle, 20, middle, bottom))
@@ -281,7 +283,7 @@ def certificate_chart(certificate: pd.DataFrame) -> markupsafe.Markup | None:
     for number in range(1, top + 2):
         share = float((reads >= number).sum() / total)
         points += [(x(number), points[-1][1]), (x(number), y(share))]
-    parts.append(_curve("proven", points))
+    parts.append(_curve("certain", points))
     said = f"{percent(len(reads) / total)} of the votes are right; the largest certificate is of {top} reads"
     return picture(parts, height, said)
 
@@ -296,19 +298,14 @@ def share_cell(value: float, low: float | None, high: float | None, top: float) 
     """
 
     def x(share: float) -> float:
-        return 5 + min(share / (top or 1), 1) * 130
+        return 5 + min(share / (top or 1), 1) * 190
 
-    parts = [_line("hair", 5, 9, 135, 9)]
+    parts = [_line("hair", 5, 9, 195, 9)]
     if low is not None and high is not None:
         parts.append(_line("span", x(low), 9, x(high), 9))
     parts.append(element("circle", class_="dot", cx=x(value), cy=9, r=4.2))
     content = markupsafe.Markup("").join(parts)
-    return element("svg", content, class_="cell", viewBox="0 0 140 18", width=140, height=18, aria_hidden="true")
-
-
-def heat(share: float | None) -> str:
-    """Return the class of a table cell for a share from 0 to 1, in six steps."""
-    return "" if share is None else f"heat-{min(int(share * 6), 5)}"
+    return element("svg", content, class_="cell", viewBox="0 0 200 18", width=200, height=18, aria_hidden="true")
 
 
 def lowest(noise: pd.DataFrame) -> float:
@@ -324,3 +321,38 @@ def legend(kinds: Mapping[str, str]) -> list[tuple[markupsafe.Markup, str]]:
     return [
         (element("svg", sample[kind], width=26, height=12, aria_hidden="true"), title) for kind, title in kinds.items()
     ]
+
+
+def letters_chart(changes: pd.Series, budget: int) -> markupsafe.Markup:
+    """Draw the share of the right predictions that turn over the number of letters changed.
+
+    Args:
+        changes: fewest letters of each right prediction, missing where the budget did not suffice.
+        budget: largest number of letters.
+    """
+    height, bottom, end = 250, 250 - _BOTTOM, WIDTH - _RIGHT
+    total = len(changes)
+    shares = [float((changes <= number).sum() / total) for number in range(budget + 1)]
+
+    def x(value: float) -> float:
+        return _LEFT + value / max(budget, 1) * (end - _LEFT)
+
+    def y(value: float) -> float:
+        return bottom - value * (bottom - _TOP)
+
+    parts = []
+    for share in (0, 0.25, 0.5, 0.75, 1):
+        parts.append(_line("hair", _LEFT, y(share), end, y(share)))
+        parts.append(_text(f"{100 * share:g} %", _LEFT - 7, y(share) + 4, "end"))
+    step = max(1, math.ceil(budget / 10))
+    for tick in range(0, budget + 1, step):
+        parts.append(_line("axis", x(tick), bottom, x(tick), bottom + 4))
+        parts.append(_text(f"{tick:,}", x(tick), bottom + 17))
+    parts.append(_line("axis", _LEFT, bottom, end, bottom))
+    parts.append(_text("letters changed", (_LEFT + end) / 2, height - 5))
+    points = [(x(0), y(0))]
+    for number, share in enumerate(shares):
+        points += [(x(number), points[-1][1]), (x(number), y(share))]
+    parts.append(_curve("certain", points))
+    said = ", ".join(f"{number} letters {percent(share)}" for number, share in enumerate(shares) if number % step == 0)
+    return picture(parts, height, f"Share of the right predictions that turn: {said}")

@@ -234,8 +234,8 @@ def caveats(result: Result, settings: Mapping[str, Any]) -> list[str]:
     if row["certified_median"] is not None:
         given = settings.get("certificate", {})
         copies = f" of {number(given['samples'])} copies" if "samples" in given else " of copies"
-        kept = f" with {percent(given['keep'])} of the reads" if "keep" in given else ""
-        level = f", each with a confidence of {100 * given['confidence']:g} %" if "confidence" in given else ""
+        kept = f" with {100 * given['keep']:g}\u00a0% of the reads" if "keep" in given else ""
+        level = f", each with a confidence of {100 * given['confidence']:g}\u00a0%" if "confidence" in given else ""
         said.append(
             f"Proven: the vote{copies}{kept} keeps half of its right calls whatever {number(row['certified_median'])} "
             f"reads are added or removed{level}. The vote is another classifier than the model itself."

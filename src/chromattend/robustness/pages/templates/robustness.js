@@ -86,7 +86,7 @@
     byId("edited-marks").replaceChildren(...rows.map((row) => {
       const line = html("tr");
       const after = row.before + row.added - row.removed;
-      for (const value of [row.mark, whole(row.before), "+" + whole(row.added), "−" + whole(row.removed), whole(after)]) line.append(html("td", "", value));
+      for (const value of [row.mark, whole(row.before), row.added ? "+" + whole(row.added) : "0", row.removed ? "−" + whole(row.removed) : "0", whole(after)]) line.append(html("td", "", value));
       return line;
     }));
     for (const button of document.querySelectorAll(".starters button")) button.setAttribute("aria-pressed", String(button.dataset.gene === gene.value));
