@@ -1,14 +1,26 @@
 """Invented results of the track robustness, with the columns and scale of real ones, for tests of its pages."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
+from chromattend.robustness.pages.report import Worst, write_page
+from chromattend.robustness.tables import Result
+
 EVIL = "</script><script>alert(1)</script><img src=x onerror=\"document.title='x'\">"
 MARKS = ("H3K27me3", "H3K36me3", "H3K4me1", "H3K4me3", "H3K9me3")
 BUDGET = 500
+SETTINGS: dict[str, Any] = {
+    "genes": 500,
+    "seed": 1,
+    "noise": {"repeats": 5, "keep": [0.5, 0.25, 0.1, 0.05, 0.02], "strand": True},
+    "worst_case": {"reads": BUDGET, "entries": 40},
+    "certificate": {"keep": 0.02, "samples": 1000, "confidence": 0.999},
+    "detection": {"squeezers": [["bits_3"], ["bits_3", "median_3"]]},
+}
 # Mean reads of a bin by mark, of ON and OFF genes.
 _ON = (1.4, 3.0, 3.4, 22.0, 1.2)
 _OFF = (7.5, 0.9, 2.0, 2.8, 2.0)
@@ -360,3 +372,27 @@ def image_result(n: int = 100) -> dict[str, Any]:
         "roc": pd.DataFrame(roc),
         "adaptive": adaptive,
     }
+
+
+def result_of(model: str = "deepchrome", **given: Any) -> tuple[Result, Worst]:
+    """Return what a page shows of one model in E003; see `chromatin_result`."""
+    made = chromatin_result(model=model, **given)
+    tables = (made[name] for name in ("noise", "stability", "certificate", "worst_case"))
+    result = Result("E003", model, *tables, transfer_table(), made["edited"].attrs["threshold"], BUDGET)
+    parts = {name: made[name] for name in ("edits", "factors", "explanation", "detection", "edited")}
+    return result, Worst(together=together_table(), **parts)
+
+
+def page_of(path: Path, model: str = "deepchrome", **given: Any) -> Path:
+    """Write the page of one model in E003 and return its path; see `chromatin_result`."""
+    result, worst = result_of(model, **given)
+    write_page(
+        path,
+        result=result,
+        worst=worst,
+        settings=SETTINGS,
+        named=["PAX5"],
+        links=[("All pages of robustness", "../../../index.html")],
+        command="snakemake -- results/robustness/chromatin/E003/deepchrome/report.html",
+    )
+    return path

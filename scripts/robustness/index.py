@@ -11,13 +11,11 @@ with job(snakemake):
     write_index(
         snakemake.output[0],
         chromatin=read_table(given.chromatin) if given.chromatin else None,
-        images=[
-            images_row(name, read_json(metrics), *map(read_table, tables)) for name, metrics, *tables in files
-        ],
+        images=[images_row(name, read_json(metrics), *map(read_table, tables)) for name, metrics, *tables in files],
         sequences=[
             sequence_row(name, model, read_table(path))
             for (name, model), path in zip(params.sequences, given.letters, strict=True)
         ],
         figures={Path(path).stem: Path(path) for path in given.figures},
-        links=[("Epigenomes", "../index.html")] if given.chromatin else [],
+        links=[("All epigenomes", "../index.html")] if given.chromatin else [],
     )

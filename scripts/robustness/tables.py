@@ -12,7 +12,9 @@ with job(snakemake):
     transfer = dict(zip(params.epigenomes, map(read_table, given.transfer), strict=True))
     files = zip(given.noise, given.stability, given.certificate, given.worst_case, given.edited, strict=True)
     results = []
-    for (epigenome, model), (noise, stability, certificate, worst_case, edited) in zip(params.pairs, files, strict=True):
+    for (epigenome, model), (noise, stability, certificate, worst_case, edited) in zip(
+        params.pairs, files, strict=True
+    ):
         with xr.open_dataset(edited, engine="h5netcdf") as dataset:
             threshold = dataset.attrs.get("threshold")
         tables = (read_table(path) for path in (noise, stability, certificate, worst_case))

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import FuncFormatter, NullLocator, PercentFormatter
+from matplotlib.ticker import FormatStrFormatter, FuncFormatter, NullLocator, PercentFormatter
 
 from chromattend.figures import PAGE_COLOURS, literal, sentence, style, style_number, title
 from chromattend.robustness.pages.charts import proven_shares
@@ -19,8 +19,21 @@ from chromattend.robustness.tables import Result, condition, right
 _MARKERS = "osD^vPX*"
 _PANELS = (("auc", "AUC"), ("kept", "Calls kept"), ("alpha_r", "r of alpha (median)"))
 # Kinds of noise.tsv in the heat map, besides the shares of the reads.
-_SHOWN = ("redraw", "keep", "keep_old_depth", "duplicates", "shift", "strand", "cross_talk", "efficiency", "absent", "seed")
+_SHOWN = (
+    "redraw",
+    "keep",
+    "keep_old_depth",
+    "duplicates",
+    "shift",
+    "strand",
+    "cross_talk",
+    "efficiency",
+    "absent",
+    "seed",
+)
 _MOST_MARK_PANELS = 6
+# Bands of more models would hide each other.
+_MOST_BANDS = 2
 
 
 def _models(results: Sequence[Result]) -> list[str]:
@@ -41,7 +54,8 @@ def plot_depth(results: Sequence[Result]) -> Figure:
     """Draw AUC, calls kept and r of alpha over the share of the reads that is kept, by model.
 
     Upper panels: with the depth of the smaller sample; lower ones: with the depth of all reads. Lines are means over
-    epigenomes; bands are 95 % intervals of a single epigenome, or the range of several.
+    epigenomes; bands, of up to two models, are 95 % intervals of a single epigenome, or
+    the range of several.
     """
     noise = pd.concat(
         [result.noise.assign(model=result.model, epigenome=result.epigenome) for result in results], ignore_index=True
@@ -57,19 +71,23 @@ def plot_depth(results: Sequence[Result]) -> Figure:
     grid = figure.subplots(len(kinds), len(panels), squeeze=False, sharex=True, sharey="col")
     single = len({result.epigenome for result in results}) == 1
     for kind, row in zip(kinds, grid, strict=True):
-        table = noise[noise["kind"].isin([kind, "none"])].assign(value=lambda rows: rows["value"].where(rows["kind"] != "none", 1.0))
+        table = noise[noise["kind"].isin([kind, "none"])].assign(
+            value=lambda rows: rows["value"].where(rows["kind"] != "none", 1.0)
+        )
         for (column, name), axes in zip(panels, row, strict=True):
             for model in _models(results):
                 chosen = table[(table["model"] == model) & table[column].notna()]
                 if not chosen.empty:
-                    _draw_depth(axes, chosen, column, model, single)
+                    _draw_depth(axes, chosen, column, model, single, len(_models(results)) <= _MOST_BANDS)
             axes.set_xscale("log")
             axes.xaxis.set_minor_locator(NullLocator())
             ticks = sorted(table["value"].astype(float).unique())
             axes.set_xticks(ticks, [f"{100 * tick:g}" for tick in ticks])
             axes.tick_params(labelsize=8.5)
             axes.grid(axis="y", color="0.93")
-            if column == "kept":
+            if column != "kept":
+                axes.yaxis.set_major_formatter(FormatStrFormatter("%.2f"))
+            else:
                 axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
             if kind == kinds[0]:
                 axes.set_title(name, fontsize=10.5)
@@ -82,7 +100,7 @@ def plot_depth(results: Sequence[Result]) -> Figure:
     return figure
 
 
-def _draw_depth(axes: Axes, table: pd.DataFrame, column: str, model: str, single: bool) -> None:
+def _draw_depth(axes: Axes, table: pd.DataFrame, column: str, model: str, single: bool, band: bool) -> None:
     groups = table.groupby(table["value"].astype(float))
     mean = groups[column].mean()
     if single and f"{column}_low" in table and f"{column}_high" in table:
@@ -90,7 +108,8 @@ def _draw_depth(axes: Axes, table: pd.DataFrame, column: str, model: str, single
     else:
         low, high = groups[column].min(), groups[column].max()
     look = style(model)
-    axes.fill_between(mean.index, low.fillna(mean), high.fillna(mean), color=look["color"], alpha=0.12, linewidth=0)
+    if band:
+        axes.fill_between(mean.index, low.fillna(mean), high.fillna(mean), color=look["color"], alpha=0.15, linewidth=0)
     axes.plot(mean.index, mean, marker=_MARKERS[style_number(model) % 8], markersize=4.5, linewidth=1.8, **look)
 
 
@@ -106,19 +125,41 @@ def plot_reads(results: Sequence[Result]) -> Figure:
     smallest, proven_drawn, redraw_drawn, drawn = math.inf, False, False, []
     for model, own in tables.items():
         called = [right(result.worst_case) for result in own]
-        shares = np.concatenate([table["reads_share"].to_numpy(dtype=float) for table in called if len(table)] or [np.empty(0)])
+        shares = np.concatenate(
+            [table["reads_share"].to_numpy(dtype=float) for table in called if len(table)] or [np.empty(0)]
+        )
         if not np.isfinite(shares).any():
             continue
         drawn.append(model)
         colour, line = style(model)["color"], style(model)["linestyle"]
         ordered = np.sort(shares[np.isfinite(shares)])
         smallest = min(smallest, float(ordered[ordered > 0].min()))
-        axes.step(ordered, np.arange(1, len(ordered) + 1) / len(shares), where="post", color=colour, linestyle=line, linewidth=2.1)
-        axes.plot(ordered[-1], len(ordered) / len(shares), marker=_MARKERS[style_number(model) % 8], color=colour, markersize=6)
+        axes.step(
+            ordered,
+            np.arange(1, len(ordered) + 1) / len(shares),
+            where="post",
+            color=colour,
+            linestyle=line,
+            linewidth=2.1,
+        )
+        axes.plot(
+            ordered[-1],
+            len(ordered) / len(shares),
+            marker=_MARKERS[style_number(model) % 8],
+            color=colour,
+            markersize=6,
+        )
         proven = np.concatenate([proven_shares(result.certificate, result.worst_case) for result in own])
         if (proven > 0).any():
             ordered = np.sort(proven)
-            axes.step(ordered, np.arange(1, len(ordered) + 1) / len(ordered), where="post", color=colour, linestyle=(0, (1, 1.6)), linewidth=1.4)
+            axes.step(
+                ordered,
+                np.arange(1, len(ordered) + 1) / len(ordered),
+                where="post",
+                color=colour,
+                linestyle=(0, (1, 1.6)),
+                linewidth=1.4,
+            )
             proven_drawn = True
         redraws = [
             condition(result.noise, "redraw").get("reads", math.nan) / float(table["window_reads"].median())
@@ -143,7 +184,18 @@ def plot_reads(results: Sequence[Result]) -> Figure:
     if proven_drawn:
         more.append(Line2D([], [], color="0.35", linestyle=(0, (1, 1.6)), label="vote: proven to keep its call"))
     if redraw_drawn:
-        more.append(Line2D([], [], color="0.35", marker="|", markersize=9, markeredgewidth=2, linestyle="", label="one Poisson redraw"))
+        more.append(
+            Line2D(
+                [],
+                [],
+                color="0.35",
+                marker="|",
+                markersize=9,
+                markeredgewidth=2,
+                linestyle="",
+                label="one Poisson redraw",
+            )
+        )
     _legend(figure, drawn, more)
     return figure
 
@@ -156,17 +208,23 @@ def plot_conditions(results: Sequence[Result]) -> Figure:
         return sentence("No condition was run.")
     order = noise.assign(place=noise["kind"].map(_SHOWN.index)).sort_values("place", kind="stable")["condition"]
     rows, models = list(dict.fromkeys(order)), _models(results)
-    table = noise.pivot_table(index="condition", columns="model", values="changed", aggfunc="mean").reindex(rows, columns=models)
+    table = noise.pivot_table(index="condition", columns="model", values="changed", aggfunc="mean").reindex(
+        rows, columns=models
+    )
     figure = Figure(figsize=(3.4 + 0.95 * len(models), 1.7 + 0.27 * len(rows)), layout="constrained")
     axes = figure.subplots()
-    labels = table.map(lambda value: "" if pd.isna(value) else f"{100 * value:.1f}" if value < 0.0995 else f"{100 * value:.0f}")
+    labels = table.map(
+        lambda value: "" if pd.isna(value) else f"{100 * value:.1f}" if value < 0.0995 else f"{100 * value:.0f}"
+    )
     sns.heatmap(
         table, ax=axes, cmap=sns.light_palette(PAGE_COLOURS[1], as_cmap=True), vmin=0, vmax=max(0.5, table.max().max()),
         annot=labels, fmt="", annot_kws={"fontsize": 8.5}, linewidths=1, linecolor="white",
         cbar_kws={"label": "Calls changed", "shrink": 0.5, "format": PercentFormatter(1, decimals=0)},
     )  # fmt: skip
     axes.set_yticks(np.arange(len(rows)) + 0.5, [literal(name) for name in rows], fontsize=8.5, rotation=0)
-    axes.set_xticks(np.arange(len(models)) + 0.5, [title(model) for model in models], fontsize=9, rotation=30, ha="right")
+    axes.set_xticks(
+        np.arange(len(models)) + 0.5, [title(model) for model in models], fontsize=9, rotation=30, ha="right"
+    )
     axes.set(xlabel="", ylabel="")
     axes.tick_params(length=0)
     kinds = noise.drop_duplicates("condition").set_index("condition")["kind"].reindex(rows).tolist()
@@ -207,7 +265,9 @@ def plot_marks(edits: Mapping[tuple[str, str], pd.DataFrame]) -> Figure:
             axes.tick_params(axis="x", labelsize=8.5)
             axes.grid(axis="x", color="0.93")
             axes.set_axisbelow(True)
-            axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:+,.0f}".replace("-", "−") if value else "0"))
+            axes.xaxis.set_major_formatter(
+                FuncFormatter(lambda value, _: f"{value:+,.0f}".replace("-", "−") if value else "0")
+            )
             if direction == directions[0]:
                 axes.set_title(title(model), fontsize=10.5)
             if direction == directions[-1]:

@@ -122,7 +122,9 @@ def depth_chart(noise: pd.DataFrame, kind: str, low: float) -> markupsafe.Markup
         parts.append(_curve(name, points))
         parts += [element("circle", class_=f"dot {name}", cx=at, cy=up, r=3.2) for at, up in points]
         labels.append((name, title, float(table[column].iloc[-1]), points[-1][1]))
-    for (name, title, value, _), place in zip(labels, _apart([each[3] for each in labels], 26, bottom - 12), strict=True):
+    for (name, title, value, _), place in zip(
+        labels, _apart([each[3] for each in labels], 26, bottom - 12), strict=True
+    ):
         parts.append(_text(title, end + 9, place - 1, "start", f"said {name}"))
         parts.append(_text(f"{value:.2f}", end + 9, place + 12, "start", f"said {name}"))
     said = "; ".join(
@@ -190,14 +192,14 @@ def turned_chart(
         side = ("end", -5) if x(redraw) > WIDTH / 2 else ("start", 5)
         parts.append(_text(f"one redraw: {percent(redraw)}", x(redraw) + side[1], _TOP + 4, side[0], "said"))
     said = []
-    for name, title, shares, total in curves:
+    for name, title, ordered, total in curves:
         points = [(float(_LEFT), y(0))]
-        for index, share in enumerate(shares.tolist()):
+        for index, share in enumerate(ordered.tolist()):
             points += [(x(share), points[-1][1]), (x(share), y((index + 1) / total))]
-        if name == "proven" or len(shares) == total:
+        if name == "proven" or len(ordered) == total:
             points.append((float(end), points[-1][1]))
         parts.append(_curve(name, points))
-        said.append(f"{title} {len(shares)} of {total}")
+        said.append(f"{title} {len(ordered)} of {total}")
     return picture(parts, height, "Share of the calls that turn over the reads changed: " + ", ".join(said))
 
 

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import markupsafe
 import pandas as pd
 
 from chromattend.figures import title
@@ -17,7 +16,8 @@ from chromattend.robustness.tables import letters_row
 FIGURES = {
     "reads": (
         "Share of the right calls that turn over the reads changed, by model",
-        "Share of the right calls that turn, over the reads changed as share of the window's reads. Dashed: certificates.",
+        "Share of the right calls that turn, over the reads changed as share of the window's reads. Dotted: certified "
+        "reads.",
     ),
     "depth": (
         "AUC, calls kept and r of alpha over the share of the reads kept, by model",
@@ -91,7 +91,8 @@ def sentence(chromatin: Sequence[Mapping[str, Any]], images: Sequence[Mapping[st
     if adaptive:
         worst = max(adaptive, key=lambda row: row["undetected"])
         said.append(
-            f"Whoever knows the detector of {worst['images']} gets {percent(worst['undetected'])} of the images past it."
+            f"An attack that knows the detector of {worst['images']} gets {percent(worst['undetected'])} of the images "
+            "past it."
         )
     return " ".join(said)
 

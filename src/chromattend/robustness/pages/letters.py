@@ -69,7 +69,8 @@ def sentence(name: str, model: str, letters: pd.DataFrame, budget: int) -> str:
     if row["turned_within"] is None:
         return f"No prediction of {who} is right, so that none can be turned."
     if row["changes_median"] is None:
-        return f"With up to {budget} changed letters, {percent(row['turned_within'])} of the right predictions of {who} turn."
+        turned = percent(row["turned_within"])
+        return f"With up to {budget} changed letters, {turned} of the right predictions of {who} turn."
     number = int(row["changes_median"])
     return (
         f"Half of the right predictions of {who} turn with {number} of {row['length']:,} "

@@ -57,8 +57,8 @@ class Worst:
         explanation: content of explanation.tsv.
         detection: content of detection.tsv.
         together: content of the epigenome's together.tsv.
-        edited: content of edited.nc, on the page for genes that turn; its variables reads_score and entries_score, P(ON)
-            of the edited genes, are shown if it has them.
+        edited: content of edited.nc, on the page for genes that turn; its variables reads_score and entries_score,
+            P(ON) of the edited genes, are shown if it has them.
     """
 
     edits: pd.DataFrame = field(default_factory=pd.DataFrame)
@@ -223,12 +223,12 @@ def caveats(result: Result, settings: Mapping[str, Any]) -> list[str]:
     row, said = study_row(result), []
     if row["reads_median"] is not None:
         said.append(
-            f"Found, not proven: the search adds or removes one read at a time, so that {number(row['reads_median'])} is "
-            "an upper bound, and fewer reads may turn a call."
+            f"Found, not proven: the search is greedy, so that {number(row['reads_median'])} "
+            "is an upper bound, and fewer reads may turn a call."
         )
     elif len(right(result.worst_case)):
         said.append(
-            f"The search adds or removes one read at a time. A call that it does not turn within "
+            f"The search is greedy. A call that it does not turn within "
             f"{number(result.budget)} reads may turn with an edit that it has not tried."
         )
     if row["certified_median"] is not None:
@@ -256,13 +256,13 @@ def warnings(result: Result) -> list[str]:
             )
     if row["redraw_changed"] is not None and row["redraw_changed"] > MOST_REDRAWN:
         said.append(
-            f"Sequencing the same sample again would change {percent(row['redraw_changed'])} of the calls: the sample is "
-            "too shallow for this model. Do not interpret single genes."
+            f"Sequencing the same sample again would change {percent(row['redraw_changed'])} of the calls: the sample "
+            "is too shallow for this model. Do not interpret single genes."
         )
     if row["alpha_r_redraw"] is not None and row["alpha_r_redraw"] < LEAST_ALPHA:
         said.append(
-            f"Sequencing the same sample again would change attention (median r {row['alpha_r_redraw']:.2f}): the sample "
-            "is too shallow to read the alpha of single genes."
+            f"Sequencing the same sample again would change attention (median r {row['alpha_r_redraw']:.2f}): the "
+            "sample is too shallow to read the alpha of single genes."
         )
     return said
 
@@ -288,7 +288,9 @@ def by_direction(called: pd.DataFrame) -> list[dict[str, Any]]:
         made["turned"] = float(chosen["reads"].notna().mean())
         for column in ("reads", "moves", "entries"):
             known = column in chosen and chosen[column].notna().any()
-            made |= {f"{column}_{name}": quantile(chosen[column], share) if known else None for name, share in _QUANTILES}
+            made |= {
+                f"{column}_{name}": quantile(chosen[column], share) if known else None for name, share in _QUANTILES
+            }
             made[f"{column}_known"] = known
         rows.append(made)
     return rows
@@ -342,18 +344,24 @@ def detection_sentences(detection: pd.DataFrame) -> list[str]:
     if squeezing.empty:
         return []
     best = squeezing.sort_values("auc", ascending=False, kind="stable").drop_duplicates("edits").set_index("edits")
-    order = [edit for edit in dict.fromkeys(squeezing["edits"]) if edit in best.index and pd.notna(best.loc[edit, "auc"])]
+    order = [
+        edit for edit in dict.fromkeys(squeezing["edits"]) if edit in best.index and pd.notna(best.loc[edit, "auc"])
+    ]
     worse = [edit for edit in order if edit in control.index and control.loc[edit, "auc"] >= best.loc[edit, "auc"]]
     said = []
     if worse:
-        pairs = ", ".join(f"{edit} ({control.loc[edit, 'auc']:.2f} against {best.loc[edit, 'auc']:.2f})" for edit in worse)
+        pairs = ", ".join(
+            f"{edit} ({control.loc[edit, 'auc']:.2f} against {best.loc[edit, 'auc']:.2f})" for edit in worse
+        )
         said.append(
-            f"Squeezing adds nothing where low confidence alone has at least the AUC of the best detector: {pairs}. The "
-            "fewest edits that turn a call end just beyond the threshold, where any model is unsure."
+            f"Squeezing adds nothing where low confidence alone has at least the AUC of the best detector: {pairs}. "
+            "The fewest edits that turn a call end just beyond the threshold, where any model is unsure."
         )
     better = [edit for edit in order if edit not in worse and edit in control.index]
     if better:
-        pairs = ", ".join(f"{edit} ({best.loc[edit, 'auc']:.2f} against {control.loc[edit, 'auc']:.2f})" for edit in better)
+        pairs = ", ".join(
+            f"{edit} ({best.loc[edit, 'auc']:.2f} against {control.loc[edit, 'auc']:.2f})" for edit in better
+        )
         said.append(f"Squeezing has a higher AUC than low confidence for {pairs}.")
     most = squeezing.groupby("edits", sort=False)["detected"].max()
     missed = [f"{edit} ({percent(most[edit])})" for edit in order if most[edit] < 0.5]
@@ -384,7 +392,10 @@ def genes_of(result: Result) -> list[dict[str, Any]]:
     """Return one row per gene for the page's table, those that turn with fewest reads first."""
     keys = ["gene", "symbol"]
     tables = [
-        (result.worst_case, ["label", "score", "call", "right", "window_reads", "reads", "reads_share", "entries", "factor"]),
+        (
+            result.worst_case,
+            ["label", "score", "call", "right", "window_reads", "reads", "reads_share", "entries", "factor"],
+        ),
         (result.stability, ["label", "score", "call", "stability", "alpha_r"]),
         (result.certificate, ["certified_reads", "voted"]),
     ]
@@ -417,8 +428,8 @@ def counts_data(edited: xr.Dataset, worst_case: pd.DataFrame, named: Sequence[st
         named: symbols of genes that come first in the examples.
 
     Returns:
-        marks, bins, genes (parallel columns), examples (numbers of genes), and packed values of shape (gene, mark, bin):
-        `counts` (unsigned, two bytes) and differences `reads` and `entries` (two bytes). None if no gene turns.
+        marks, bins, genes (parallel columns), examples (numbers of genes), and packed values of shape (gene, mark,
+        bin): `counts` (unsigned, two bytes) and differences `reads` and `entries` (two bytes). None if no gene turns.
     """
     flags = {threat: edited[f"{threat}_turned"].values.astype(bool) for threat in ("reads", "entries")}
     rows = np.flatnonzero(flags["reads"] | flags["entries"])
@@ -488,7 +499,11 @@ def flat(settings: Mapping[str, Any], before: str = "") -> list[tuple[str, str]]
         if isinstance(value, Mapping):
             rows += flat(value, name)
         elif isinstance(value, list):
-            rows.append((name, ", ".join(" + ".join(map(str, each)) if isinstance(each, list) else str(each) for each in value)))
+            rows.append(
+                (name, ", ".join(" + ".join(map(str, each)) if isinstance(each, list) else str(each) for each in value))
+            )
         elif value is not None:
-            rows.append((name, {True: "yes", False: "no"}.get(value, str(value)) if isinstance(value, bool) else str(value)))
+            rows.append(
+                (name, {True: "yes", False: "no"}.get(value, str(value)) if isinstance(value, bool) else str(value))
+            )
     return rows
