@@ -14,9 +14,9 @@ rule predict:
     resources:
         runtime=growing(30),
     params:
+        **({"redraws": ROBUSTNESS.config["noise"]["redraws"]} if ROBUSTNESS and ROBUSTNESS.models else {}),
         counting=counting,
         marks=STUDY.marks,
-        **({"redraws": ROBUSTNESS.config["noise"]["redraws"]} if ROBUSTNESS and ROBUSTNESS.models else {}),
         version=STAGE_VERSIONS["predict"],
     script:
         "../../../scripts/chromatin/predict.py"

@@ -6,6 +6,9 @@ ROBUST_SEQUENCE_MODELS = ROBUSTNESS.sequence_models if ROBUSTNESS else []
 IMAGE_SETS = ROBUSTNESS.images if ROBUSTNESS else {}
 IMAGE_RUNS = {name: ROBUSTNESS.runs(name) for name in IMAGE_SETS}
 ROBUST = ROBUSTNESS.config if ROBUSTNESS else {}
+ROBUST_FILES = ["noise.tsv", "stability.tsv", "certificate.tsv", "worst_case.tsv", "edits.tsv", "factors.tsv"]
+ROBUST_FILES += ["explanation.tsv", "detection.tsv", "edited.nc"]
+IMAGE_FILES = ["model.pt", "history.csv", "metrics.json", "attacks.tsv", "detection.tsv", "roc.tsv", "adaptive.tsv"]
 
 
 wildcard_constraints:
@@ -34,6 +37,16 @@ def of_robust_sequences(name):
         set=ROBUST_SETS,
         sequence_model=ROBUST_SEQUENCE_MODELS,
     )
+
+
+def of_images(name):
+    """Return a file of every set of images."""
+    return [f"<results>/robustness/images/{one}/{name}" for one in IMAGE_SETS]
+
+
+def of_few_robust(path, **options):
+    """Put a page of one model into the report if the study has few, as `in_small_report` for epigenomes."""
+    return report(path, **options) if len(ROBUST_EPIGENOMES) * len(ROBUST_MODELS) <= 10 else path
 
 
 def image_files(wildcards):

@@ -23,3 +23,25 @@ rule robust_letters:
         version=STAGE_VERSIONS["robustness"],
     script:
         "../../../scripts/robustness/letters.py"
+
+
+rule robust_letters_page:
+    input:
+        letters="<results>/robustness/sequence/{set}/{sequence_model}/letters.tsv",
+    output:
+        report(
+            "<results>/robustness/sequence/{set}/{sequence_model}/report.html",
+            caption="../../report/robustness/letters.rst",
+            category="Robustness",
+            labels={"content": "Letters that turn {sequence_model} of {set}"},
+        ),
+    log:
+        "<logs>/robust_letters_page/{set}/{sequence_model}.log",
+    conda:
+        ENVIRONMENT
+    params:
+        budget=ROBUST["sequences"]["changes"],
+        command=lambda wildcards, output: command_for(output[0]),
+        version=STAGE_VERSIONS["report"],
+    script:
+        "../../../scripts/robustness/letters_page.py"

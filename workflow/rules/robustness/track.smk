@@ -6,19 +6,42 @@ ROBUST_TARGETS = []
 if ROBUST_MODELS:
 
     include: "chromatin.smk"
+    include: "pages.smk"
 
-    ROBUST_TARGETS += [of_robust("noise.tsv"), of_robust("worst_case.tsv")]
-    ROBUST_TARGETS += expand("<results>/robustness/chromatin/{epigenome}/transfer.tsv", epigenome=ROBUST_EPIGENOMES)
+    ROBUST_REPORTED += [
+        "<results>/robustness/tables/chromatin.tsv",
+        *expand("<results>/robustness/figures/{name}.svg", name=["depth", "reads", "conditions", "marks"]),
+        *of_robust("report.html"),
+    ]
+    ROBUST_TARGETS += [of_robust(name) for name in ROBUST_FILES]
+    ROBUST_TARGETS += expand(
+        "<results>/robustness/chromatin/{epigenome}/{name}.tsv",
+        epigenome=ROBUST_EPIGENOMES,
+        name=["transfer", "together"],
+    )
+
 
 if ROBUST_SEQUENCE_MODELS:
 
     include: "sequence.smk"
 
+    ROBUST_REPORTED += of_robust_sequences("report.html")
     ROBUST_TARGETS += of_robust_sequences("letters.tsv")
+
 
 if IMAGE_SETS:
 
     include: "images.smk"
+
+    ROBUST_REPORTED += of_images("report.html")
+    ROBUST_TARGETS += [of_images(name) for name in IMAGE_FILES]
+
+
+if ROBUSTNESS:
+
+    include: "index.smk"
+
+    ROBUST_TARGETS += ["<results>/robustness/index.html", ROBUST_REPORTED]
 
 
 REPORTED += ROBUST_REPORTED
