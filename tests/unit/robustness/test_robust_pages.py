@@ -92,8 +92,8 @@ def test_the_sentence_is_first_and_from_the_data(page: BeautifulSoup) -> None:
     share = 100 * row["reads_median"] / window
     assert text == (
         f"Half of the right calls of AttentiveChrome in E003 turn with {row['reads_median']:.0f} of a window's "
-        f"{window:,.0f} reads ({share:.{0 if share >= 10 else 1}f} %) put in the worst place; one Poisson redraw, which "
-        "changes about 490 reads, turns 1.8 %. H3K4me3 decides: without it, 59 % of the calls change."
+        f"{window:,.0f} reads ({share:.{0 if share >= 10 else 1}f} %) put in the worst place; one Poisson redraw, "
+        "which changes about 490 reads, turns 1.8 %. H3K4me3 decides: without it, 59 % of the calls change."
     )
 
 
@@ -120,8 +120,8 @@ def test_what_is_proven_is_told_from_what_was_searched() -> None:
     assert searched.startswith("Found, not proven: the search is greedy")
     assert proven == (
         f"Proven: the vote of 1,000 copies with 2\xa0% of the reads keeps half of its right calls whatever "
-        f"{certified:.0f} reads are added or removed, each with a confidence of 99.9\xa0%. The vote is another classifier than the model "
-        "itself."
+        f"{certified:.0f} reads are added or removed, each with a confidence of 99.9\xa0%. The vote is another "
+        "classifier than the model itself."
     )
 
 
