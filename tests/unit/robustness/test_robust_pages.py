@@ -113,6 +113,17 @@ def test_a_budget_that_does_not_suffice_is_said() -> None:
     )
 
 
+def test_a_model_that_nothing_turns_has_its_table(tmp_path: Path) -> None:
+    result, worst = result_of()
+    table = result.worst_case.assign(**dict.fromkeys(("reads", "reads_share", "moves", "entries"), np.nan))
+    steady = Result("E003", "random_forest", result.noise, worst_case=table)
+    write_page(tmp_path / "r.html", result=steady, worst=Worst(factors=worst.factors), settings={}, command="c")
+    page = BeautifulSoup((tmp_path / "r.html").read_bytes(), "html.parser")
+    assert sections(page) == ["noise", "worst", "genes", "methods"]
+    cells = [cell.get_text(" ", strip=True) for cell in page.select("[aria-label='Table of directions'] tbody td")][:6]
+    assert cells[2:] == ["0\xa0%", "> 500 > 500 to > 500", "–", "more more to more"]
+
+
 def test_what_is_proven_is_told_from_what_was_searched() -> None:
     result, _ = result_of()
     certified = study_row(result)["certified_median"]
