@@ -56,8 +56,9 @@ def edited_dataset(genes: int, rng: np.random.Generator, slow: float, evil: str 
                     reads[gene, place, removed[mark]] -= 1
                     continue
             reads[gene, place, added[rng.integers(2)]] += 1
+    for gene in np.flatnonzero(called_right):
         for _ in range(int(rng.integers(2, 8))):
-            entries[gene, int(rng.integers(40, 60)), added[0]] = 90
+            entries[gene, int(rng.integers(40, 60)), 0 if on[gene] else 3] = 90
     return xr.Dataset(
         {
             "original": (("gene", "bin", "mark"), original),

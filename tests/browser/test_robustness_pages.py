@@ -5,14 +5,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
+from builders import synthetic_dataset
 from robustness_builders import EVIL, MARKS, chromatin_result, image_result, letters_table, page_of, result_of
 
-from chromattend.figures import save
+from chromattend.chromatin.figures import plot_profile
+from chromattend.chromatin.pages.epigenome import write_page as write_epigenome
+from chromattend.evaluate import calibration_table, metrics, scores_of_test
+from chromattend.figures import plot_calibration, save
 from chromattend.robustness.figures import plot_reads
 from chromattend.robustness.pages import letters
 from chromattend.robustness.pages.index import images_row, sequence_row, write_index
 from chromattend.robustness.tables import study_table
+from chromattend.statistics import compare_aucs
 
 pytest.importorskip("selenium", reason="selenium is not installed")
 from selenium.webdriver.common.by import By
@@ -147,3 +153,50 @@ def test_the_genes_are_sorted_by_the_reads_that_turn_them(browser: Any, pages: P
     numbers = [int(value) for value in column if value.isdigit()]
     assert numbers == sorted(numbers, reverse=True)
     assert column[-1] == "–"
+
+
+def test_the_gene_browser_says_how_little_turns_a_call(browser: Any, tmp_path: Path) -> None:
+    dataset = synthetic_dataset(bins=10)
+    names = {key: dataset[key].values for key in ("gene", "symbol", "split", "label")}
+    scored = pd.DataFrame(names | {"score": np.where(names["label"] == 1, 0.45, 0.1)})
+    predictions = {
+        "deepchrome": scored.assign(call=np.where(names["label"] == 1, "ON", "OFF"), stability=0.96),
+        "mlp": scored,
+    }
+    measured = {model: metrics(table) for model, table in predictions.items()}
+    save(plot_calibration(calibration_table(predictions), measured, "E003"), tmp_path / "calibration.svg")
+    save(plot_profile(dataset), tmp_path / "profile.svg")
+    on, off = (int(np.flatnonzero((names["split"] == "test") & (names["label"] == label))[0]) for label in (1, 0))
+    turned = scored.iloc[[on, off]][["gene", "symbol"]].assign(
+        right=True, reads=[63, np.nan], certified_reads=[31, np.nan]
+    )
+    write_epigenome(
+        tmp_path / "report.html",
+        name="H1",
+        group="",
+        dataset=dataset,
+        signals=[],
+        metrics=measured,
+        comparisons=compare_aucs(*scores_of_test(predictions)),
+        predictions=predictions,
+        published=pd.DataFrame(columns=["epigenome", "model", "kind", "source", "auc"]),
+        figures={key: tmp_path / f"{key}.svg" for key in ("calibration", "profile")},
+        turned={"deepchrome": turned},
+        command="c",
+    )
+
+    def scores(gene: int) -> dict[str, list[str]]:
+        name = str(names["gene"][gene])
+        browser.get("about:blank")
+        browser.get((tmp_path / "report.html").as_uri() + f"#gene={name}")
+        drawn = "return document.documentElement.dataset.drawn"
+        WebDriverWait(browser, 30).until(lambda driver: driver.execute_script(drawn) == name)
+        rows = browser.find_elements(By.CSS_SELECTOR, "#gene-scores tbody tr")
+        return {
+            row.get_attribute("data-model"): [cell.text for cell in row.find_elements(By.TAG_NAME, "td")[2:]]
+            for row in rows
+        }
+
+    # The tested model calls at its own threshold, the other one at 0.5.
+    assert scores(on) == {"deepchrome": ["ON ✓", "96 %", "63", "31"], "mlp": ["OFF ✗", "–", "–", "–"]}
+    assert scores(off)["deepchrome"] == ["OFF ✓", "96 %", "none found", "–"]

@@ -92,8 +92,8 @@ def test_the_sentence_is_first_and_from_the_data(page: BeautifulSoup) -> None:
     share = 100 * row["reads_median"] / window
     assert text == (
         f"Half of the right calls of AttentiveChrome in E003 turn with {row['reads_median']:.0f} of a window's "
-        f"{window:,.0f} reads ({share:.{0 if share >= 10 else 1}f} %) put in the worst place; one Poisson redraw, which "
-        "changes about 490 reads, turns 1.8 %. H3K4me3 decides: without it, 59 % of the calls change."
+        f"{window:,.0f} reads ({share:.{0 if share >= 10 else 1}f} %) put in the worst place; one Poisson redraw, "
+        "which changes about 490 reads, turns 1.8 %. H3K4me3 decides: without it, 59 % of the calls change."
     )
 
 
@@ -113,6 +113,17 @@ def test_a_budget_that_does_not_suffice_is_said() -> None:
     )
 
 
+def test_a_model_that_nothing_turns_has_its_table(tmp_path: Path) -> None:
+    result, worst = result_of()
+    table = result.worst_case.assign(**dict.fromkeys(("reads", "reads_share", "moves", "entries"), np.nan))
+    steady = Result("E003", "random_forest", result.noise, worst_case=table)
+    write_page(tmp_path / "r.html", result=steady, worst=Worst(factors=worst.factors), settings={}, command="c")
+    page = BeautifulSoup((tmp_path / "r.html").read_bytes(), "html.parser")
+    assert sections(page) == ["noise", "worst", "genes", "methods"]
+    cells = [cell.get_text(" ", strip=True) for cell in page.select("[aria-label='Table of directions'] tbody td")][:6]
+    assert cells[2:] == ["0\xa0%", "> 500 > 500 to > 500", "–", "more more to more"]
+
+
 def test_what_is_proven_is_told_from_what_was_searched() -> None:
     result, _ = result_of()
     certified = study_row(result)["certified_median"]
@@ -120,8 +131,8 @@ def test_what_is_proven_is_told_from_what_was_searched() -> None:
     assert searched.startswith("Found, not proven: the search is greedy")
     assert proven == (
         f"Proven: the vote of 1,000 copies with 2\xa0% of the reads keeps half of its right calls whatever "
-        f"{certified:.0f} reads are added or removed, each with a confidence of 99.9\xa0%. The vote is another classifier than the model "
-        "itself."
+        f"{certified:.0f} reads are added or removed, each with a confidence of 99.9\xa0%. The vote is another "
+        "classifier than the model itself."
     )
 
 

@@ -287,7 +287,8 @@ def by_direction(called: pd.DataFrame) -> list[dict[str, Any]]:
         made: dict[str, Any] = {"direction": direction, "genes": len(chosen)}
         made["turned"] = float(chosen["reads"].notna().mean())
         for column in ("reads", "moves", "entries"):
-            known = column in chosen and chosen[column].notna().any()
+            # Only networks are searched for moves.
+            known = column != "moves" or bool(chosen[column].notna().any())
             made |= {
                 f"{column}_{name}": quantile(chosen[column], share) if known else None for name, share in _QUANTILES
             }
