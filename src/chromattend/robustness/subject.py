@@ -1,7 +1,7 @@
 """A trained model of counts as a function of whole reads: what attacks, noise and certificates act on."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -189,7 +189,6 @@ class Tested:
         subject: the model, with the threshold of the validation part.
         dataset: the tested examples.
         whole: the dataset that they are from.
-        valid: counts and labels of its validation part.
         counts: int, shape (example, position, channel).
         labels: 0 or 1, shape (example,).
     """
@@ -197,7 +196,6 @@ class Tested:
     subject: CountModel
     dataset: xr.Dataset
     whole: xr.Dataset
-    valid: tuple[np.ndarray, np.ndarray]
     counts: np.ndarray
     labels: np.ndarray
 
@@ -217,11 +215,10 @@ class Tested:
         valid = dataset.isel(gene=np.flatnonzero(dataset["split"].values == "valid"))
         # Of the whole dataset, whose mean is the depth if the dataset does not have one.
         undecided = CountModel.of(model, dataset)
-        chosen_by = counts_of(valid), valid["label"].values
-        threshold = call_threshold(chosen_by[1], undecided.probability(chosen_by[0]))
+        threshold = call_threshold(valid["label"].values, undecided.probability(counts_of(valid)))
         part = dataset.isel(gene=examples_of_test(dataset, most, seed))
         subject = replace(undecided, threshold=threshold)
-        return cls(subject, part, dataset, chosen_by, counts_of(part), part["label"].values)
+        return cls(subject, part, dataset, counts_of(part), part["label"].values)
 
     @property
     def marks(self) -> list[str]:
@@ -233,6 +230,10 @@ class Tested:
         """Width of a position (bp)."""
         return int(self.subject.model.input_spec.bin_size)
 
+    def part(self, name: str) -> np.ndarray:
+        """Return the counts of a part of the whole dataset: train, valid or test."""
+        return counts_of(self.whole.isel(gene=np.flatnonzero(self.whole["split"].values == name)))
+
     def named(self, table: pd.DataFrame, *, labelled: bool = False) -> pd.DataFrame:
         """Return a table of the examples with the columns gene, symbol and, if wanted, label in front."""
         names = {name: self.dataset[name].values for name in ("gene", "symbol", *(["label"] if labelled else []))}
@@ -241,3 +242,30 @@ class Tested:
     def progress(self, what: str) -> Callable[[int, int], None]:
         """Return a function that logs how much is done."""
         return lambda done, total: logger.info("%s: %s, %d of %d", self.subject.name, what, done, total)
+
+
+def edited_dataset(tested: Tested, edits: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> xr.Dataset:
+    """Return counts before and after edits as a dataset.
+
+    Args:
+        tested: the model and the examples that were edited to turn its calls.
+        edits: name -> counts after the edits, shape (example, position, channel), and whether they turn the call, bool,
+            shape (example,).
+
+    Returns:
+        `original` and a variable of each name, int32, shape (gene, bin, mark); `<name>_turned`, 0 or 1, and
+        `<name>_score`, P(ON) after the edits, by gene; the model's threshold as an attribute.
+    """
+    shape = ("gene", "bin", "mark")
+    variables: dict[str, Any] = {"original": (shape, tested.counts.astype(np.int32))}
+    for name, (counts, turned) in edits.items():
+        variables[name] = (shape, counts.astype(np.int32))
+        variables[f"{name}_turned"] = ("gene", turned.astype(np.int8))
+        variables[f"{name}_score"] = ("gene", tested.subject.probability(counts))
+    names = [name for name in ("gene", "bin", "mark", "symbol", "label") if name in tested.dataset]
+    attributes = {"epigenome": tested.dataset.attrs.get("epigenome", ""), "model": tested.subject.name}
+    return xr.Dataset(
+        variables,
+        {name: tested.dataset[name] for name in names},
+        attributes | {"threshold": tested.subject.threshold},
+    )

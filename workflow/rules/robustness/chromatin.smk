@@ -88,6 +88,8 @@ rule robust_transfer:
         runtime=growing(480),
     params:
         models=ROBUST_MODELS,
+        genes=ROBUST["genes"],
+        seed=ROBUST["seed"],
         worst_case=ROBUST["worst_case"],
         version=STAGE_VERSIONS["robustness"],
     script:
