@@ -45,6 +45,15 @@ class Classifier(nn.Module):
         """Number of weights that a training fits."""
         return sum(weights.numel() for weights in self.parameters())
 
+    def check(self, shape: tuple[int, int, int], classes: int, source: str | Path) -> None:
+        """Raise a `UserError` that names the source of the weights if they are not of such images."""
+        if (self.shape, self.classes) != (shape, classes):
+            own, other = (
+                f"{height} x {width} pixels, {channels} channels and {number} classes"
+                for (height, width, channels), number in ((self.shape, self.classes), (shape, classes))
+            )
+            raise UserError(f"{source}: is of images with {own}, but these have {other}; set weights to null to train")
+
     def forward(self, images: Tensor) -> Tensor:
         """Return logits, shape (image, class), of images between 0 and 1, shape (image, channel, height, width)."""
         logits: Tensor = self.network(images)

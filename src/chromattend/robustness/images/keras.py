@@ -42,7 +42,9 @@ def load_keras(path: str | Path, name: str) -> Classifier:
             if place is None
             else f"the shape {given[place]} in place of {wanted[place]} in layer {place // 2 + 1}"
         )
-        raise UserError(f"{path}: has {what}, so its weights are not of the network {name}; give the network's own file")
+        raise UserError(
+            f"{path}: has {what}, so its weights are not of the network {name}; give the network's own file"
+        )
     with torch.no_grad():
         for layer, kernel, bias in zip(layers, arrays[::2], arrays[1::2], strict=True):
             axes = (3, 2, 0, 1) if kernel.ndim == 4 else (1, 0)
