@@ -14,7 +14,7 @@ with job(snakemake):
     attacks, detection, adaptive = map(read_table, (given.attacks, given.detection, given.adaptive))
     write_page(
         made.page,
-        images=snakemake.wildcards.images,
+        images=snakemake.wildcards.image_set,
         metrics=read_json(given.metrics),
         attacks=attacks,
         detection=detection,
@@ -22,7 +22,7 @@ with job(snakemake):
         adaptive=adaptive,
         runs=runs,
         settings=params.settings,
-        links=params.links,
+        links=[("All pages of robustness", "../../index.html")],
         command=params.command,
     )
     save(plot_attacks(attacks, runs), made.attacks)

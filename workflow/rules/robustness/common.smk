@@ -44,6 +44,13 @@ def of_images(name):
     return [f"<results>/robustness/images/{one}/{name}" for one in IMAGE_SETS]
 
 
+def of_runs(name):
+    """Return an input function for a file of every attack on a set of images."""
+    return lambda wildcards: [
+        f"<results>/robustness/images/{wildcards.image_set}/{run}/{name}" for run in IMAGE_RUNS[wildcards.image_set]
+    ]
+
+
 def of_few_robust(path, **options):
     """Put a page of one model into the report if the study has few, as `in_small_report` for epigenomes."""
     return report(path, **options) if len(ROBUST_EPIGENOMES) * len(ROBUST_MODELS) <= 10 else path
@@ -51,8 +58,7 @@ def of_few_robust(path, **options):
 
 def image_files(wildcards):
     """Return the files of a set of images and its labels: local paths, or downloads."""
-    one = IMAGE_SETS[wildcards.image_set]
-    return [local(place) for place in ROBUSTNESS.files(wildcards.image_set)] + [*filter(None, [one["weights"]])]
+    return [local(place) for place in ROBUSTNESS.files(wildcards.image_set)]
 
 
 def edits_of(model):

@@ -33,7 +33,8 @@ if IMAGE_SETS:
 
     include: "images.smk"
 
-    ROBUST_REPORTED += of_images("report.html")
+    for name in ["report.html", "figures/attacks.svg", "figures/detection.svg"]:
+        ROBUST_REPORTED += of_images(name)
     ROBUST_TARGETS += [of_images(name) for name in IMAGE_FILES]
 
 
