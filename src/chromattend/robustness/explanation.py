@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 # Counts, float32, shape (example, position, channel), to weights of the same shape; differentiable.
 Alpha = Callable[[Tensor], Tensor]
 
-STEPS = 30
+STEPS = 20
 # Columns of `attack_explanation`.
 COLUMNS = ["factor", "genes", "kept", "alpha_r", "alpha_r_low", "reads"]
 

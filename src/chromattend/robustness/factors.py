@@ -7,8 +7,9 @@ import numpy as np
 
 from chromattend.robustness.objective import Turn
 
-# Steps of the search in each box; the first goes to a corner, which suffices for most genes.
-STEPS = 20
+# Most steps of the search for each factor, and shares of the entries that a step tries to change.
+STEPS = 10
+SHARES = tuple(0.5**power for power in range(8))
 
 
 class Scaled(NamedTuple):
@@ -34,8 +35,9 @@ def box(counts: np.ndarray, factor: float) -> tuple[np.ndarray, np.ndarray]:
 def scale(objective: Turn, counts: np.ndarray, factors: Sequence[float]) -> Scaled:
     """Search in the box of each factor for counts that reach an aim.
 
-    The first step moves every entry to the end of its range that the gradient prefers; each further one, of a length
-    that falls as in a harmonic series, starts from where the last one ended and is rounded to whole reads.
+    The gradient says which end of its range each entry prefers. A step moves the entries that promise most to this end,
+    as many of them (all, a half, a quarter, ...) as lower the value most: moving all of them can raise it, since their
+    effects depend on each other.
 
     Args:
         objective: the aim, with gradients.
@@ -43,27 +45,41 @@ def scale(objective: Turn, counts: np.ndarray, factors: Sequence[float]) -> Scal
         factors: factors above 1, in ascending order.
     """
     counts = counts.astype(np.int64)
-    everything = np.arange(len(counts))
     best = counts.copy()
-    value, done = objective.score(best, everything)
+    value, done = objective.score(best, np.arange(len(counts)))
     results, reached = [], []
     for factor in factors:
         low, high = box(counts, factor)
-        # The boxes contain each other, so that what was found for a smaller factor is a start.
-        place = best.astype(float)
-        for number in range(STEPS):
-            active = np.flatnonzero(~done)
+        # A box contains those of smaller factors, so that what they led to is a start.
+        active = np.flatnonzero(~done)
+        for _ in range(STEPS):
             if not len(active):
                 break
-            now = np.rint(place[active]).astype(np.int64)
-            direction = -np.sign(objective.effects(now, active, now[:, None] + 1)[:, 0])
-            length = (high - low)[active] / (1 + number)
-            place[active] = np.clip(place[active] + direction * length, low[active], high[active])
-            now = np.rint(place[active]).astype(np.int64)
-            values, turned = objective.score(now, active)
-            better = values < value[active]
-            best[active[better]], value[active[better]] = now[better], values[better]
-            done[active[better]] = turned[better]
+            candidates = _candidates(objective, best[active], active, low[active], high[active])
+            examples = np.repeat(active, candidates.shape[1])
+            values, turned = objective.score(candidates.reshape(-1, *counts.shape[1:]), examples)
+            values, turned = (array.reshape(candidates.shape[:2]) for array in (values, turned))
+            choice = values.argmin(axis=1)
+            rows = np.flatnonzero(values.min(axis=1) < value[active])
+            active, choice = active[rows], choice[rows]
+            best[active], value[active] = candidates[rows, choice], values[rows, choice]
+            done[active] = turned[rows, choice]
+            active = active[~done[active]]
         results.append(best.copy())
         reached.append(done.copy())
     return Scaled(np.stack(results), np.stack(reached))
+
+
+def _candidates(
+    objective: Turn, counts: np.ndarray, examples: np.ndarray, low: np.ndarray, high: np.ndarray
+) -> np.ndarray:
+    """Return counts with some of the entries at the end that they prefer, shape (example, share, position, channel)."""
+    ends = np.stack([low, high], axis=1)
+    gains = -objective.effects(counts, examples, ends)
+    gain, end = gains.max(axis=1), np.where(gains[:, 0] > gains[:, 1], low, high)
+    useful = (gain > 0) & (end != counts)
+    flat = np.where(useful, gain, -np.inf).reshape(len(counts), -1)
+    ranks = np.argsort(np.argsort(-flat, axis=1, kind="stable"), axis=1).reshape(counts.shape)
+    most = np.ceil(useful.sum(axis=(1, 2))[:, None] * np.array(SHARES))
+    chosen = useful[:, None] & (ranks[:, None] < most[..., None, None])
+    return np.where(chosen, end[:, None], counts[:, None])
