@@ -21,7 +21,7 @@ with job(snakemake):
         torch.from_numpy(network.input_spec.signal(part)),
         part["sequence"].values.tolist(),
         part["label"].values,
-        alphabet.letters + alphabet.unknown,
+        alphabet.letters + alphabet.blank,
         snakemake.params.changes,
         float(np.log(threshold / (1 - threshold))),
     )

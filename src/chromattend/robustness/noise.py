@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.random import Generator
-from scipy import stats
 
 from chromattend.robustness.subject import CountModel, Explanation
-from chromattend.statistics import LEVEL, auc_interval, pearson_by_row
+from chromattend.statistics import auc_interval, pearson_by_row, share_interval
 
 # Number of the heaviest positions that are compared.
 TOP = 10
@@ -311,12 +310,3 @@ def _of_correlation(name: str, r: np.ndarray) -> dict[str, float]:
         return {}
     median, low = np.mean(quantiles, axis=0)
     return {f"{name}_r": float(median), f"{name}_r_low": float(low)}
-
-
-def share_interval(share: float, n: int, level: float = LEVEL) -> tuple[float, float]:
-    """Return Wilson's interval of a share of n examples (J. Am. Stat. Assoc. 22:209, 1927)."""
-    z = float(stats.norm.ppf(0.5 + level / 2))
-    middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
-    width = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
-    # Rounding can put a bound outside.
-    return max(float(middle - width), 0.0), min(float(middle + width), 1.0)

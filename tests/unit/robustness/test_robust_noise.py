@@ -11,7 +11,6 @@ import yaml
 from builders import MARKS, quick, synthetic_dataset
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import stats
 
 from chromattend.chromatin.dataset import assign_split
 from chromattend.robustness.noise import (
@@ -21,11 +20,11 @@ from chromattend.robustness.noise import (
     duplicate,
     noise_table,
     replace,
-    share_interval,
     shift,
     weaken,
 )
 from chromattend.robustness.subject import CountModel, call_threshold
+from chromattend.statistics import share_interval
 
 BINS = 20
 DRAWS = np.random.default_rng(1).poisson(np.random.default_rng(2).gamma(0.5, 8, (60, BINS, 5)))
@@ -227,9 +226,3 @@ def test_real_genes_keep_their_calls_if_the_depth_is_told(defaults: dict[str, An
     assert table["changed"]["keep"] < 0.15
     assert table["changed"]["keep_old_depth"] > 0.45
     assert table["auc"]["keep_old_depth"] > 0.78
-
-
-def test_a_share_has_wilsons_interval() -> None:
-    assert share_interval(3 / 40, 40) == pytest.approx(tuple(stats.binomtest(3, 40).proportion_ci(0.95, "wilson")))
-    assert share_interval(0, 10)[0] == 0
-    assert share_interval(1, 10) == pytest.approx((1 - share_interval(0, 10)[1], 1))

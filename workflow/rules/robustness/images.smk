@@ -22,9 +22,9 @@ rule image_model:
         parts=lambda wildcards: IMAGE_SETS[wildcards.image_set]["parts"],
         epochs=lambda wildcards: IMAGE_SETS[wildcards.image_set]["epochs"],
         # Images that stay in the test of a classifier that was trained elsewhere: enough to attack the first ones.
-        first=lambda wildcards: 2 * IMAGE_SETS[wildcards.image_set]["examples"]
-        if IMAGE_SETS[wildcards.image_set]["weights"]
-        else 0,
+        first=lambda wildcards: (
+            2 * IMAGE_SETS[wildcards.image_set]["examples"] if IMAGE_SETS[wildcards.image_set]["weights"] else 0
+        ),
         seed=ROBUST["seed"],
         version=STAGE_VERSIONS["robustness_images"],
     script:

@@ -8,6 +8,7 @@ import markupsafe
 import numpy as np
 import pandas as pd
 
+from chromattend.pages.svg import element, picture
 from chromattend.robustness.tables import right, voted_right
 
 WIDTH = 460
@@ -16,22 +17,6 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 44, 16, 12, 40
 DIRECTIONS = (("on", "ON to OFF", 1), ("off", "OFF to ON", 0))
 # Class of the line, column and title of what is drawn over the depth.
 OVER_DEPTH = (("calls", "kept", "calls kept"), ("auc", "auc", "AUC"), ("alpha", "alpha_r", "r of alpha"))
-
-
-def element(name: str, content: object = "", **attributes: object) -> markupsafe.Markup:
-    """Return an SVG element; text is escaped, `_` in names of attributes means `-`, and `class_` is class."""
-    given = {key.rstrip("_").replace("_", "-"): value for key, value in attributes.items()}
-    text = markupsafe.Markup("").join(
-        markupsafe.Markup(' {}="{}"').format(key, round(value, 2) if isinstance(value, float) else value)
-        for key, value in given.items()
-    )
-    return markupsafe.Markup("<{0}{1}>{2}</{0}>").format(markupsafe.Markup(name), text, content)
-
-
-def picture(parts: Sequence[markupsafe.Markup], height: float, label: str, width: float = WIDTH) -> markupsafe.Markup:
-    """Return an svg element with a text for screen readers."""
-    content = markupsafe.Markup("").join(parts)
-    return element("svg", content, viewBox=f"0 0 {width:g} {height:g}", role="img", aria_label=label)
 
 
 def percent(share: float, digits: int = 0) -> str:
@@ -132,7 +117,7 @@ def depth_chart(noise: pd.DataFrame, kind: str, low: float) -> markupsafe.Markup
         + ", ".join(f"{title} {row[column]:.2f}" for _, column, title in drawn)
         for row in table.to_dict("records")
     )
-    return picture(parts, height, f"Depth: {said}")
+    return picture(parts, height, f"Depth: {said}", WIDTH)
 
 
 def turned_chart(
@@ -200,7 +185,7 @@ def turned_chart(
             points.append((float(end), points[-1][1]))
         parts.append(_curve(name, points))
         said.append(f"{title} {len(ordered)} of {total}")
-    return picture(parts, height, "Share of the calls that turn over the reads changed: " + ", ".join(said))
+    return picture(parts, height, "Share of the calls that turn over the reads changed: " + ", ".join(said), WIDTH)
 
 
 def proven_shares(certificate: pd.DataFrame, worst_case: pd.DataFrame) -> np.ndarray:
@@ -247,7 +232,7 @@ def edits_chart(edits: pd.DataFrame, direction: str) -> markupsafe.Markup | None
             parts.append(_text(shown, middle + side * (wide + 6), at + 18, anchor))
     parts.append(_line("axis", middle, 20, middle, bottom))
     said = "; ".join(f"{row['mark']} +{row['added']:.1f} −{row['removed']:.1f}" for row in rows.to_dict("records"))
-    return picture(parts, bottom + 6, f"{direction}: {said}")
+    return picture(parts, bottom + 6, f"{direction}: {said}", WIDTH)
 
 
 def certificate_chart(certificate: pd.DataFrame) -> markupsafe.Markup | None:
@@ -287,7 +272,7 @@ def certificate_chart(certificate: pd.DataFrame) -> markupsafe.Markup | None:
         points += [(x(number), points[-1][1]), (x(number), y(share))]
     parts.append(_curve("certain", points))
     said = f"{percent(len(reads) / total)} of the votes are right; the largest certificate is of {top} reads"
-    return picture(parts, height, said)
+    return picture(parts, height, said, WIDTH)
 
 
 def share_cell(value: float, low: float | None, high: float | None, top: float) -> markupsafe.Markup:
@@ -357,4 +342,4 @@ def letters_chart(changes: pd.Series, budget: int) -> markupsafe.Markup:
         points += [(x(number), points[-1][1]), (x(number), y(share))]
     parts.append(_curve("certain", points))
     said = ", ".join(f"{number} letters {percent(share)}" for number, share in enumerate(shares) if number % step == 0)
-    return picture(parts, height, f"Share of the right predictions that turn: {said}")
+    return picture(parts, height, f"Share of the right predictions that turn: {said}", WIDTH)

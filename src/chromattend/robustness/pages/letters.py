@@ -9,8 +9,9 @@ import pandas as pd
 
 from chromattend.figures import title
 from chromattend.pages import render, table_rows
+from chromattend.pages.svg import element
 from chromattend.robustness.pages import charts
-from chromattend.robustness.pages.charts import element, percent
+from chromattend.robustness.pages.charts import percent
 from chromattend.robustness.tables import letters_row, right
 
 MOST_ROWS = 500
