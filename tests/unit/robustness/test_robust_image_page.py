@@ -249,7 +249,7 @@ def test_the_script_writes_the_page_and_the_figures(tmp_path: Path, repository: 
     given = {name: str(tmp_path / f"{name}.tsv") for name in tables} | {"metrics": str(tmp_path / "metrics.json")}
     given |= {"adversarial": [files[0] for files in runs.values()], "outcomes": [files[1] for files in runs.values()]}
     params = {"runs": list(runs), "settings": SETTINGS, "links": [], "command": "chromattend run x"}
-    parts = {"input": given, "output": output, "params": params, "wildcards": {"images": "mnist"}}
+    parts = {"input": given, "output": output, "params": params, "wildcards": {"image_set": "mnist"}}
     snakemake = SimpleNamespace(**{name: SimpleNamespace(**values) for name, values in parts.items()})
     code = (repository / "scripts/robustness/image_page.py").read_text(encoding="utf-8")
     # Without the records of a job.
