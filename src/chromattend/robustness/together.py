@@ -1,5 +1,6 @@
 """Several models against the same edits: what fools one of them, does it fool another, and what fools two at once?"""
 
+import itertools
 import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -14,6 +15,9 @@ from chromattend.robustness.subject import CountModel
 from chromattend.robustness.worst_case import BOTH, DIRECTIONS, checked, confirmed, edit_summary, share
 
 logger = logging.getLogger(__name__)
+
+# Columns of `attack_together`.
+TOGETHER = ["models", "threat", "direction", "genes", "turned", "low", "high", "median", "p10", "p90", "others_fooled"]
 
 
 class EditedGenes(NamedTuple):
@@ -116,6 +120,33 @@ def attack_together(
         everything[rows], turned[rows] = result.counts, result.reached
         edited[threat] = EditedGenes(everything, turned)
     return pd.DataFrame(table), edited
+
+
+def attack_pairs(
+    models: Mapping[str, CountModel],
+    counts: np.ndarray,
+    labels: np.ndarray,
+    budgets: Mapping[str, Any],
+    ceilings: np.ndarray,
+) -> pd.DataFrame:
+    """Attack every pair of networks at once, see `attack_together`.
+
+    Args:
+        models: name -> model, all of the same sample; those that are not networks only judge the edits.
+        counts, labels, ceilings: see `attack_together`.
+        budgets: reads, entries and margin, see `WorstCaseOptions`.
+
+    Returns:
+        The rows of all pairs; none with fewer than two networks.
+    """
+    networks = [name for name, model in models.items() if model.differentiable]
+    tables = []
+    for pair in itertools.combinations(networks, 2):
+        others = [model for name, model in models.items() if name not in pair]
+        limits = {name: budgets[name] for name in ("reads", "entries", "margin")}
+        table, _ = attack_together([models[name] for name in pair], others, counts, labels, **limits, ceilings=ceilings)
+        tables.append(table)
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=TOGETHER)
 
 
 def _directions(on: np.ndarray) -> dict[str, list[np.ndarray]]:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from chromattend.errors import UserError
 from chromattend.robustness.edits import AMOUNTS, Entries, Moves, Reads, Threat
@@ -14,6 +13,7 @@ from chromattend.robustness.factors import scale
 from chromattend.robustness.fewest import Edited, fewest
 from chromattend.robustness.objective import Turn
 from chromattend.robustness.subject import CountModel
+from chromattend.statistics import share_interval
 
 logger = logging.getLogger(__name__)
 
@@ -275,8 +275,8 @@ def share(name: str, events: np.ndarray) -> dict[str, float]:
     """Return the share of events, bool, under a name, with low and high: Wilson's 95 % interval; NaN without any."""
     if not len(events):
         return {name: np.nan, "low": np.nan, "high": np.nan}
-    interval = stats.binomtest(int(events.sum()), len(events)).proportion_ci(method="wilson")
-    return {name: float(events.mean()), "low": float(interval.low), "high": float(interval.high)}
+    low, high = share_interval(float(events.mean()), len(events))
+    return {name: float(events.mean()), "low": low, "high": high}
 
 
 def _scaled(
