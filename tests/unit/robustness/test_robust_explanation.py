@@ -50,8 +50,8 @@ def test_attention_changes_within_the_box_and_the_call_is_kept() -> None:
         assert row.alpha_r == pytest.approx(np.median(r), abs=1e-6)
         assert row.alpha_r_low == pytest.approx(np.quantile(r, 0.1), abs=1e-6)
         assert row.reads == np.abs(changed - counts).sum(axis=(1, 2)).mean()
-    # Random ends of the boxes give a median of 0.87 with the factor 1.3; the attack does better, and more so with more.
-    assert table["alpha_r"][1] < 0.6 < table["alpha_r"][0] < 1
+    # Random ends of the boxes give medians of 0.949 and 0.667.
+    assert table["alpha_r"].tolist() == pytest.approx([0.942, 0.230], abs=0.02)
 
 
 def test_a_call_at_its_threshold_is_not_turned() -> None:

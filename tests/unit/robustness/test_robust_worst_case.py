@@ -160,7 +160,7 @@ def test_reads_and_entries_equal_exhaustive_search_on_small_networks() -> None:
         few = fewest(turn, Entries(np.full(6, 9)), counts, 3)
         entries.append((least_entries(model, counts[0], 9, 3), int(few.costs[0]) if few.reached[0] else None))
     assert all(ours is None or ours >= least for least, ours in reads + entries)
-    # The others are turned only by edits of which none helps alone, see below.
+    # In the others, the best first edit leads elsewhere.
     assert sum(least == ours for least, ours in reads) == 38
     assert sum(least == ours for least, ours in entries) == 39
     # Cases of every kind.
