@@ -55,7 +55,9 @@ def scale(objective: Turn, counts: np.ndarray, factors: Sequence[float]) -> Scal
         for _ in range(STEPS):
             if not len(active):
                 break
-            candidates = _candidates(objective, best[active], active, low[active], high[active])
+            ends = np.stack([low[active], high[active]], axis=1)
+            gains = -objective.effects(best[active], active, ends)
+            candidates = towards_ends(best[active], low[active], high[active], gains)
             examples = np.repeat(active, candidates.shape[1])
             values, turned = objective.score(candidates.reshape(-1, *counts.shape[1:]), examples)
             values, turned = (array.reshape(candidates.shape[:2]) for array in (values, turned))
@@ -70,12 +72,18 @@ def scale(objective: Turn, counts: np.ndarray, factors: Sequence[float]) -> Scal
     return Scaled(np.stack(results), np.stack(reached))
 
 
-def _candidates(
-    objective: Turn, counts: np.ndarray, examples: np.ndarray, low: np.ndarray, high: np.ndarray
-) -> np.ndarray:
-    """Return counts with some of the entries at the end that they prefer, shape (example, share, position, channel)."""
-    ends = np.stack([low, high], axis=1)
-    gains = -objective.effects(counts, examples, ends)
+def towards_ends(counts: np.ndarray, low: np.ndarray, high: np.ndarray, gains: np.ndarray) -> np.ndarray:
+    """Return counts with the entries that promise most at the end of their range that they prefer.
+
+    Args:
+        counts: shape (example, position, channel).
+        low, high: ends of the ranges, of the same shape.
+        gains: what each end promises, low before high, shape (example, 2, position, channel); only those above 0 count.
+
+    Returns:
+        Counts with all of these entries there, a half of them, a quarter, ..., shape (example, share, position,
+        channel).
+    """
     gain, end = gains.max(axis=1), np.where(gains[:, 0] > gains[:, 1], low, high)
     useful = (gain > 0) & (end != counts)
     flat = np.where(useful, gain, -np.inf).reshape(len(counts), -1)

@@ -51,7 +51,7 @@ def test_attention_changes_within_the_box_and_the_call_is_kept() -> None:
         assert row.alpha_r_low == pytest.approx(np.quantile(r, 0.1), abs=1e-6)
         assert row.reads == np.abs(changed - counts).sum(axis=(1, 2)).mean()
     # Random ends of the boxes give medians of 0.949 and 0.667.
-    assert table["alpha_r"].tolist() == pytest.approx([0.942, 0.230], abs=0.02)
+    assert table["alpha_r"].tolist() == pytest.approx([0.937, 0.170], abs=0.01)
 
 
 def test_a_call_at_its_threshold_is_not_turned() -> None:
