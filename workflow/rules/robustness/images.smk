@@ -22,9 +22,11 @@ rule image_model:
         parts=lambda wildcards: ROBUSTNESS.images[wildcards.image_set]["parts"],
         epochs=lambda wildcards: ROBUSTNESS.images[wildcards.image_set]["epochs"],
         # Images that stay in the test of a classifier that was trained elsewhere: enough to attack the first ones.
-        first=lambda wildcards: 2 * ROBUSTNESS.images[wildcards.image_set]["examples"]
-        if ROBUSTNESS.images[wildcards.image_set]["weights"]
-        else 0,
+        first=lambda wildcards: (
+            2 * ROBUSTNESS.images[wildcards.image_set]["examples"]
+            if ROBUSTNESS.images[wildcards.image_set]["weights"]
+            else 0
+        ),
         seed=ROBUSTNESS.config["seed"],
         version=STAGE_VERSIONS["robustness"],
     script:
