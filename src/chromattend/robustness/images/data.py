@@ -78,13 +78,13 @@ def read_images(images: str | Path, labels: str | Path | None = None, side: int 
         side: height and width (pixels) that images of a folder are scaled to; by default 32.
 
     Raises:
-        UserError: a file is truncated, damaged or of another kind; there are as many labels as images no longer; or
-            there are fewer than two classes.
+        UserError: a file is truncated, damaged or of another kind; the numbers of images and labels differ; a class has
+            no image; or there are fewer than two classes.
     """
     path = Path(images)
     if images != DIGITS and not path.exists():
         raise UserError(f"{images}: does not exist; correct the path of the images")
-    is_idx = images != DIGITS and not path.is_dir() and not zipfile.is_zipfile(path)
+    is_idx = images != DIGITS and not path.is_dir() and not _is_archive(path)
     if labels is not None and not is_idx:
         raise UserError(f"{labels}: only IDX images have labels in another file; remove the key labels")
     if images == DIGITS:
@@ -124,13 +124,12 @@ def read_idx(path: str | Path, magic: int) -> np.ndarray:
         if number != magic:
             known = f"magic number {number}" if len(head) == 4 else f"only {len(head)} bytes"
             raise UserError(
-                f"{path}: has {known} in place of {magic}, so it is not an IDX file with {kinds[magic]} of 8 bits; give "
-                "one, an npz archive or a folder"
+                f"{path}: has {known} in place of {magic}, so it is not an IDX file with {kinds[magic]} of 8 bits; "
+                "give one, an npz archive or a folder"
             )
         sizes = stream.read(4 * axes)
         shape = struct.unpack(f">{axes}I", sizes) if len(sizes) == 4 * axes else None
-        # One more byte shows whether the file goes on.
-        content = stream.read(math.prod(shape) + 1) if shape else b""
+        content = stream.read()
     if shape is None or len(content) != math.prod(shape):
         wanted = "its header" if shape is None else f"the {math.prod(shape)} bytes that its header gives"
         much = "more" if shape and len(content) > math.prod(shape) else "less"
@@ -252,6 +251,12 @@ def _read_npz(path: Path) -> ImageSet:
             f"{path}: the array of labels is {labels.dtype} of shape {labels.shape}; save one whole number per image"
         )
     return _image_set(pixels if pixels.ndim == 4 else pixels[..., None], labels, str(path), str(path))
+
+
+def _is_archive(path: Path) -> bool:
+    """Return whether a file is a zip archive, as npz is, or begins like one."""
+    with open(path, "rb") as file:
+        return file.read(4) == b"PK\x03\x04"
 
 
 def _is_pixels(array: np.ndarray) -> bool:
