@@ -9,13 +9,14 @@ The cost that is returned suffices, but fewer edits may do: edits that are worth
 unless one of them helps alone. It is an upper bound of the fewest.
 """
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
 from chromattend.robustness.edits import Edits, Steps, Threat
-from chromattend.robustness.objective import Turn
+from chromattend.robustness.objective import SURE, Turn
 
 # Edits of an example whose scores a step calculates. With 16, the number of reads is that of all 1,000 edits but for
 # 2 % more or less.
@@ -34,6 +35,8 @@ BEYOND = 1.1
 # Share of the cost that is taken back and searched for again, and how often at most.
 REPEATED = 0.3
 REPEATS = 6
+# What it is worth that the value falls beyond the aim: it may let other edits be taken back.
+SPARE = 1e-3
 # Candidates scored at once, which limits the memory.
 CANDIDATES = 8192
 
@@ -78,13 +81,19 @@ def fewest(
     return Edited(edited.reshape(counts.shape), reached, np.where(reached, costs, 0))
 
 
+def _worth(fell: np.ndarray, value: np.ndarray) -> np.ndarray:
+    """Return what it is worth that a value falls: hardly anything beyond the aim, which a cheap edit may just reach."""
+    needed = value + SURE
+    return np.minimum(fell, needed) + SPARE * np.maximum(fell - needed, 0)
+
+
 class _Search:
     """Counts on their way, shape (example, entry), with their values and whether they reach the aim."""
 
     def __init__(self, objective: Turn, threat: Threat, counts: np.ndarray) -> None:
         self.objective, self.threat = objective, threat
         self.shape = counts.shape[1:]
-        self.original = counts.reshape(len(counts), -1).astype(np.int64)
+        self.original = counts.reshape(len(counts), math.prod(self.shape)).astype(np.int64)
         self.counts = self.original.copy()
         self.value, self.reached = self.score(self.counts, np.arange(len(counts)))
         # What each step was worth when it was last scored, without gradients; NaN: never.
@@ -124,6 +133,7 @@ class _Search:
         steps = steps._replace(costs=np.where(steps.costs <= left[:, None, None], steps.costs, 0))
         guided = self.objective.differentiable
         effects = self.effects(examples, steps) if guided else self.remembered(examples, steps)
+        effects = -_worth(-effects, self.value[examples][:, None, None])
         edits = self.threat.edits(counts, steps, effects, SHORTLIST if guided else SHORTLIST_OF_SCORES)
         helped = np.zeros(len(examples), dtype=bool)
         if guided and self.threat.small:
@@ -136,6 +146,7 @@ class _Search:
             effects = self.scored(examples[again], steps, np.ones(steps.costs.shape, dtype=bool))
             if not guided:
                 self.known[examples[again]] = effects
+            effects = -_worth(-effects, self.value[examples[again]][:, None, None])
             edits = self.threat.edits(counts[again], steps, effects, SHORTLIST)
             helped[again], _ = self.best(examples[again], edits, left[again])
         return helped
@@ -184,7 +195,8 @@ class _Search:
         gains = (members * np.where(useful, edits.gains, 0)[:, None]).sum(axis=2)
         allowed = (useful[:, None] | ~members).all(axis=2) & (costs <= left[:, None])
         made, value, reached = self.outcomes(examples, edits, members, allowed)
-        fell = self.value[examples][:, None] - value
+        before = self.value[examples][:, None]
+        fell = _worth(before - value, before)
         single = np.where(useful[:, 0], edits.gains[:, 0] / np.maximum(edits.costs[:, 0], 1), 0)
         good = (fell > 0) & (fell >= trust * gains) & (fell >= WORTH * single[:, None] * costs)
         ends = good & reached
@@ -203,11 +215,12 @@ class _Search:
         """
         _, value, reached = self.singly(examples, edits)
         costs = np.maximum(edits.costs, 1)
-        gains = np.where(edits.costs > 0, self.value[examples][:, None] - value, -np.inf)
+        before = self.value[examples][:, None]
+        gains = np.where(edits.costs > 0, _worth(before - value, before), -np.inf)
         if self.known.size:
             rows, places = np.nonzero(edits.costs > 0)
             where = examples[rows], edits.kinds[rows, places], edits.entries[rows, places, 0]
-            self.known[where] = -gains[rows, places]
+            self.known[where] = (value - before)[rows, places]
         # The cheapest that reaches the aim, or else the most useful.
         order = np.lexsort((-gains / costs, np.where(reached, costs, np.inf)), axis=1)
         rate = np.take_along_axis(gains / costs, order[:, :1], axis=1)[:, 0]

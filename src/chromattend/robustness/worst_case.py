@@ -58,6 +58,7 @@ class WorstCase:
             not turn.
         reads_turned, entries_turned: whether it turns, bool, shape (example,).
         scaled: factor -> edited counts of all examples, int32; the original ones where the call does not turn.
+        searched: columns of `examples` that were searched for, such as reads.
     """
 
     examples: pd.DataFrame
@@ -68,6 +69,7 @@ class WorstCase:
     reads_turned: np.ndarray
     entries_turned: np.ndarray
     scaled: Mapping[float, np.ndarray]
+    searched: tuple[str, ...]
 
 
 def ceilings_of(counts: np.ndarray) -> np.ndarray:
@@ -174,6 +176,7 @@ def worst_case(
         _among(np.zeros(len(counts), dtype=bool), rows, reads.reached),
         _among(np.zeros(len(counts), dtype=bool), rows, entries.reached),
         scaled,
+        tuple(results),
     )
 
 
@@ -230,12 +233,12 @@ def edit_table(
     return pd.DataFrame(rows, columns=["threat", "direction", "mark", "genes", "added", "removed"])
 
 
-def summary(examples: pd.DataFrame, threats: Sequence[str] = ("reads", "moves", "entries")) -> pd.DataFrame:
+def summary(examples: pd.DataFrame, threats: Sequence[str]) -> pd.DataFrame:
     """Summarise the edits that turn right calls, by direction and, with equal weights of the directions, of both.
 
     Args:
         examples: see `WorstCase.examples`.
-        threats: columns to summarise.
+        threats: columns to summarise, see `WorstCase.searched`.
 
     Returns:
         threat, direction (also `both`), genes (with right calls), turned (share), low, high (95 % interval; empty for
