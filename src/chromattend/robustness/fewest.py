@@ -28,6 +28,8 @@ SHORTLIST_OF_SCORES = 64
 TOGETHER = 16
 TRUST = 0.8
 WORTH = 0.7
+# They may be worth at most this share of what is left to the aim, and of the budget: the last steps are single edits.
+FAR = 0.25
 # If the best edit of a shortlist is worth less than this share of what was expected, all edits are scored again.
 EXPECTED = 0.5
 # The search may exceed the budget by this factor, since edits are taken back afterwards.
@@ -194,6 +196,8 @@ class _Search:
         costs = (members * edits.costs[:, None]).sum(axis=2)
         gains = (members * np.where(useful, edits.gains, 0)[:, None]).sum(axis=2)
         allowed = (useful[:, None] | ~members).all(axis=2) & (costs <= left[:, None])
+        near = (gains > FAR * self.value[examples][:, None]) | (costs > FAR * left[:, None])
+        allowed &= ~near | (sizes == 1)
         made, value, reached = self.outcomes(examples, edits, members, allowed)
         before = self.value[examples][:, None]
         fell = _worth(before - value, before)

@@ -1,6 +1,7 @@
 """Attention that is changed within a factor while the call is kept."""
 
 import numpy as np
+import pytest
 import torch
 from torch import Tensor, nn
 
@@ -45,17 +46,17 @@ def test_attention_changes_within_the_box_and_the_call_is_kept() -> None:
         assert (model.calls(changed) == model.calls(counts)).all()
         weights = [alpha(torch.from_numpy(values.astype(np.float32))).numpy() for values in (changed, counts)]
         r = pearson(*weights)
-        assert row.alpha_r == np.median(r)
-        assert row.alpha_r_low == np.quantile(r, 0.1)
+        # Of float32.
+        assert row.alpha_r == pytest.approx(np.median(r), abs=1e-6)
+        assert row.alpha_r_low == pytest.approx(np.quantile(r, 0.1), abs=1e-6)
         assert row.reads == np.abs(changed - counts).sum(axis=(1, 2)).mean()
-    # Random ends of the boxes give a median of 0.87 with the factor 1.3; the attack does better, and more so with more.
-    assert table["alpha_r"][1] < 0.6 < table["alpha_r"][0] < 1
+    # Random ends of the boxes give medians of 0.949 and 0.667.
+    assert table["alpha_r"].tolist() == pytest.approx([0.942, 0.230], abs=0.02)
 
 
 def test_a_call_at_its_threshold_is_not_turned() -> None:
     """Every read that is taken away would turn these calls."""
-    counts = np.full((1, 6, 1), 10)
-    counts[0, ::2] = 14
+    counts = np.array([10, 14, 11, 13, 12, 12]).reshape(1, 6, 1)
     model = model_of(71, 6)
     assert model.calls(counts).tolist() == [True]
     table, edited = attack_explanation(model, alpha, counts, (1.2,))
