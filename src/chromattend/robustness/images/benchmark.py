@@ -42,7 +42,7 @@ def first_right(classifier: Classifier, images: ImageSet, most: int) -> ImageSet
     """Return the first images that a classifier puts into their class.
 
     Raises:
-        UserError: there is none.
+        UserError: no image is right.
     """
     right = classifier.probabilities(as_inputs(images.pixels)).argmax(dim=1).numpy() == images.labels
     if not right.any():
