@@ -171,7 +171,7 @@ def cwi(
     """Find the nearest input in Linf that achieves what is wanted (CWi).
 
     Carlini, Wagner, S&P 2017, section VI.C: descends on constant * margin + the sum of what exceeds tau. When nothing
-    exceeds it, tau shrinks, and the next descent starts from the result; when that fails, the constant grows.
+    exceeds it, tau shrinks; when that is not reached, the constant grows. Each descent goes on from the one before.
 
     Args:
         problem: see `Problem`.
@@ -207,9 +207,9 @@ def cwi(
         tau[active[within]] = largest[within] * shrink
         weight[active[failed]] *= GROWTH
         left[active[failed]] -= 1
-        rows = active[within | failed]
-        if len(rows):
-            descent.start(rows, result[rows])
+        ended = within | failed
+        if ended.any():
+            descent.start(active[ended], inputs[ended])
             active = active[left[active] > 0]
         clock.tick(size - len(active), size)
     return result
@@ -270,9 +270,11 @@ def cw0(
         if len(tried):
             allowed[tried], dropped[tried] = _without_least(descent, tried, result[tried], kept[tried], part[tried])
             left[tried[dropped[tried] == 0]] = 0
-        restart = torch.cat([won, rows])
-        if len(restart):
-            descent.start(restart, result[restart])
+        ended = done | over
+        if ended.any():
+            # A larger constant goes on from where the smaller one ended, another set of entries from the result.
+            descent.start(rows, inputs[over])
+            descent.start(tried, result[tried])
             active = active[left[active] > 0]
         clock.tick(size - len(active), size)
     return result

@@ -11,7 +11,7 @@ from chromattend.robustness.attacks.base import Problem
 
 @torch.inference_mode()
 def outcomes(problem: Problem, inputs: Tensor) -> pd.DataFrame:
-    """Measure changed inputs, as Xu, Evans, Qi, NDSS 2018, section II.D.
+    """Measure changed inputs, as in Xu, Evans, Qi, NDSS 2018, whose L0 is a share of the pixels.
 
     Args:
         problem: what the inputs were made for. Its own inputs are classified right.
