@@ -244,8 +244,8 @@ def test_held_out_images_are_written_and_read_again(tmp_path: Path) -> None:
 
 def test_known_sources_have_a_checksum_and_a_size(repository: Path) -> None:
     table = pd.read_csv(repository / "resources" / "image_sources.tsv", sep="\t")
-    assert table["bytes"].tolist() == [1648877, 4542, 9912422, 28881]
-    assert table["sha256"].str.fullmatch("[0-9a-f]{64}").all()
+    assert table["size"].tolist() == [1648877, 4542, 9912422, 28881]
+    assert table["checksum"].str.fullmatch("sha256:[0-9a-f]{64}").all()
     assert table["url"].str.startswith("https://").all()
 
 
