@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 from sklearn.datasets import load_digits
 
-from chromattend.robustness.pages.images import Adversarial, run_names, write_page
+from chromattend.robustness.images.runs import Run
+from chromattend.robustness.pages.images import run_names, write_page
 
 # attack, target, success, confidence, linf, l2, l0, and success, linf and l2 as reported
 RUNS = [
@@ -51,6 +52,7 @@ METRICS = {
     "train": 0,
     "detector": 5000,
     "test": 5000,
+    "held_out": 10000,
 }
 
 
@@ -63,7 +65,7 @@ def tables_of() -> dict[str, pd.DataFrame]:
                 **{"attack": attack, "target": target or None, "title": attack, "norm": "l2", "n": 100},
                 **{"success": success, "success_low": max(success - 0.08, 0), "success_high": min(success + 0.07, 1)},
                 **dict(zip(("confidence", "linf", "l2", "l0"), numbers[:4], strict=True)),
-                **{"unfinished": 0, "seconds": 12.34, "options": "iterations 200, confidence 10"},
+                **{"unfinished": 0, "seconds": 0.1234, "options": "iterations 200, confidence 10"},
                 **dict(zip(("published_success", "published_linf", "published_l2"), numbers[4:], strict=True)),
             }
             for attack, target, success, *numbers in RUNS
@@ -102,7 +104,7 @@ def tables_of() -> dict[str, pd.DataFrame]:
     return {"attacks": attacks, "detection": pd.DataFrame(rows), "roc": pd.concat(curves), "adaptive": adaptive}
 
 
-def runs_of(size: int = 24, channels: int = 1, number: int = 8) -> dict[str, Adversarial]:
+def runs_of(size: int = 24, channels: int = 1, number: int = 8) -> dict[str, Run]:
     """Digits with noise, of every run; the second image of every run is not turned, and deepfool turns none."""
     rng = np.random.default_rng(1)
     digits = load_digits()
@@ -122,7 +124,7 @@ def runs_of(size: int = 24, channels: int = 1, number: int = 8) -> dict[str, Adv
             }
         )
         adversarial = np.clip(images.astype(int) + noise, 0, 255).astype(np.uint8)
-        made[name] = Adversarial(images, adversarial, outcome)
+        made[name] = Run(images, adversarial, outcome)
     return made
 
 

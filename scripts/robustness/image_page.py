@@ -3,12 +3,13 @@ from chromattend.pipeline.jobs import job
 from chromattend.figures import save
 from chromattend.files import read_json, read_table
 from chromattend.robustness.image_figures import plot_attacks, plot_detection
-from chromattend.robustness.pages.images import read_adversarial, write_page
+from chromattend.robustness.images.runs import read_run
+from chromattend.robustness.pages.images import write_page
 
 with job(snakemake):
     given, made, params = snakemake.input, snakemake.output, snakemake.params
     runs = {
-        run: read_adversarial(images, outcome)
+        run: read_run(images, outcome)
         for run, images, outcome in zip(params.runs, given.adversarial, given.outcomes, strict=True)
     }
     attacks, detection, adaptive = map(read_table, (given.attacks, given.detection, given.adaptive))

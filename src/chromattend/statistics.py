@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 from scipy import stats
-from sklearn.calibration import calibration_curve
 
 LEVEL = 0.95
 # Coverage of the interval of `correlate_mean_maps` in simulations and in samples of the demo's genes: 91 to 98 % where
@@ -316,5 +315,7 @@ def reliability(labels: np.ndarray, scores: np.ndarray, bins: int = 10) -> pd.Da
     Returns:
         One row per group, from low to high P(ON): mean_predicted, share_on.
     """
+    from sklearn.calibration import calibration_curve  # slow to import, and most statistics do not need it
+
     share_on, mean_predicted = calibration_curve(labels, scores, n_bins=bins, strategy="quantile")
     return pd.DataFrame({"mean_predicted": mean_predicted, "share_on": share_on})

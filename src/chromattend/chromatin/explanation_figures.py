@@ -4,15 +4,13 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-import seaborn as sns
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from scipy.cluster.hierarchy import dendrogram, linkage
 
-from chromattend.figures import STATE_COLOURS, literal, sentence, title
+from chromattend.figures import COLOURS, STATE_COLOURS, literal, sentence, title
 from chromattend.interpret import METHODS, TITLES
 
 POSITION = "Position relative to the TSS (bp)"
@@ -62,6 +60,8 @@ def plot_attention(attention: xr.Dataset) -> Figure:
                 "predicted": np.repeat(np.where(on, "ON", "OFF"), len(marks)),
             }
         )
+        import seaborn as sns  # slow to import, and only attention over marks needs it
+
         sns.barplot(
             table, y="mark", x="beta", hue="predicted", hue_order=["ON", "OFF"], palette=STATE_COLOURS, ax=last,
             errorbar=None, legend=False,
@@ -158,7 +158,7 @@ def plot_validation(validation: pd.DataFrame, mark: str, validation_mark: str | 
     figure = Figure(figsize=(8.2, 0.42 * len(lines) + 1.8), layout="constrained")
     axes = figure.subplots()
     offsets = dict(zip(epigenomes, np.linspace(-0.28, 0.28, len(epigenomes) + 2)[1:-1], strict=True))
-    colours = {"trained": sns.color_palette("colorblind")[0], "random": "0.65", "none": "black", "attended": "black"}
+    colours = {"trained": COLOURS[0], "random": "0.65", "none": "black", "attended": "black"}
     names = []
     for number, (model, line) in enumerate(lines):
         rows = shown[(shown["model"] == model) & (shown["line"] == line)]
@@ -206,6 +206,8 @@ def plot_named_genes(table: pd.DataFrame) -> Figure:
     Args:
         table: see `chromattend.chromatin.tables.beta_table`.
     """
+    import seaborn as sns  # slow to import, and most figures do not need it
+
     if table.empty:
         return sentence("No gene is named in interpret.named_genes, or no model attends to marks.")
     models, epigenomes = (list(dict.fromkeys(table[name])) for name in ("model", "epigenome"))
@@ -243,6 +245,9 @@ def plot_importance(table: pd.DataFrame, model: str, groups: Mapping[str, Sequen
         model: the model whose rows are shown.
         groups: epigenome -> name and colour of its group.
     """
+    import seaborn as sns  # slow to import, and most figures do not need it
+    from scipy.cluster.hierarchy import dendrogram, linkage
+
     own = table[(table["model"] == model) & (table["mark"] == table["other"])]
     marks = list(dict.fromkeys(own["mark"]))
     wide = own.pivot(index="epigenome", columns="mark", values="importance")[marks]
@@ -290,6 +295,8 @@ def plot_interactions(table: pd.DataFrame, model: str) -> Figure:
     Args:
         table, model: see `plot_importance`.
     """
+    import seaborn as sns  # slow to import, and most figures do not need it
+
     own = table[table["model"] == model]
     marks = list(dict.fromkeys(own["mark"]))
     mean = own.groupby(["mark", "other"], sort=False)[["effect_on", "effect_off"]].mean()

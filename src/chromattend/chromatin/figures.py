@@ -4,14 +4,13 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-import seaborn as sns
 import xarray as xr
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from chromattend.chromatin.dataset import rows_of
-from chromattend.figures import STATE_COLOURS, literal, sentence, style, title
+from chromattend.figures import COLOURS, STATE_COLOURS, literal, sentence, style, title
 
 
 def plot_comparisons(comparisons: pd.DataFrame) -> Figure:
@@ -20,6 +19,8 @@ def plot_comparisons(comparisons: pd.DataFrame) -> Figure:
     Args:
         comparisons: see `chromattend.statistics.compare_over_epigenomes`.
     """
+    import seaborn as sns  # slow to import, and most figures do not need it
+
     models = list(dict.fromkeys([*comparisons["model"], *comparisons["other"]]))
     if not models:
         return sentence("Only one model was run; there is nothing to compare it with.")
@@ -72,7 +73,7 @@ def plot_published(published: pd.DataFrame) -> Figure:
     figure = Figure(figsize=(max(3.4 * len(models), 5), 3.9), layout="constrained")
     values = published[["auc", "reported"]].to_numpy()
     low, high = values.min() - 0.02, values.max() + 0.02
-    colours = dict(zip(sorted(set(published["source"])), sns.color_palette("colorblind"), strict=False))
+    colours = dict(zip(sorted(set(published["source"])), COLOURS, strict=False))
     for axes, model in zip(figure.subplots(1, len(models), squeeze=False).flat, models, strict=True):
         for source, rows in published[published["model"] == model].groupby("source"):
             axes.plot(
@@ -98,6 +99,8 @@ def plot_auc(auc: pd.DataFrame, summary: pd.DataFrame, groups: Mapping[str, Sequ
         summary: see `chromattend.chromatin.tables.summary_table`.
         groups: epigenome -> name and colour of its group.
     """
+    import seaborn as sns  # slow to import, and most figures do not need it
+
     models = list(dict.fromkeys(auc["model"]))
     figure = Figure(figsize=(8, 0.7 * len(models) + 1.8), layout="constrained")
     axes = figure.subplots()
@@ -170,6 +173,8 @@ def plot_depth(quality: pd.DataFrame) -> Figure:
     Args:
         quality: see `chromattend.chromatin.quality.quality_table`, of all epigenomes.
     """
+    import seaborn as sns  # slow to import, and most figures do not need it
+
     shown = quality.assign(**{name: quality[name].map(literal) for name in ("epigenome", "mark")})
     wide = shown.pivot(index="epigenome", columns="mark", values="depth")
     wide = wide.loc[shown["epigenome"].unique(), shown["mark"].unique()]
@@ -229,6 +234,8 @@ def plot_transfer(transfer: pd.DataFrame, model: str, groups: Mapping[str, Seque
         model: name of the model.
         groups: epigenome -> name and colour of its group.
     """
+    import seaborn as sns  # slow to import, and most figures do not need it
+
     order = sorted(transfer["trained_on"].unique(), key=lambda name: (groups[name][0], name))
     wide = transfer.pivot(index="trained_on", columns="tested_on", values="auc").loc[order, order]
     size = max(0.22 * len(order), 2.4)

@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 
 from chromattend.graphs.controls import (
-    ABOVE_CHANCE,
     AUTOCORRELATED,
     STABLE,
     DifferenceTests,
@@ -30,6 +29,7 @@ from chromattend.graphs.measure import Measured, Settings, measure, problem_of_p
 from chromattend.graphs.problem import Contexts, DifferenceGraph, Problem
 from chromattend.graphs.samples import prepared, variable_table
 from chromattend.graphs.selection import Nulls, Selection, choose_lambda, given_lambda, null_number, null_scale
+from chromattend.graphs.study import ABOVE_CHANCE
 from chromattend.graphs.truth import Truth, edge_scores, truth_scores
 from chromattend.statistics import false_discovery_rates
 

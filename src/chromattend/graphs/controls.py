@@ -35,8 +35,6 @@ SPLIT_HALVES = ("context", "other", "r", "low", "high", "full")
 AUTOCORRELATED = 0.2
 # Selection frequency from which an edge is called stable (Meinshausen and Bühlmann 2010: 0.6 to 0.9).
 STABLE = 0.6
-# A count that at most this share of the exchanges reach is called more than chance.
-ABOVE_CHANCE = 0.05
 # Halves of the samples whose median lambda is that of all halves: one alone is an accident of its nulls.
 HALVES_OF_LAMBDA = 5
 

@@ -12,6 +12,8 @@ from chromattend.graphs.sheet import EXPRESSION, Context, GraphSet
 
 # The simple method beside joint graphs, and beside differences.
 BASELINES = ("correlation", "correlation_difference")
+# A count that at most this share of the exchanges reach is called more than chance.
+ABOVE_CHANCE = 0.05
 # Samples of an epigenome, whose genes a job counts: about the protein-coding genes of man.
 GENES = 20_000
 

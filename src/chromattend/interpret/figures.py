@@ -3,9 +3,9 @@
 from typing import Any
 
 import pandas as pd
-import seaborn as sns
 from matplotlib.figure import Figure
 
+from chromattend.figures import COLOURS
 from chromattend.interpret import METHODS, RANDOM, TITLES
 
 
@@ -19,7 +19,7 @@ def plot_faithfulness(curves: pd.DataFrame, table: pd.DataFrame, heading: str) -
     """
     figure = Figure(figsize=(9.2, 3.9), layout="constrained")
     panels = figure.subplots(1, 2, sharey=True)
-    colours: dict[str, Any] = {RANDOM: "0.4", **dict(zip(METHODS, sns.color_palette("colorblind"), strict=False))}
+    colours: dict[str, Any] = {RANDOM: "0.4", **dict(zip(METHODS, COLOURS, strict=False))}
     trusted = table.groupby("method")["trustworthy"].min()
     for axes, measure in zip(panels, ("deletion", "insertion"), strict=True):
         for method in dict.fromkeys(curves["method"]):

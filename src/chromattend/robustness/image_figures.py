@@ -9,11 +9,11 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from chromattend.figures import PAGE_COLOURS, sentence
+from chromattend.robustness.images.runs import Run
 from chromattend.robustness.pages.images import (
     ALL,
     LEGITIMATE,
     NORMS,
-    Adversarial,
     detector_title,
     difference,
     known,
@@ -24,7 +24,7 @@ from chromattend.robustness.pages.images import (
 _PICTURES = ("Original", "Adversarial", "Difference")
 
 
-def plot_attacks(attacks: pd.DataFrame, runs: Mapping[str, Adversarial]) -> Figure:
+def plot_attacks(attacks: pd.DataFrame, runs: Mapping[str, Run]) -> Figure:
     """Draw a row per run of an attack: its first successful image, how often it succeeds, and its distances.
 
     Args:
@@ -75,11 +75,11 @@ def plot_attacks(attacks: pd.DataFrame, runs: Mapping[str, Adversarial]) -> Figu
     return figure
 
 
-def _draw_example(cells: list[Axes], run: Adversarial) -> None:
+def _draw_example(cells: list[Axes], run: Run) -> None:
     """Draw the first successful image of a run, if it has one."""
     for axes in cells:
         axes.set_axis_off()
-    successes = np.flatnonzero(run.outcome["success"].astype(bool))
+    successes = np.flatnonzero(run.success)
     if not len(successes):
         return
     before, after = run.original[successes[0]], run.adversarial[successes[0]]

@@ -1,6 +1,7 @@
 """A trained model of counts as a function of whole reads: what attacks, noise and certificates act on."""
 
 import logging
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,6 +17,9 @@ from chromattend.models.base import TrainedModel
 from chromattend.models.network import Network, in_batches
 
 logger = logging.getLogger(__name__)
+
+# Seconds between two lines of progress in a log.
+INTERVAL = 10
 
 
 @dataclass(frozen=True)
@@ -240,8 +244,16 @@ class Tested:
         return pd.concat([pd.DataFrame(names), table.reset_index(drop=True)], axis=1)
 
     def progress(self, what: str) -> Callable[[int, int], None]:
-        """Return a function that logs how much is done."""
-        return lambda done, total: logger.info("%s: %s, %d of %d", self.subject.name, what, done, total)
+        """Return a function that logs how much is done, at most every ten seconds."""
+        last = time.monotonic()
+
+        def report(done: int, total: int) -> None:
+            nonlocal last
+            if done == total or time.monotonic() - last > INTERVAL:
+                last = time.monotonic()
+                logger.info("%s: %s, %d of %d", self.subject.name, what, done, total)
+
+        return report
 
 
 def edited_dataset(tested: Tested, edits: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> xr.Dataset:

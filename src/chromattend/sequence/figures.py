@@ -2,7 +2,6 @@
 
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
@@ -60,6 +59,8 @@ def plot_views(motifs: pd.DataFrame) -> Figure:
         motifs: motifs of all sets: set, model, route, own_rank, own_e (missing where the database has no entry of the
             factor) and recovered (1, 0 or missing). A route is shown by the motif with the smallest own_e.
     """
+    import seaborn as sns  # slow to import, and most figures do not need it
+
     known = motifs[motifs["own_e"].notna() & (motifs["route"].isin(list(ROUTES)))]
     if known.empty:
         return sentence("No model was explained whose factor has an entry in the database.")

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import binomtest
 
 from chromattend.errors import UserError
 from chromattend.files import atomic
@@ -296,6 +295,8 @@ def _control(
             exchanged += int((_placed(other, odds, both).max(axis=(1, 2)) > threshold).sum())
             trials += len(other)
     share = (exchanged + 1) / (trials + 1)
+    from scipy.stats import binomtest  # slow to import, and most jobs with motifs test none
+
     return share * len(rows), float(binomtest(own, len(rows), min(share, 1.0), alternative="greater").pvalue)
 
 

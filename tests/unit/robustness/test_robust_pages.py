@@ -320,7 +320,7 @@ def test_the_index_links_every_page_with_its_figures(tmp_path: Path) -> None:
     ]
     text = page.select_one(".sentence").get_text().replace("\xa0", " ")
     assert re.match(
-        r"Fewest reads turn half of the right calls of DeepChrome in E003: \d+\. Of Random forest in E003, ", text
+        r"Half of the right calls turn with \d+ reads for DeepChrome in E003\. Half of those of Random forest in ", text
     )
     assert text.endswith("An attack that knows the detector of a b gets 100 % of the images past it.")
     assert len(page.select(".print-figure svg")) == 1

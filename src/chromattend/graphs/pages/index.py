@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from chromattend.graphs.controls import ABOVE_CHANCE
 from chromattend.graphs.pages import charts
+from chromattend.graphs.study import ABOVE_CHANCE
 from chromattend.pages import render
 
 

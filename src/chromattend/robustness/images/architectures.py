@@ -1,7 +1,8 @@
 """Architectures of classifiers of images, from pixels between 0 and 1 to logits.
 
 Each is a class of the number of channels, the height, the width and the number of classes. Images have the shape
-(image, channel, height, width). Values are flattened with the channels last, as in Keras, so that published weights fit.
+(image, channel, height, width). Values are flattened with the channels last, as in Keras, so that published weights
+fit.
 """
 
 from collections.abc import Sequence
@@ -9,9 +10,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-# Settings of batch normalisation in the published networks, in Keras: eps, and 1 - momentum.
-_DENSENET_NORM = {"eps": 1.1e-5, "momentum": 0.1}
-_MOBILENET_NORM = {"eps": 1e-3, "momentum": 0.01}
+# Added to the variance in batch normalisation, as in the published networks.
+_DENSENET_EPS, _MOBILENET_EPS = 1.1e-5, 1e-3
 
 
 class _Centre(nn.Module):
@@ -90,7 +90,7 @@ class _DenseLayer(nn.Module):
     def __init__(self, channels: int, growth: int) -> None:
         super().__init__()
         self.layers = nn.Sequential(
-            nn.BatchNorm2d(channels, **_DENSENET_NORM),
+            nn.BatchNorm2d(channels, _DENSENET_EPS),
             nn.ReLU(),
             nn.Conv2d(channels, growth, 3, padding=1, bias=False),
         )
@@ -113,12 +113,12 @@ class DenseNet(nn.Sequential):
         layers: list[nn.Module] = [_Centre(), nn.Conv2d(channels, size, 3, padding=1, bias=False)]
         for block in range(3):
             if block:
-                layers += [nn.BatchNorm2d(size, **_DENSENET_NORM), nn.ReLU()]
+                layers += [nn.BatchNorm2d(size, _DENSENET_EPS), nn.ReLU()]
                 layers += [nn.Conv2d(size, size, 1, bias=False), nn.AvgPool2d(2)]
             for _ in range(12):
                 layers.append(_DenseLayer(size, growth))
                 size += growth
-        layers += [nn.BatchNorm2d(size, **_DENSENET_NORM), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()]
+        layers += [nn.BatchNorm2d(size, _DENSENET_EPS), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()]
         super().__init__(*layers, nn.Linear(size, classes))
 
 
@@ -147,4 +147,4 @@ class MobileNet(nn.Sequential):
     @staticmethod
     def _convolution(inputs: int, outputs: int, size: int, stride: int = 1, groups: int = 1) -> list[nn.Module]:
         convolution = nn.Conv2d(inputs, outputs, size, stride, padding=size // 2, groups=groups, bias=False)
-        return [convolution, nn.BatchNorm2d(outputs, **_MOBILENET_NORM), nn.ReLU6()]
+        return [convolution, nn.BatchNorm2d(outputs, _MOBILENET_EPS), nn.ReLU6()]

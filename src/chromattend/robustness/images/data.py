@@ -78,13 +78,13 @@ def read_images(images: str | Path, labels: str | Path | None = None, side: int 
         side: height and width (pixels) that images of a folder are scaled to; by default 32.
 
     Raises:
-        UserError: a file is truncated, damaged or of another kind; there are as many labels as images no longer; or
-            there are fewer than two classes.
+        UserError: a file is truncated, damaged or of another kind; the numbers of images and labels differ; a class has
+            no image; or there are fewer than two classes.
     """
     path = Path(images)
     if images != DIGITS and not path.exists():
         raise UserError(f"{images}: does not exist; correct the path of the images")
-    is_idx = images != DIGITS and not path.is_dir() and not zipfile.is_zipfile(path)
+    is_idx = images != DIGITS and not path.is_dir() and not _is_archive(path)
     if labels is not None and not is_idx:
         raise UserError(f"{labels}: only IDX images have labels in another file; remove the key labels")
     if images == DIGITS:
@@ -124,13 +124,12 @@ def read_idx(path: str | Path, magic: int) -> np.ndarray:
         if number != magic:
             known = f"magic number {number}" if len(head) == 4 else f"only {len(head)} bytes"
             raise UserError(
-                f"{path}: has {known} in place of {magic}, so it is not an IDX file with {kinds[magic]} of 8 bits; give "
-                "one, an npz archive or a folder"
+                f"{path}: has {known} in place of {magic}, so it is not an IDX file with {kinds[magic]} of 8 bits; "
+                "give one, an npz archive or a folder"
             )
         sizes = stream.read(4 * axes)
         shape = struct.unpack(f">{axes}I", sizes) if len(sizes) == 4 * axes else None
-        # One more byte shows whether the file goes on.
-        content = stream.read(math.prod(shape) + 1) if shape else b""
+        content = stream.read()
     if shape is None or len(content) != math.prod(shape):
         wanted = "its header" if shape is None else f"the {math.prod(shape)} bytes that its header gives"
         much = "more" if shape and len(content) > math.prod(shape) else "less"
@@ -141,15 +140,17 @@ def read_idx(path: str | Path, magic: int) -> np.ndarray:
 def split(count: int, shares: Sequence[float], seed: int, *, trained: bool = False, first: int = 0) -> Parts:
     """Divide images into parts by a seed.
 
-    Images for a classifier that has been trained elsewhere keep their order, because published figures are of the first
-    images of a file. None of them trains, and the first ones are always of the test; the detectors' images are drawn
-    from all others.
+    For a classifier that has been trained elsewhere, nothing is learned, and the first images of the file are the ones
+    to take, because published figures are of them. So the share of the training leaves out images at the end of the
+    file, and the others keep their order: the first ones always belong to the test, and those of the detectors are
+    drawn from the rest. With the default shares, MNIST's 10,000 images give 1,000 for the detectors and 1,000 for the
+    test from the first 2,000, about as many as in the paper.
 
     Args:
         count: number of images.
         shares: weights of the parts train, detector and test, at least 0.
         seed: seed of the draw.
-        trained: whether the classifier has been trained, so that the first of the shares does not apply.
+        trained: whether the classifier has been trained.
         first: images at the beginning that belong to the test, if the classifier has been trained.
 
     Returns:
@@ -158,13 +159,10 @@ def split(count: int, shares: Sequence[float], seed: int, *, trained: bool = Fal
     Raises:
         UserError: a part has no image.
     """
-    weights = [0.0 if trained else shares[0], *shares[1:]]
-    total = sum(weights)
-    bounds = [round(count * sum(weights[:end]) / total) if total else 0 for end in (1, 2)]
+    total = sum(shares)
+    bounds = [round(count * sum(shares[:end]) / total) if total else 0 for end in (1, 2)]
     sizes = {"training": bounds[0], "detector": bounds[1] - bounds[0], "test": count - bounds[1] if total else 0}
-    if trained:
-        del sizes["training"]
-    if empty := [name for name, size in sizes.items() if not size]:
+    if empty := [name for name, size in sizes.items() if not size and not (trained and name == "training")]:
         raise UserError(
             f"parts: the part {empty[0]} has none of the {count} images; raise its share, or give more images"
         )
@@ -172,9 +170,9 @@ def split(count: int, shares: Sequence[float], seed: int, *, trained: bool = Fal
     if not trained:
         train, detector, test = np.split(generator.permutation(count), bounds)
         return Parts(train, detector, test)
-    kept = min(first, sizes["test"])
-    detector = np.sort(generator.choice(np.arange(kept, count), sizes["detector"], replace=False))
-    return Parts(np.arange(0), detector, np.setdiff1d(np.arange(count), detector))
+    used = sizes["detector"] + sizes["test"]
+    detector = np.sort(generator.choice(np.arange(min(first, sizes["test"]), used), sizes["detector"], replace=False))
+    return Parts(np.arange(0), detector, np.setdiff1d(np.arange(used), detector))
 
 
 def write_held_out(path: str | Path, detector: ImageSet, test: ImageSet) -> None:
@@ -252,6 +250,12 @@ def _read_npz(path: Path) -> ImageSet:
             f"{path}: the array of labels is {labels.dtype} of shape {labels.shape}; save one whole number per image"
         )
     return _image_set(pixels if pixels.ndim == 4 else pixels[..., None], labels, str(path), str(path))
+
+
+def _is_archive(path: Path) -> bool:
+    """Return whether a file is a zip archive, as npz is, or begins like one."""
+    with open(path, "rb") as file:
+        return file.read(4) == b"PK\x03\x04"
 
 
 def _is_pixels(array: np.ndarray) -> bool:

@@ -5,7 +5,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from chromattend.errors import UserError
 from chromattend.robustness.images.classifier import Classifier
@@ -32,8 +32,9 @@ def load_keras(path: str | Path, name: str) -> Classifier:
         raise UserError(f"{name}: published weights are read for {known} alone; set weights to null to train")
     arrays = _read_layers(path)
     classifier = Classifier(name, spec.shape, spec.classes)
-    layers = [layer for layer in classifier.modules() if isinstance(layer, nn.Conv2d | nn.Linear)]
-    wanted = [shape for layer in layers for shape in (_keras_shape(layer.weight), tuple(layer.bias.shape))]
+    # Kernel and bias of each layer.
+    parameters = list(classifier.parameters())
+    wanted = [_keras_shape(one) for one in parameters]
     given = [array.shape for array in arrays]
     if given != wanted:
         place = next((n for n, pair in enumerate(zip(given, wanted, strict=False)) if pair[0] != pair[1]), None)
@@ -46,16 +47,17 @@ def load_keras(path: str | Path, name: str) -> Classifier:
             f"{path}: has {what}, so its weights are not of the network {name}; give the network's own file"
         )
     with torch.no_grad():
-        for layer, kernel, bias in zip(layers, arrays[::2], arrays[1::2], strict=True):
-            axes = (3, 2, 0, 1) if kernel.ndim == 4 else (1, 0)
-            layer.weight.copy_(torch.from_numpy(np.ascontiguousarray(kernel.transpose(axes), dtype=np.float32)))
-            layer.bias.copy_(torch.from_numpy(bias.astype(np.float32)))
+        for one, array in zip(parameters, arrays, strict=True):
+            # From (height, width, input, output) or (input, output).
+            axes = {4: (3, 2, 0, 1), 2: (1, 0), 1: (0,)}[array.ndim]
+            one.copy_(torch.from_numpy(np.ascontiguousarray(array.transpose(axes), dtype=np.float32)))
     return classifier.ready()
 
 
-def _keras_shape(weight: Tensor) -> tuple[int, ...]:
-    """Return the shape of a layer's kernel in Keras."""
-    return tuple(weight.shape[axis] for axis in ((2, 3, 1, 0) if weight.ndim == 4 else (1, 0)))
+def _keras_shape(parameter: Tensor) -> tuple[int, ...]:
+    """Return the shape that a kernel or bias has in Keras."""
+    axes = {4: (2, 3, 1, 0), 2: (1, 0), 1: (0,)}[parameter.ndim]
+    return tuple(parameter.shape[axis] for axis in axes)
 
 
 def _read_layers(path: str | Path) -> list[np.ndarray]:

@@ -38,10 +38,15 @@ class Run:
 
     def save(self, images: str | Path, outcome: str | Path) -> None:
         """Write the images (original, adversarial, labels, targets and rows) as npz, and the table."""
-        columns = {"labels": "label", "targets": "target", "rows": "row"}
-        arrays = {name: self.outcome[column].to_numpy(dtype=np.int64) for name, column in columns.items()}
         with atomic(images) as temporary, open(temporary, "wb") as file:
-            np.savez_compressed(file, original=self.original, adversarial=self.adversarial, **arrays)
+            np.savez_compressed(
+                file,
+                original=self.original,
+                adversarial=self.adversarial,
+                labels=self.labels,
+                targets=self.outcome["target"].to_numpy(dtype=np.int64),
+                rows=self.outcome["row"].to_numpy(dtype=np.int64),
+            )
         write_table(self.outcome, outcome)
 
 

@@ -34,7 +34,7 @@ warnings.filterwarnings("ignore", ".*`srun` command is available.*")
 
 BATCH = 64
 # Largest learning rate of the cycle, and weight decay, of AdamW.
-RATE, DECAY = 2e-3, 1e-2
+RATE, DECAY = 5e-3, 1e-2
 # Most pixels by which an image is moved, which is an eighth of a small image.
 SHIFT = 2
 # Columns of a training's history, also of a classifier that was trained elsewhere.
@@ -44,9 +44,9 @@ HISTORY = ["epoch", "train_loss", "train_accuracy", "learning_rate"]
 def train_classifier(name: str, images: ImageSet, epochs: int, seed: int) -> tuple[Classifier, pd.DataFrame]:
     """Train a network on the CPU; return it as it is after the last epoch.
 
-    Cross entropy by AdamW, with a learning rate that rises and falls to nearly 0 in one cycle (Smith, Topin, SPIE 2019),
-    so that the last epoch needs no choice among epochs, and no image is kept from the training for one. Images are
-    moved by up to 2 pixels along both axes, and coloured ones are mirrored, at random. A training that was killed
+    Cross entropy by AdamW, with a learning rate that rises and falls to nearly 0 in one cycle (Smith, Topin, SPIE
+    2019), so that the last epoch needs no choice among epochs, and no image is kept from the training for one. Images
+    are moved by up to 2 pixels along both axes, and coloured ones are mirrored, at random. A training that was killed
     starts again, with the same result.
 
     Args:
@@ -56,8 +56,8 @@ def train_classifier(name: str, images: ImageSet, epochs: int, seed: int) -> tup
         seed: seed of the first weights, the order of the images, their moves and dropout.
 
     Returns:
-        The classifier, and one row per epoch with the columns `HISTORY`: epoch from 0, the mean loss and accuracy of its
-        steps, and the learning rate of its last one.
+        The classifier, and one row per epoch with the columns `HISTORY`: epoch from 0, the mean loss and accuracy
+        of its steps, and the learning rate of its last one.
 
     Raises:
         UserError: the images are too small for the network, or the training diverges or is interrupted.
@@ -74,7 +74,7 @@ def train_classifier(name: str, images: ImageSet, epochs: int, seed: int) -> tup
                 accelerator="cpu",
                 devices=1,
                 deterministic=True,
-                # In a Slurm job, Lightning would use the job's tasks and requeue it by itself, but Snakemake manages both.
+                # In a Slurm job, Lightning would use the job's tasks and requeue it, but Snakemake manages both.
                 plugins=[LightningEnvironment()],
                 logger=False,
                 enable_checkpointing=False,

@@ -147,7 +147,8 @@ def turned_chart(
     median_window = float(called["window_reads"].median())
     redraw = redraw_reads / median_window if redraw_reads and median_window else None
     values = np.concatenate([each[2] for each in curves])
-    high = max(float(values.max()), redraw or 0)
+    # A window with few reads can need more than it has; such curves end at the right.
+    high = min(max(float(values.max()), redraw or 0), 1.0)
     low = max(min(float(values[values > 0].min()), high / 30), high / 3000)
     steps = [a * 10.0**power for power in range(-4, 2) for a in (1, 3)]
     low = max([step for step in steps if step <= low * 1.001] or [steps[0]])
@@ -155,7 +156,7 @@ def turned_chart(
     height, bottom, end = 290, 290 - _BOTTOM, WIDTH - _RIGHT
 
     def x(value: float) -> float:
-        return _LEFT + math.log(max(value, low) / low) / math.log(high / low) * (end - _LEFT)
+        return _LEFT + math.log(min(max(value, low), high) / low) / math.log(high / low) * (end - _LEFT)
 
     def y(value: float) -> float:
         return bottom - value * (bottom - _TOP - 12)
@@ -216,7 +217,7 @@ def edits_chart(edits: pd.DataFrame, direction: str) -> markupsafe.Markup | None
     step, left = 30, 128
     bottom = 24 + step * len(rows)
     middle = left + (WIDTH - left) / 2
-    scale = (WIDTH - left) / 2 - 34
+    scale = (WIDTH - left) / 2 - 44
     parts = [_text("removed", middle - 8, 14, "end"), _text("added", middle + 8, 14, "start")]
     for index, row in enumerate(rows.to_dict("records")):
         at = 24.0 + step * index

@@ -3,7 +3,6 @@
 import base64
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +10,9 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from chromattend.errors import UserError
-from chromattend.files import read_table
 from chromattend.pages import render, table_rows
 from chromattend.robustness.attacks.registry import ATTACKS
+from chromattend.robustness.images.runs import Run
 from chromattend.robustness.study import AIM
 
 MOST_EXAMPLES = 6
@@ -32,39 +30,6 @@ _LEVELS = 16
 _TARGETS = {"next": "next", "least": "least likely"}
 _KINDS = {"bits": "{} bit", "median": "median {0} × {0}", "nlm": "non-local means {}-{}-{}"}
 NORMS = {"linf": "L∞", "l2": "L2", "l0": "L0"}
-
-
-@dataclass(frozen=True)
-class Adversarial:
-    """What one run of an attack made.
-
-    Attributes:
-        original: images before the attack, uint8 of shape (n, height, width, channel).
-        adversarial: images after it, like `original`.
-        outcome: row, label, target, predicted, success, confidence, l0, linf, l2, finished and seconds of each image.
-    """
-
-    original: np.ndarray
-    adversarial: np.ndarray
-    outcome: pd.DataFrame
-
-
-def read_adversarial(images: str | Path, outcome: str | Path) -> Adversarial:
-    """Read what one run of an attack made.
-
-    Args:
-        images: npz file with original and adversarial.
-        outcome: table with a row per image, in the same order.
-
-    Raises:
-        UserError: the files have different numbers of images.
-    """
-    table = read_table(outcome)
-    with np.load(images) as arrays:
-        original, adversarial = arrays["original"], arrays["adversarial"]
-    if not len(original) == len(adversarial) == len(table):
-        raise UserError(f"{outcome}: has {len(table)} rows for {len(original)} images; delete its folder and run again")
-    return Adversarial(original, adversarial, table)
 
 
 def run_names(attacks: pd.DataFrame) -> list[str]:
@@ -201,7 +166,7 @@ def picture(pixels: np.ndarray) -> str:
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
-def examples_of(runs: Mapping[str, Adversarial]) -> dict[str, list[dict[str, Any]]]:
+def examples_of(runs: Mapping[str, Run]) -> dict[str, list[dict[str, Any]]]:
     """Return the first successful images of every run for the template: at most six, and as many as a page may hold.
 
     Args:
@@ -213,7 +178,7 @@ def examples_of(runs: Mapping[str, Adversarial]) -> dict[str, list[dict[str, Any
     """
     made: dict[str, list[dict[str, Any]]] = {run: [] for run in runs}
     left = MOST_BYTES
-    successes = {run: np.flatnonzero(each.outcome["success"].astype(bool)) for run, each in runs.items()}
+    successes = {run: np.flatnonzero(each.success) for run, each in runs.items()}
     # One more example of every run at a time, so that large images leave some of each.
     for number in range(MOST_EXAMPLES):
         for run, each in runs.items():
@@ -300,7 +265,7 @@ def write_page(
     detection: pd.DataFrame,
     roc: pd.DataFrame,
     adaptive: pd.DataFrame,
-    runs: Mapping[str, Adversarial],
+    runs: Mapping[str, Run],
     settings: Mapping[str, Any],
     links: Sequence[tuple[str, str]] = (),
     command: str,
@@ -310,10 +275,10 @@ def write_page(
     Args:
         path: the HTML file, beside the tables.
         images: name of the set.
-        metrics: of the classifier on the test part: accuracy, confidence (mean, of the predicted class) and
-            parameters, and the numbers of images train, detector and test.
+        metrics: of the classifier: accuracy and confidence (mean probability of the true class) on the images that it
+            did not learn from, their number held_out, parameters, and the numbers of images train, detector and test.
         attacks: attack, target, n, success with success_low and success_high, confidence, linf, l2, l0 (share of the
-            pixels), unfinished, seconds and options of each run, and published_ columns of the paper.
+            pixels), unfinished, seconds (mean of an image) and options of each run, and the published_ columns.
         detection: detector, attack (all, legitimate or a run), threshold, false_positives, n, detected with low and
             high, auc, repaired and published.
         roc: detector, false_positives and detected.

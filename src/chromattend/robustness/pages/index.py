@@ -76,12 +76,12 @@ def sentence(chromatin: Sequence[Mapping[str, Any]], images: Sequence[Mapping[st
     known = [row for row in chromatin if row["reads_median"] is not None]
     if known:
         least, most = (each(known, key=lambda row: row["reads_median"]) for each in (min, max))
-        said.append(f"Fewest reads turn half of the right calls of {_who(least)}: {least['reads_median']:,.0f}.")
+        said.append(f"Half of the right calls turn with {least['reads_median']:,.0f} reads for {_who(least)}.")
         above = [row for row in chromatin if row["reads_median"] is None and row["turned_within"] is not None]
         if above:
-            said.append(f"Of {_who(above[0])}, half do not turn within {above[0]['budget']:,.0f} reads.")
+            said.append(f"Half of those of {_who(above[0])} do not turn within {above[0]['budget']:,.0f}.")
         elif most is not least:
-            said.append(f"Most are needed for {_who(most)}: {most['reads_median']:,.0f}.")
+            said.append(f"{_who(most)} needs most, {most['reads_median']:,.0f}.")
     redrawn = [row for row in chromatin if row["redraw_changed"] is not None]
     if redrawn:
         worst = max(redrawn, key=lambda row: row["redraw_changed"])

@@ -29,6 +29,8 @@ LEAST_ACCURACY = 0.6
 MOST_ON_ONE_SIDE = 0.85
 # The detector that needs no squeezer, beside which all others are shown.
 CONTROL = "low confidence"
+# Fewest genes that an edit must turn before rates of detectors are shown.
+FEWEST = 10
 
 FILES = (
     *("noise.tsv", "stability.tsv", "certificate.tsv", "worst_case.tsv", "edits.tsv", "factors.tsv", "explanation.tsv"),
@@ -149,8 +151,8 @@ def write_page(
         noise_rows=table_rows(noise[noise["alpha_r"].notna() & (noise["kind"] != "none")])
         if _has(noise, "alpha_r")
         else [],
-        detectors=detectors(worst.detection),
-        detection_sentences=detection_sentences(worst.detection),
+        detectors=detectors(enough(worst.detection)),
+        detection_sentences=detection_sentences(enough(worst.detection)),
         transfer=transfer_rows(result),
         together=together_rows(worst.together, result.model),
         genes=genes[:MOST_ROWS],
@@ -314,10 +316,16 @@ def by_mark(called: pd.DataFrame) -> list[dict[str, Any]]:
     ]
 
 
+def enough(detection: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of the edits that turn at least `FEWEST` genes: shares of fewer say nothing."""
+    return detection if detection.empty else detection[detection["genes"] >= FEWEST]
+
+
 def detectors(detection: pd.DataFrame) -> dict[str, Any] | None:
     """Return the table of detectors and edits, the control last; None without one."""
     if detection.empty:
         return None
+    genes = detection.drop_duplicates("edits").set_index("edits")["genes"]
     edits = list(dict.fromkeys(detection["edits"]))
     names = [name for name in dict.fromkeys(detection["detector"]) if name != CONTROL]
     rows = []
@@ -332,7 +340,7 @@ def detectors(detection: pd.DataFrame) -> dict[str, Any] | None:
                 "cells": [cells.get(edit) for edit in edits],
             }
         )
-    return {"edits": edits, "rows": rows}
+    return {"edits": [(edit, int(genes[edit])) for edit in edits], "rows": rows}
 
 
 def detection_sentences(detection: pd.DataFrame) -> list[str]:

@@ -14,7 +14,6 @@ from chromattend.figures import inline_svg, plot_calibration, plot_roc
 from chromattend.models.registry import REGISTRY
 from chromattend.pages import render, table_rows
 from chromattend.sequence.alphabets import ALPHABETS, Alphabet
-from chromattend.sequence.kernel.top import gap_of
 from chromattend.sequence.logos import STYLES, colours_of, glyph
 from chromattend.sequence.pages.explained import (
     FILTERS,
@@ -172,6 +171,9 @@ def write_dashboard(
         tf, group: factor and group of the set in the sheet, may be empty.
         command: command that writes the page again.
     """
+    # The kernels are slow to import, and the index and the tables import this module, too.
+    from chromattend.sequence.kernel.top import gap_of
+
     name = str(dataset.attrs["set"])
     alphabet = ALPHABETS[str(dataset.attrs["alphabet"])]
     ranked = sorted(metrics.items(), key=lambda item: -item[1]["test"]["auc"])
