@@ -46,6 +46,7 @@ demo: $(COMPILED) ## run the whole pipeline on a small synthetic example
 	@echo "One page per epigenome: results/demo/SYN1/report.html, SYN2, SYN3"
 	@echo "Graphs of three contexts: results/demo/graphs/simulated/report.html"
 	@echo "Sequences and their motifs: results/demo/sequence/synthetic/report.html"
+	@echo "What turns the models: results/demo/robustness/index.html"
 
 screenshots: $(STAMP) ## take the screenshots for docs/ from a finished demo (needs Chromium)
 	@$(BIN)/python docs/screenshots.py --results results/demo --images docs/images
@@ -84,7 +85,7 @@ lint: $(STAMP) ## check style, types and the workflow
 	@$(BIN)/snakefmt --check Snakefile workflow/Snakefile workflow/rules
 	@$(BIN)/chromattend simulate-sequences resources/demo/sequences
 	@$(BIN)/chromattend simulate-graphs resources/demo/graphs
-	@$(SNAKEMAKE) --lint --configfile config/demo/config.yaml config/demo/sequences.yaml config/demo/graphs.yaml
+	@$(SNAKEMAKE) --lint --configfile config/demo/config.yaml config/demo/sequences.yaml config/demo/graphs.yaml config/demo/robustness.yaml
 
 format: $(STAMP) ## format all code
 	@$(BIN)/ruff check --fix .

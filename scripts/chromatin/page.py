@@ -12,6 +12,13 @@ with job(snakemake):
     if path := snakemake.input.explanations:
         table = read_table(path)
         validation = Validation(snakemake.params.mark, snakemake.params.validation_mark, table)
+    # Only of a study with robustness, and of its tested epigenomes.
+    worst_case, certificates = (snakemake.input.get(name, []) for name in ("worst_case", "certificates"))
+    tested = snakemake.params.get("tested", []) if worst_case else []
+    turned = {
+        model: read_table(path).assign(certified_reads=read_table(certificate)["certified_reads"])
+        for model, path, certificate in zip(tested, worst_case, certificates, strict=True)
+    }
     tables = (read_table(path).fillna({"symbol": ""}) for path in snakemake.input.predictions)
     write_page(
         snakemake.output[0],
@@ -35,6 +42,7 @@ with job(snakemake):
             model: read_table(path).fillna({"symbol": "", "train_symbol": ""})
             for model, path in zip(snakemake.params.explained, snakemake.input.influence, strict=True)
         },
+        turned=turned,
         validation=validation,
         command=snakemake.params.command,
     )

@@ -16,4 +16,10 @@ with job(snakemake):
         {"epigenome": epigenome, "counting": snakemake.params.counting, **provenance},
         epigenome,
     )
-    write_table(score(models, dataset), snakemake.output[0])
+    table = score(models, dataset)
+    redraws = snakemake.params.get("redraws", 0)
+    if redraws:
+        from chromattend.robustness.stability import sample_columns
+
+        table = table.assign(**sample_columns(models, dataset, redraws=redraws))
+    write_table(table, snakemake.output[0])

@@ -21,12 +21,13 @@ with job(snakemake):
         classifier.check(images.shape, len(images.classes), weights)
     else:
         classifier, history = train_classifier(name, images.part(parts.train), params.epochs, params.seed)
-    held_out = images.part(np.sort(np.concatenate([parts.detector, parts.test])))
+    # Every image that the classifier did not learn from.
+    unseen = images.part(np.setdiff1d(np.arange(len(images.labels)), parts.train))
     classifier.save(output.model)
     write_held_out(output.images, images.part(parts.detector), images.part(parts.test))
     write_table(history, output.history)
     sizes = {part: len(getattr(parts, part)) for part in ("train", "detector", "test")}
-    metrics = measure(classifier, held_out.pixels, held_out.labels)
+    metrics = measure(classifier, unseen.pixels, unseen.labels)
     write_json(
-        metrics | {"parameters": classifier.parameters_count, **sizes, "held_out": len(held_out.labels)}, output.metrics
+        metrics | {"parameters": classifier.parameters_count, **sizes, "unseen": len(unseen.labels)}, output.metrics
     )

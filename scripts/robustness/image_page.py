@@ -23,7 +23,7 @@ with job(snakemake):
         adaptive=adaptive,
         runs=runs,
         settings=params.settings,
-        links=params.links,
+        links=[("All pages of robustness", "../../index.html")],
         command=params.command,
     )
     save(plot_attacks(attacks, runs), made.attacks)

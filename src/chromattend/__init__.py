@@ -22,4 +22,6 @@ STAGE_VERSIONS = {
     "sequence_explain": "sequence_explain 1",
     "graph_samples": "graph_samples 1",
     "graphs": "graphs 1",
+    "robustness": "robustness 1",
+    "robustness_images": "robustness_images 1",
 }

@@ -92,6 +92,25 @@ def _parser() -> argparse.ArgumentParser:
         "--chrom-sizes", metavar="FILE", help=f"chromosome names and lengths (bp); default: {CHROM_SIZES} if it exists"
     )
     predict.add_argument("--epigenome", metavar="NAME", help="epigenome of the sample, for pan-epigenome models")
+    predict.add_argument(
+        "--redraws",
+        type=int,
+        default=0,
+        metavar="N",
+        help="draw all reads again N times, and add the share of draws that keep the call of each gene",
+    )
+    predict.add_argument(
+        "--certify",
+        action="store_true",
+        help="add the number of reads that provably do not turn the vote of thinned copies of each gene; takes a "
+        "thousand times as long as the scores",
+    )
+    predict.add_argument(
+        "--call-at",
+        type=float,
+        metavar="P",
+        help="P(ON) above which --redraws and --certify call a gene ON; default: 0.5",
+    )
     predict.add_argument("--output", type=Path, metavar="FILE", help="TSV table of scores; default: standard output")
 
     variants = commands.add_parser(
@@ -150,7 +169,8 @@ _SCORE_SEQUENCES = """Score sequences of any length. One that is longer than tho
 best window. The table has the columns file, sequence, place and length, and for each checkpoint the logit, the
 probability, and where the best window starts."""
 _PREDICT = """Count a sample's signal in the bins and with the options that the checkpoints were trained with, and score
-every gene. The table has the columns gene, symbol, chrom, tss and strand, and one column of scores per checkpoint."""
+every gene. The table has the columns gene, symbol, chrom, tss and strand, and one column of scores per checkpoint;
+with --redraws and --certify also the columns stability and certified_reads of each checkpoint, after its name."""
 _VERIFY = """Compare every file with its record, and with the records of its inputs. Each damaged, missing or stale file
 is reported on one line: state, path and reason, tab-separated. A file without a record is listed too, but is not an
 error. The exit status is 0 if all files are as written."""
@@ -163,12 +183,17 @@ def _simulate(options: argparse.Namespace) -> None:
 
 
 def _predict(options: argparse.Namespace) -> None:
-    from chromattend.chromatin.predict import Recipe, is_dataset, load_models, predict
+    from chromattend.chromatin.predict import Recipe, is_dataset, load_models, read_sample, score
     from chromattend.files import check_writable
 
     if options.output:
         check_writable(options.output)
+    tested = _check_reliability(options)
     models = load_models(options.checkpoint)
+    if tested:
+        from chromattend.robustness.stability import check_models
+
+        check_models(models)
     signals = signal_files(options.signal, Recipe.of(models).marks)
     sizes = options.chrom_sizes or (CHROM_SIZES if CHROM_SIZES.is_file() else None)
     if options.genes:
@@ -181,8 +206,33 @@ def _predict(options: argparse.Namespace) -> None:
         _check_file(sizes, "--chrom-sizes")
         if options.chrom_sizes is None:
             logger.warning("--chrom-sizes: is not given, so %s is used; give it if the reads are not of hg19", sizes)
-    table = predict(models, signals, genes=options.genes, chrom_sizes=sizes, epigenome=options.epigenome)
+    dataset = read_sample(models, signals, genes=options.genes, chrom_sizes=sizes, epigenome=options.epigenome)
+    table = score(models, dataset)
+    if tested:
+        from chromattend.robustness.stability import sample_columns
+
+        columns = sample_columns(
+            models,
+            dataset,
+            redraws=options.redraws,
+            certificate={} if options.certify else None,
+            call_at=0.5 if options.call_at is None else options.call_at,
+        )
+        table = table.assign(**columns)
     _write(table, options.output)
+
+
+def _check_reliability(options: argparse.Namespace) -> bool:
+    """Return whether calls are tested, after a check of the options that say how."""
+    if options.redraws < 0:
+        raise UserError(f"--redraws: {options.redraws} is below 0; give the number of times to draw the reads again")
+    tested = bool(options.redraws or options.certify)
+    if options.call_at is not None:
+        if not tested:
+            raise UserError("--call-at: does nothing without --redraws or --certify; add one of them, or leave it out")
+        if not 0 < options.call_at < 1:
+            raise UserError(f"--call-at: {options.call_at:g} is not a probability; give a number between 0 and 1")
+    return tested
 
 
 def _write(table: "pd.DataFrame", output: Path | None) -> None:

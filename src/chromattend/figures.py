@@ -9,6 +9,7 @@ from typing import Any
 import markupsafe
 import matplotlib as mpl
 import pandas as pd
+from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -25,26 +26,25 @@ COLOURS = (
 )
 # Seaborn's theme "notebook" with style "ticks". Importing seaborn takes longer than drawing most figures, which are
 # drawn without it.
-mpl.rcParams.update(
-    {
-        **{"font.family": ["sans-serif"], "font.size": 12.0, "text.color": ".15"},
-        "font.sans-serif": ["Arial", "DejaVu Sans", "Liberation Sans", "Bitstream Vera Sans", "sans-serif"],
-        **{"axes.prop_cycle": mpl.cycler(color=COLOURS), "axes.axisbelow": True, "axes.linewidth": 1.25},
-        **{"axes.edgecolor": ".15", "axes.labelcolor": ".15", "axes.labelsize": 12.0, "axes.titlesize": 12.0},
-        **{"axes.spines.top": False, "axes.spines.right": False, "grid.color": ".8", "grid.linewidth": 1.0},
-        **{"legend.fontsize": 11.0, "legend.title_fontsize": 12.0, "lines.solid_capstyle": "round"},
-        **{"patch.edgecolor": "w", "patch.force_edgecolor": True},
-        **{
-            f"{axis}tick.{name}": value
-            for axis in "xy"
-            for name, value in {
-                **{"color": ".15", "labelsize": 11.0, "major.size": 6.0, "major.width": 1.25},
-                **{"minor.size": 4.0, "minor.width": 1.0},
-            }.items()
-        },
-        **{"svg.fonttype": "none", "svg.hashsalt": "chromattend"},
-    }
-)
+_STYLE: Any = {
+    **{"font.family": ["sans-serif"], "font.size": 12.0, "text.color": ".15"},
+    "font.sans-serif": ["Arial", "DejaVu Sans", "Liberation Sans", "Bitstream Vera Sans", "sans-serif"],
+    **{"axes.prop_cycle": cycler(color=COLOURS), "axes.axisbelow": True, "axes.linewidth": 1.25},
+    **{"axes.edgecolor": ".15", "axes.labelcolor": ".15", "axes.labelsize": 12.0, "axes.titlesize": 12.0},
+    **{"axes.spines.top": False, "axes.spines.right": False, "grid.color": ".8", "grid.linewidth": 1.0},
+    **{"legend.fontsize": 11.0, "legend.title_fontsize": 12.0, "lines.solid_capstyle": "round"},
+    **{"patch.edgecolor": "w", "patch.force_edgecolor": True},
+    **{
+        f"{axis}tick.{name}": value
+        for axis in "xy"
+        for name, value in {
+            **{"color": ".15", "labelsize": 11.0, "major.size": 6.0, "major.width": 1.25},
+            **{"minor.size": 4.0, "minor.width": 1.0},
+        }.items()
+    },
+    **{"svg.fonttype": "none", "svg.hashsalt": "chromattend"},
+}
+mpl.rcParams.update(_STYLE)
 # Colours of the pages' charts, in the order of --series-1 to --series-8 in base.html.
 PAGE_COLOURS = ("#0072b2", "#d55e00", "#007a5a", "#a8457f", "#6b6100", "#5b4bb5", "#5f6b78", "#a33a3a")
 STATE_COLOURS = {"ON": COLOURS[1], "OFF": COLOURS[0]}

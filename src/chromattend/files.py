@@ -27,7 +27,7 @@ NAMES = (
     *("epigenome", "trained_on", "tested_on", "pair"),
     *("gene", "symbol", "other_gene", "chrom", "mark", "validation_mark"),
     *("example", "train_example", "train_gene", "train_symbol"),
-    *("set", "tf", "sequence", "view", "route", "motif", "consensus", "entry", "own_entry", "name", "family"),
+    *("set", "tf", "sequence", "edited", "view", "route", "motif", "consensus", "entry", "own_entry", "name", "family"),
     *("variable", "group", "node1", "node2", "context", "estimator", "class", "relation"),
     *("model", "other", "data", "format", "source", "sha256", "empty_chromosomes"),
 )

@@ -265,6 +265,21 @@ def _fisher_z(first: np.ndarray, second: np.ndarray, both: np.ndarray) -> np.nda
     return np.arctanh(np.clip(both / np.sqrt(first * second), -limit, limit))
 
 
+def share_interval(share: float, n: int, level: float = LEVEL) -> tuple[float, float]:
+    """Return Wilson's interval of a share of n examples (J. Am. Stat. Assoc. 22:209, 1927).
+
+    Args:
+        share: from 0 to 1; it need not be a number of examples, as with a mean over several draws.
+        n: number of examples, from 1.
+        level: level of the interval.
+    """
+    z = float(stats.norm.ppf(0.5 + level / 2))
+    middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
+    width = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
+    # Rounding can put a bound outside.
+    return max(float(middle - width), 0.0), min(float(middle + width), 1.0)
+
+
 def pearson_by_row(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Return Pearson's r along the last axis; NaN where either array is constant."""
     constant = is_constant(first) | is_constant(second)

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from chromattend.graphs.configuration import read_schema as read_graph_schema
+from chromattend.robustness.configuration import read_schema as read_robustness_schema
 from chromattend.sequence.configuration import read_schema
 
 
@@ -104,6 +105,33 @@ def test_every_key_of_the_section_graphs_and_no_other_is_in_the_reference(reposi
     assert ", ".join(f"`{name}`" for name in names) in documented["graphs.estimators"].split("|")[2]
 
 
+def test_every_output_of_the_track_robustness_is_described(repository: Path) -> None:
+    rules = "".join(path.read_text() for path in sorted((repository / "workflow/rules/robustness").glob("*.smk")))
+    files = {place.rpartition("/")[2] for place in re.findall(r'"<results>/robustness/([^"]*\.\w+)"', rules)}
+    files = {file for file in files if "{" not in file}
+    assert {"noise.tsv", "worst_case.tsv", "edited.nc", "letters.tsv", "adversarial.npz", "report.html"} <= files
+    described = " ".join(section(repository / "docs/outputs.md", "Robustness"))
+    assert not [file for file in sorted(files) if f"`{file}`" not in described and f"/{file}`" not in described]
+
+
+def test_every_key_of_the_section_robustness_and_no_other_is_in_the_reference(repository: Path) -> None:
+    schema, documented = read_robustness_schema(repository / "workflow/schemas"), documented_keys(repository)
+    of_images = {"properties": schema["$defs"]["images"]["properties"]}
+    # The sets of images are a mapping of names, whose keys are those of one set.
+    sets = schema["properties"].pop("images")
+    known = dict(keys(schema, "robustness.")) | {"robustness.images": sets}
+    known |= {
+        key: schema["$defs"][part["$ref"].rpartition("/")[2]] | part if "$ref" in part else part
+        for key, part in of_images["properties"].items()
+        for key in [f"robustness.images.NAME.{key}"]
+    }
+    assert {key for key in documented if key.startswith("robustness.")} == known.keys()
+    assert_documented(known, documented)
+    for key, name in (("attacks", "attack"), ("network", "network")):
+        names = ", ".join(f"`{each}`" for each in schema["$defs"][name]["enum"])
+        assert names in documented[f"robustness.images.NAME.{key}"].split("|")[2]
+
+
 def test_links_between_documents_lead_somewhere(repository: Path) -> None:
     for page in [repository / "README.md", *repository.glob("docs/*.md"), repository / "config/README.md"]:
         for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
@@ -125,6 +153,7 @@ def test_every_room_is_described(repository: Path) -> None:
         ("Inside the track `chromatin`", library / "chromatin"),
         ("Inside the track `sequence`", library / "sequence"),
         ("Inside the track `graphs`", library / "graphs"),
+        ("Inside the track `robustness`", library / "robustness"),
     ):
         rows = [line for line in section(page, heading) if line.startswith("| `")]
         described = {name for row in rows for name in re.findall(r"`([\w/]+)(?:\.py)?`", row.split("|")[1])}

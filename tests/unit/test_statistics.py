@@ -24,6 +24,7 @@ from chromattend.statistics import (
     median_interval,
     pearson_by_row,
     reliability,
+    share_interval,
 )
 
 
@@ -374,3 +375,9 @@ def test_a_correlation_lies_within_its_own_interval(seed: int, noise: float, sig
     for other in (first, np.broadcast_to(shape, first.shape)):
         found = correlate_mean_maps(first, other)
         assert np.isnan(found.low) or found.low <= found.pearson <= found.high <= 1 + 1e-15
+
+
+def test_a_share_has_wilsons_interval() -> None:
+    assert share_interval(3 / 40, 40) == pytest.approx(tuple(stats.binomtest(3, 40).proportion_ci(0.95, "wilson")))
+    assert share_interval(0, 10)[0] == 0
+    assert share_interval(1, 10) == pytest.approx((1 - share_interval(0, 10)[1], 1))

@@ -24,6 +24,7 @@ from builders import (
     Killed,
     Trained,
     auc,
+    deepening_epigenomes,
     epigenomes,
     kill_at,
     of_part,
@@ -34,6 +35,7 @@ from builders import (
 from sklearn.metrics import log_loss, roc_auc_score
 from sklearn.preprocessing import FunctionTransformer
 
+from chromattend.chromatin.across import join_epigenomes
 from chromattend.chromatin.inputs import ChromatinInputs
 from chromattend.chromatin.models.deepchrome import DeepChrome
 from chromattend.compiled import find_compiler
@@ -46,7 +48,7 @@ from chromattend.models.network import Network
 from chromattend.models.registry import REGISTRY
 from chromattend.recurrence import compiled
 from chromattend.training.data import NetworkDataModule
-from chromattend.training.examples import Examples
+from chromattend.training.examples import Examples, TrainingData
 from chromattend.training.module import NetworkTraining
 from chromattend.training.protocols import TrainingOptions, resolve
 from chromattend.training.train import train, train_together
@@ -485,6 +487,90 @@ def test_examples_that_are_random_in_part_are_drawn_again_in_every_epoch(
     assert np.array_equal(scores_of(again, dataset), scores_of(drawn, dataset))
 
 
+def seen(monkeypatch: pytest.MonkeyPatch, name: str, dataset: xr.Dataset, **options: Any) -> TrainingData:
+    """Return what a model is trained on."""
+    given: list[TrainingData] = []
+    of = TrainingData.of
+    monkeypatch.setattr(TrainingData, "of", lambda *args, **kwargs: given.append(of(*args, **kwargs)) or given[-1])
+    quick(name, dataset, max_epochs=1, **options)
+    return given[0]
+
+
+@pytest.mark.parametrize("name", ["deepchrome", "logistic_regression"])
+def test_training_genes_are_also_learned_from_at_a_share_of_their_reads(
+    name: str, dataset: xr.Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = seen(monkeypatch, name, dataset, inputs="depth")
+    data = seen(monkeypatch, name, dataset, inputs="depth", thin=[0.5, 0.2])
+    assert data.train.signal.shape == (3 * 320, 20, 5)
+    assert data.train.target.tolist() == whole.train.target.tolist() * 3
+    assert data.train.measured.tolist() == whole.train.measured.tolist() * 3  # type: ignore[union-attr]
+    assert data.train.context is None
+    # The copies come after the genes, and the valid part stays whole.
+    assert np.array_equal(data.train.signal[:320], whole.train.signal)
+    assert np.array_equal(data.valid.signal, whole.valid.signal)
+    depth = dataset["depth"].values
+    counts = dataset["counts"].values[:320]
+    for copy, share in ((data.train.signal[320:640], 0.5), (data.train.signal[640:], 0.2)):
+        reads = copy * depth * share
+        assert np.abs(reads - reads.round()).max() < 1e-4
+        assert (reads.round() <= counts).all()
+        # About 40,000 reads: the mean signal of a copy, 1, has a standard error of about 0.01.
+        assert reads.sum() / counts.sum() == pytest.approx(share, abs=0.02)
+        assert copy.mean() == pytest.approx(whole.train.signal.mean(), abs=0.03)
+    again = seen(monkeypatch, name, dataset, inputs="depth", thin=[0.5, 0.2])
+    other = seen(monkeypatch, name, dataset, inputs="depth", thin=[0.5, 0.2], seed=2)
+    assert np.array_equal(again.train.signal, data.train.signal)
+    assert not np.array_equal(other.train.signal[320:], data.train.signal[320:])
+
+
+def test_copies_of_several_samples_have_the_depth_of_their_own() -> None:
+    deepening = deepening_epigenomes(sizes={"train": 200, "valid": 20, "test": 20})
+    joined = join_epigenomes(deepening.items())
+    spec = ChromatinInputs.of("pan_epigenome", joined, "depth")
+    rows = np.flatnonzero(joined["split"].values == "train")
+    copy = spec.thinned(joined, rows, 0.25, seed=1)
+    whole = spec.signal(joined)[rows]
+    for epigenome in deepening:
+        mine = joined["epigenome"].values[rows] == epigenome
+        assert mine.sum() == 200
+        assert copy[mine].mean() == pytest.approx(whole[mine].mean(), abs=0.03)
+    # A dataset without a depth has that of all its genes.
+    alone = deepening["E1"]
+    own = ChromatinInputs.of("deepchrome", alone, "depth")
+    expected = own.thinned(alone, np.arange(5), 0.25, seed=1)
+    np.testing.assert_allclose(own.thinned(alone.drop_vars("depth"), np.arange(5), 0.25, seed=1), expected, rtol=1e-6)
+
+
+def test_copies_change_the_trained_model_and_their_absence_nothing(dataset: xr.Dataset, tmp_path: Path) -> None:
+    plain, without, thinned = (
+        quick("deepchrome", dataset, max_epochs=1, **options)[0] for options in ({}, {"thin": []}, {"thin": [0.2]})
+    )
+    for name, model in (("plain", plain), ("without", without)):
+        model.save(tmp_path / name)
+    assert (tmp_path / "plain").read_bytes() == (tmp_path / "without").read_bytes()
+    assert not np.array_equal(scores_of(plain, dataset), scores_of(thinned, dataset))
+
+
+def test_models_without_thinned_copies_keep_their_options(repository: Path) -> None:
+    training = configured(repository)
+    for name in ("deepchrome", "logistic_regression", "random_forest"):
+        plain, thinned = (resolve(name, training | {"thin": thin}, {})[0] for thin in ([], [0.2]))
+        assert "thin" not in plain
+        assert thinned == plain | {"thin": [0.2]}
+
+
+def test_data_without_reads_have_no_thinned_copies(dataset: xr.Dataset) -> None:
+    averaged = dataset.assign(counts=dataset["counts"].astype(np.float32))
+    for name in ("deepchrome", "logistic_regression"):
+        with pytest.raises(UserError) as caught:
+            quick(name, averaged, thin=[0.2])
+        assert str(caught.value) == (
+            f"training.thin: {name} learns from averaged signal, which has no reads to leave out; remove the key, or "
+            "count reads"
+        )
+
+
 RESUMED: dict[str, Any] = {"max_epochs": 4, "seeds": 2, "warmup": 0.3, "patience": 2, "learning_rate": 0.003}
 
 
@@ -734,7 +820,9 @@ def test_the_defaults_of_the_configuration_agree_with_the_options(repository: Pa
     for key, part in parts.items():
         if key in ("protocol", *OF_JOBS):
             continue
-        if part["default"] is not None:
+        if key == "thin":  # a list, which an option's default cannot be
+            assert tuple(part["default"]) == options[key]
+        elif part["default"] is not None:
             assert part["default"] == options[key], key
         else:  # depends on the protocol: the description states both
             value = options[key]

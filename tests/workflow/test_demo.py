@@ -4,8 +4,11 @@ import json
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+
+from chromattend.files import read_netcdf
 
 from .conftest import run
 
@@ -52,6 +55,51 @@ def test_the_true_graphs_are_found(demo: Path) -> None:
     assert summary["truth"]["shared"]["fdp"] < 0.1
     assert summary["counts"]["specific"] > summary["null"]["specific"]["max"]
     assert summary["verdict"] in (demo / "graphs/simulated/report.html").read_text()
+
+
+def test_calls_are_tested_against_noise_edits_and_other_models(demo: Path) -> None:
+    folder = demo / "robustness/chromatin"
+    table = pd.read_csv(demo / "robustness/tables/chromatin.tsv", sep="\t").set_index("model")
+    assert list(table.index) == ["logistic_regression", "deepchrome"]
+    assert (table["genes"] == 60).all()
+    worst = pd.read_csv(folder / "SYN1/deepchrome/worst_case.tsv", sep="\t")
+    # Only right calls are edited, within the budget, and the numbers are whole.
+    edited = worst.dropna(subset=["reads"])
+    assert edited["right"].all()
+    assert len(edited) > 20
+    assert edited["reads"].between(1, 200).all()
+    assert (edited["reads"] % 1 == 0).all()
+    counts = read_netcdf(folder / "SYN1/deepchrome/edited.nc")
+    changed = np.abs(counts["reads"] - counts["original"]).sum(["bin", "mark"]).values
+    assert changed[edited.index].tolist() == edited["reads"].tolist()
+    assert int(counts["reads"].min()) == 0
+    certificate = pd.read_csv(folder / "SYN1/deepchrome/certificate.tsv", sep="\t")
+    # No certificate exceeds ln 2 / p.
+    assert certificate["certified_reads"].max() <= 34
+    transfer = pd.read_csv(folder / "SYN1/transfer.tsv", sep="\t")
+    assert len(transfer) == 2 * 2
+    predictions = pd.read_csv(demo / "SYN1/deepchrome/predictions.tsv", sep="\t")
+    assert predictions["stability"].between(0, 1).all()
+    assert set(predictions["call"]) == {"ON", "OFF"}
+    assert "stability" not in pd.read_csv(demo / "SYN2/deepchrome/predictions.tsv", sep="\t")
+
+
+def test_images_are_attacked_and_their_detector_too(demo: Path) -> None:
+    folder = demo / "robustness/images/digits"
+    attacks = pd.read_csv(folder / "attacks.tsv", sep="\t").set_index("attack")
+    assert attacks.loc["cw2", "success"] >= 0.9
+    assert attacks.loc["cw2", "l2"] < attacks.loc["fgsm", "l2"]
+    adaptive = pd.read_csv(folder / "adaptive.tsv", sep="\t")
+    assert adaptive["undetected"].mean() >= 0.8
+    letters = pd.read_csv(demo / "robustness/sequence/synthetic/cnn/letters.tsv", sep="\t")
+    assert letters.loc[letters["right"], "changes"].median() <= 10
+
+
+def test_the_index_of_robustness_leads_to_every_page(demo: Path) -> None:
+    index = (demo / "robustness/index.html").read_text()
+    for page in ("chromatin/SYN1/deepchrome", "sequence/synthetic/cnn", "images/digits"):
+        assert f"{page}/report.html" in index
+        assert (demo / "robustness" / page / "report.html").stat().st_size > 20_000
 
 
 def test_the_demo_leaves_the_study_alone(demo: Path) -> None:

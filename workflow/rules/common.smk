@@ -29,6 +29,8 @@ from chromattend.graphs.study import Sources
 from chromattend.models.registry import REGISTRY
 from chromattend.pipeline.config import part_of, read_parts
 from chromattend.pipeline.records import configuration_sha256
+from chromattend.robustness.configuration import load_robustness
+from chromattend.robustness.study import Offered
 from chromattend.sequence.configuration import load_sequences
 
 # The user's files are the first of these, and the last of them wins; then come those that a Snakefile names.
@@ -48,6 +50,18 @@ try:
         bins=(BINS["upstream"] + BINS["downstream"]) // BINS["size"],
     )
     GRAPHS = load_graphs(config, SCHEMAS, Path.cwd(), lambda key: part_of(key, PARTS, NAME), OFFERED)
+    TESTABLE = Offered(
+        models=tuple(STUDY.config["models"]),
+        epigenomes={name: not STUDY.has_signal(name) for name in STUDY.epigenomes},
+        marks=tuple(STUDY.marks),
+        bin_size=BINS["size"],
+        span=BINS["upstream"] + BINS["downstream"],
+        sequence_models=tuple(SEQUENCES.models) if SEQUENCES else (),
+        sequence_sets=tuple(SEQUENCES.sets) if SEQUENCES else (),
+    )
+    ROBUSTNESS = load_robustness(config, SCHEMAS, Path.cwd(), lambda key: part_of(key, PARTS, NAME), TESTABLE)
+    if ROBUSTNESS:
+        DOWNLOADS |= ROBUSTNESS.downloads(STUDY.mirror)
 except UserError as error:
     # One line, without the traceback that Snakemake would add to an exception.
     sys.exit(f"Error: {error}")
@@ -62,6 +76,9 @@ if SEQUENCES:
     CONFIG["sequence"] = SEQUENCES.config
 if GRAPHS:
     CONFIG["graphs"] = GRAPHS.config
+if ROBUSTNESS:
+    CONFIG["robustness"] = ROBUSTNESS.config
+CHECKSUMS = {**STUDY.checksums, **(ROBUSTNESS.checksums if ROBUSTNESS else {})}
 # The configuration with all defaults, for scripts that read keys that are not params of their rule.
 config["settings"] = CONFIG
 # The epigenomes whose expression is checked before anything is counted. As a param, a new one would count all again.

@@ -15,6 +15,6 @@ rule download:
         runtime=growing(720),
     params:
         url=url_of,
-        expect=lambda wildcards: STUDY.checksums.get(url_of(wildcards), (None, None)),
+        expect=lambda wildcards: CHECKSUMS.get(url_of(wildcards), (None, None)),
     script:
         "../../scripts/download.py"

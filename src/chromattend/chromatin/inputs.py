@@ -137,6 +137,34 @@ class ChromatinInputs:
     def redraw(self, dataset: xr.Dataset, rows: np.ndarray) -> None:
         """Return None: genes are not drawn."""
 
+    def thinned(self, dataset: xr.Dataset, rows: np.ndarray, share: float, seed: int) -> np.ndarray:
+        """Return the signal of genes as if only a share of the reads had been sequenced.
+
+        Each read is kept with the share as probability, and the depth is the share of the sample's.
+
+        Args:
+            dataset: a whole dataset.
+            rows: numbers of genes.
+            share: share of the reads, above 0, below 1.
+            seed: seed of the reads that are kept.
+
+        Returns:
+            float32, shape (row, bin, mark).
+
+        Raises:
+            UserError: the dataset has averaged signal.
+        """
+        if self.quantity != "reads":
+            raise UserError(
+                f"training.thin: {self.model} learns from averaged {self.quantity}, which has no reads to leave out; "
+                "remove the key, or count reads"
+            )
+        counts = dataset["counts"].transpose("gene", "bin", "mark")
+        depth = dataset["depth"] if "depth" in dataset else counts.mean(["gene", "bin"], dtype=np.float64)
+        chosen = dataset.assign(counts=counts, depth=depth * share).isel(gene=rows)
+        kept = np.random.default_rng(seed).binomial(chosen["counts"].values, share)
+        return self.signal(chosen.assign(counts=(("gene", "bin", "mark"), kept)))
+
     def measured(self, dataset: xr.Dataset) -> np.ndarray | None:
         """Return log(1 + RPKM), float32, shape (gene,), or None if the dataset has no RPKM."""
         return np.log1p(dataset["rpkm"].values).astype(np.float32) if "rpkm" in dataset else None

@@ -111,26 +111,26 @@ def load_models(paths: Sequence[str | Path]) -> dict[str, TrainedModel]:
     return models
 
 
-def predict(
+def read_sample(
     models: Mapping[str, TrainedModel],
     signals: Mapping[str, str] | str,
     *,
     genes: str | Path | None = None,
     chrom_sizes: str | Path | None = None,
     epigenome: str | None = None,
-) -> pd.DataFrame:
-    """Score the genes of a new sample with trained models.
+) -> xr.Dataset:
+    """Count the signal of a new sample as trained models need it, or read its counts.
 
     Args:
         models: models by name, see `load_models`; their bins and their counting of reads must be the same.
         signals: mark -> file; or one file of all marks: a `dataset.nc`, or the authors' binned CSV, with {part} if it
             is split.
-        genes: gene table or GTF; optional with a dataset.nc, whose genes are all scored by default.
+        genes: gene table or GTF; optional with a dataset.nc, whose genes are all read by default.
         chrom_sizes: file of chromosome lengths (bp); required to count files of single marks.
         epigenome: name of the sample, for models that take the epigenome as input.
 
     Returns:
-        See `score`.
+        See `chromattend.chromatin.dataset.build_unlabelled`, with the marks of all models.
 
     Raises:
         UserError: a file is damaged, or does not fit the models.
@@ -140,17 +140,17 @@ def predict(
     sizes = {} if chrom_sizes is None else read_chrom_sizes(chrom_sizes)
     table = None if genes is None else read_genes(genes, sizes)
     if is_dataset(signals):
-        return score(models, _read_dataset(str(signals), table, epigenome))
+        return _read_dataset(str(signals), table, epigenome)
     if table is None:
         raise ValueError("genes are required")
     attributes: dict[str, object] = {"epigenome": epigenome or ""}
     if isinstance(signals, str):
-        return score(models, build_unlabelled(table, _import_binned(signals, recipe), attributes, signals))
+        return build_unlabelled(table, _import_binned(signals, recipe), attributes, signals)
     if chrom_sizes is None:
         raise ValueError("chrom_sizes are required")
     counts, provenance = count_files(signals, recipe, table, chrom_sizes)
     attributes |= {"counting": recipe.counting, **provenance}
-    return score(models, build_unlabelled(table, counts, attributes, "signal"))
+    return build_unlabelled(table, counts, attributes, "signal")
 
 
 def is_dataset(signals: Mapping[str, str] | str) -> bool:

@@ -1,6 +1,5 @@
 """The sample sheet, with one row per epigenome, and the table of known checksums."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Any
 
 from chromattend.errors import UserError, did_you_mean
 from chromattend.pipeline.config import check
+from chromattend.pipeline.locations import read_checksum_table
 from chromattend.text import find_columns, read_small_table, text_of
 
 # Histone marks and histone variants of Roadmap's consolidated epigenomes. Any other mark needs a column in the sheet.
@@ -25,6 +25,7 @@ RESERVED_NAMES = (
     "differential",
     "sequence",
     "graphs",
+    "robustness",
     "genes.tsv",
     "gene_counts.tsv",
     "named_genes.tsv",
@@ -139,22 +140,4 @@ def read_checksums(config: dict[str, Any], workdir: Path) -> dict[str, tuple[str
     path = workdir / name
     if not path.is_file():
         raise UserError(f"key 'sources.checksums': file {name!r} does not exist; correct the path or give null")
-    number, header, table = read_small_table(path, name, comments=True)
-    find_columns(f"{name}: line {number}", header, ["url"], "the columns url, checksum and size, separated by tabs")
-    checksums: dict[str, tuple[str | None, int | None]] = {}
-    lines: dict[str, int] = {}
-    for number, cells in table:
-        where = f"{name}: line {number}"
-        row = dict(zip(header, map(text_of, cells), strict=True))
-        url, checksum, size = row["url"], row.get("checksum", ""), row.get("size", "")
-        if checksum and not re.fullmatch(r"sha256:[0-9a-fA-F]{64}|md5:[0-9a-fA-F]{32}", checksum):
-            raise UserError(
-                f"{where}: checksum {checksum!r} is not valid; give sha256: or md5: followed by the hexadecimal digits"
-            )
-        if size and not size.isdecimal():
-            raise UserError(f"{where}: size {size!r} is not a number of bytes; correct it or leave it empty")
-        known = checksum.lower() or None, int(size) if size else None
-        if checksums.setdefault(url, known) != known:
-            raise UserError(f"{where}: {url} has another checksum or size in line {lines[url]}; keep one row")
-        lines.setdefault(url, number)
-    return checksums
+    return read_checksum_table(path, name)

@@ -66,6 +66,12 @@ class Study:
             return False
         return mark in row.sources or "{mark}" in row.signal
 
+    def has_signal(self, epigenome: str) -> bool:
+        """Return whether a mark of the epigenome comes as averaged signal (bigWig), so that it has no reads."""
+        if self.is_binned(epigenome):
+            return False
+        return any(format_of(self.signal(epigenome, mark)) == "bigwig" for mark in self.marks)
+
     def signal(self, epigenome: str, mark: str) -> str:
         """Return the URL or path of one mark of one epigenome."""
         row = self.samples[epigenome]

@@ -71,6 +71,13 @@ class InputSpec(Protocol):
         It takes a seed and returns their signal, such as with other shuffles of the negative sequences.
         """
 
+    def thinned(self, dataset: xr.Dataset, rows: np.ndarray, share: float, seed: int) -> np.ndarray:
+        """Return the signal of some rows of a whole dataset at a share of their reads, each kept at random.
+
+        Raises:
+            UserError: the data have no reads.
+        """
+
     def measured(self, dataset: xr.Dataset) -> np.ndarray | None:
         """Return the measurement that the label is derived from, float32, shape (example,), or None."""
 

@@ -1,10 +1,12 @@
-"""URLs and paths of sources: templates, and the paths of downloads."""
+"""URLs and paths of sources: templates, the paths of downloads, and their known checksums."""
 
+import re
 from pathlib import Path, PurePosixPath
 from string import Formatter
 from urllib.parse import unquote, urlsplit
 
 from chromattend.errors import UserError
+from chromattend.text import find_columns, read_small_table, text_of
 
 
 def is_url(location: str) -> bool:
@@ -64,3 +66,37 @@ def download_name(url: str, mirror: str) -> str:
     if not path or path.endswith("/") or ".." in name.parts or any(ord(c) < 32 for c in path):
         raise UserError(f"source {url!r}: does not name a file; give the URL of a file, without '..' in its path")
     return str(name)
+
+
+def read_checksum_table(path: Path, name: str) -> dict[str, tuple[str | None, int | None]]:
+    """Read a table of known downloads, with the columns url, checksum and size.
+
+    Args:
+        path: the table, tab-separated.
+        name: its name in messages.
+
+    Returns:
+        URL -> checksum, as `sha256:` or `md5:` and digits, and size (bytes); None for what is not known.
+
+    Raises:
+        UserError: a column is missing, a cell is not valid, or two rows of a URL differ.
+    """
+    number, header, table = read_small_table(path, name, comments=True)
+    find_columns(f"{name}: line {number}", header, ["url"], "the columns url, checksum and size, separated by tabs")
+    checksums: dict[str, tuple[str | None, int | None]] = {}
+    lines: dict[str, int] = {}
+    for number, cells in table:
+        where = f"{name}: line {number}"
+        row = dict(zip(header, map(text_of, cells), strict=True))
+        url, checksum, size = row["url"], row.get("checksum", ""), row.get("size", "")
+        if checksum and not re.fullmatch(r"sha256:[0-9a-fA-F]{64}|md5:[0-9a-fA-F]{32}", checksum):
+            raise UserError(
+                f"{where}: checksum {checksum!r} is not valid; give sha256: or md5: followed by the hexadecimal digits"
+            )
+        if size and not size.isdecimal():
+            raise UserError(f"{where}: size {size!r} is not a number of bytes; correct it or leave it empty")
+        known = checksum.lower() or None, int(size) if size else None
+        if checksums.setdefault(url, known) != known:
+            raise UserError(f"{where}: {url} has another checksum or size in line {lines[url]}; keep one row")
+        lines.setdefault(url, number)
+    return checksums

@@ -11,7 +11,6 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 import torch
-from scipy.stats import binomtest
 from sklearn.metrics import roc_auc_score, roc_curve
 from torch import Tensor
 
@@ -20,6 +19,7 @@ from chromattend.models.network import in_batches
 from chromattend.robustness.attacks.base import Score
 from chromattend.robustness.squeeze import Squeezer, largest_logs, squeeze_counts
 from chromattend.robustness.subject import CountModel
+from chromattend.statistics import share_interval
 
 # Names of the rows of all runs' adversarial images together, and of the images that nobody changed.
 ALL, LEGITIMATE = "all", "legitimate"
@@ -311,8 +311,8 @@ def _share(flagged: np.ndarray) -> dict[str, float]:
     """Return the share of flagged inputs and its interval."""
     if not len(flagged):
         return dict.fromkeys(("detected", "low", "high"), np.nan)
-    interval = binomtest(int(flagged.sum()), len(flagged)).proportion_ci(method="wilson")
-    return {"detected": float(flagged.mean()), "low": float(interval.low), "high": float(interval.high)}
+    low, high = share_interval(float(flagged.mean()), len(flagged))
+    return {"detected": float(flagged.mean()), "low": low, "high": high}
 
 
 def _auc(legitimate: np.ndarray, changed: np.ndarray) -> float:

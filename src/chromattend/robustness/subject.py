@@ -1,10 +1,13 @@
 """A trained model of counts as a function of whole reads: what attacks, noise and certificates act on."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 import xarray as xr
 from torch import Tensor
@@ -12,6 +15,11 @@ from torch import Tensor
 from chromattend.errors import UserError
 from chromattend.models.base import TrainedModel
 from chromattend.models.network import Network, in_batches
+
+logger = logging.getLogger(__name__)
+
+# Seconds between two lines of progress in a log.
+INTERVAL = 10
 
 
 @dataclass(frozen=True)
@@ -46,14 +54,8 @@ class CountModel:
         Raises:
             UserError: the model was trained on averaged signal, which has no reads, or does not fit the dataset.
         """
+        check_calls(model)
         spec = model.input_spec
-        if getattr(spec, "quantity", "reads") != "reads":
-            raise UserError(
-                f"{spec.model}: was trained on {spec.quantity} instead of reads, and only reads can be added, removed "
-                "or lost; leave it out"
-            )
-        if spec.task != "classification":
-            raise UserError(f"{spec.model}: predicts a value instead of a class, so no call can change; leave it out")
         if "depth" not in dataset:
             # Without a depth of the sample, the model would divide by the mean of each set of edited counts.
             dataset = dataset.assign(depth=dataset["counts"].mean(["gene", "bin"], dtype=np.float64))
@@ -61,6 +63,11 @@ class CountModel:
         factor = spec.signal(one.assign(counts=xr.ones_like(one["counts"])))[:, :1]
         context = spec.context(one)
         return cls(spec.model, model, factor, threshold, None if context is None else int(context[0]))
+
+    @property
+    def divides_by_depth(self) -> bool:
+        """Whether the model sees counts relative to the depth of their sample."""
+        return bool(self.model.input_spec.inputs == "depth")
 
     @property
     def differentiable(self) -> bool:
@@ -127,6 +134,18 @@ class CountModel:
         return (torch.full((len(batch),), self.context, dtype=torch.int64),)
 
 
+def check_calls(model: TrainedModel) -> None:
+    """Raise a `UserError` if a model takes no reads, or has no calls."""
+    spec = model.input_spec
+    if getattr(spec, "quantity", "reads") != "reads":
+        raise UserError(
+            f"{spec.model}: was trained on {spec.quantity} instead of reads, and only reads can be added, removed or "
+            "lost; leave it out"
+        )
+    if spec.task != "classification":
+        raise UserError(f"{spec.model}: predicts a value instead of a class, so no call can change; leave it out")
+
+
 def call_threshold(labels: np.ndarray, scores: np.ndarray) -> float:
     """Return the probability above which as many validation examples are called positive as are positive.
 
@@ -159,3 +178,106 @@ def examples_of_test(dataset: xr.Dataset, most: int | None, seed: int) -> np.nda
     if most is not None and len(rows) > most:
         rows = np.sort(np.random.default_rng(seed).choice(rows, most, replace=False))
     return rows
+
+
+def counts_of(dataset: xr.Dataset) -> np.ndarray:
+    """Return the counts of a dataset, int, shape (gene, bin, mark)."""
+    return dataset["counts"].transpose("gene", "bin", "mark").values
+
+
+@dataclass(frozen=True)
+class Tested:
+    """A model of counts, and the test examples that it is tested on.
+
+    Attributes:
+        subject: the model, with the threshold of the validation part.
+        dataset: the tested examples.
+        whole: the dataset that they are from.
+        counts: int, shape (example, position, channel).
+        labels: 0 or 1, shape (example,).
+    """
+
+    subject: CountModel
+    dataset: xr.Dataset
+    whole: xr.Dataset
+    counts: np.ndarray
+    labels: np.ndarray
+
+    @classmethod
+    def of(cls, model: TrainedModel, dataset: xr.Dataset, most: int | None, seed: int) -> "Tested":
+        """Draw the examples of the test part, and choose the threshold on the validation part.
+
+        Args:
+            model: a trained classifier.
+            dataset: dataset of an epigenome.
+            most: most examples, see `examples_of_test`.
+            seed: seed of the draw.
+
+        Raises:
+            UserError: see `CountModel.of`.
+        """
+        valid = dataset.isel(gene=np.flatnonzero(dataset["split"].values == "valid"))
+        # Of the whole dataset, whose mean is the depth if the dataset does not have one.
+        undecided = CountModel.of(model, dataset)
+        threshold = call_threshold(valid["label"].values, undecided.probability(counts_of(valid)))
+        part = dataset.isel(gene=examples_of_test(dataset, most, seed))
+        subject = replace(undecided, threshold=threshold)
+        return cls(subject, part, dataset, counts_of(part), part["label"].values)
+
+    @property
+    def marks(self) -> list[str]:
+        """Names of the channels."""
+        return self.dataset["mark"].values.tolist()
+
+    @property
+    def bin_size(self) -> int:
+        """Width of a position (bp)."""
+        return int(self.subject.model.input_spec.bin_size)
+
+    def part(self, name: str) -> np.ndarray:
+        """Return the counts of a part of the whole dataset: train, valid or test."""
+        return counts_of(self.whole.isel(gene=np.flatnonzero(self.whole["split"].values == name)))
+
+    def named(self, table: pd.DataFrame, *, labelled: bool = False) -> pd.DataFrame:
+        """Return a table of the examples with the columns gene, symbol and, if wanted, label in front."""
+        names = {name: self.dataset[name].values for name in ("gene", "symbol", *(["label"] if labelled else []))}
+        return pd.concat([pd.DataFrame(names), table.reset_index(drop=True)], axis=1)
+
+    def progress(self, what: str) -> Callable[[int, int], None]:
+        """Return a function that logs how much is done, at most every ten seconds."""
+        last = time.monotonic()
+
+        def report(done: int, total: int) -> None:
+            nonlocal last
+            if done == total or time.monotonic() - last > INTERVAL:
+                last = time.monotonic()
+                logger.info("%s: %s, %d of %d", self.subject.name, what, done, total)
+
+        return report
+
+
+def edited_dataset(tested: Tested, edits: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> xr.Dataset:
+    """Return counts before and after edits as a dataset.
+
+    Args:
+        tested: the model and the examples that were edited to turn its calls.
+        edits: name -> counts after the edits, shape (example, position, channel), and whether they turn the call, bool,
+            shape (example,).
+
+    Returns:
+        `original` and a variable of each name, int32, shape (gene, bin, mark); `<name>_turned`, 0 or 1, and
+        `<name>_score`, P(ON) after the edits, by gene; the model's threshold as an attribute.
+    """
+    shape = ("gene", "bin", "mark")
+    variables: dict[str, Any] = {"original": (shape, tested.counts.astype(np.int32))}
+    for name, (counts, turned) in edits.items():
+        variables[name] = (shape, counts.astype(np.int32))
+        variables[f"{name}_turned"] = ("gene", turned.astype(np.int8))
+        variables[f"{name}_score"] = ("gene", tested.subject.probability(counts))
+    names = [name for name in ("gene", "bin", "mark", "symbol", "label") if name in tested.dataset]
+    attributes = {"epigenome": tested.dataset.attrs.get("epigenome", ""), "model": tested.subject.name}
+    return xr.Dataset(
+        variables,
+        {name: tested.dataset[name] for name in names},
+        attributes | {"threshold": tested.subject.threshold},
+    )

@@ -23,7 +23,7 @@ SECTION = "sequence"
 # Columns of a table of k-mers that fit into memory.
 MOST_KMERS = 2_000_000
 # Keys of the chromatin track's section `training` that have no sense here.
-_OTHER_TRAINING = ("inputs", "epigenomes_per_job")
+_OTHER_TRAINING = ("inputs", "thin", "epigenomes_per_job")
 _LETTERS = {"dna": 4, "rna": 4, "protein": 20, "text": 69}
 
 

@@ -125,6 +125,10 @@ class SequenceInputs:
 
         return draw
 
+    def thinned(self, dataset: xr.Dataset, rows: np.ndarray, share: float, seed: int) -> np.ndarray:
+        """Raise a `UserError`: sequences have no reads."""
+        raise UserError(f"training.thin: {self.model} learns from sequences, which have no reads; remove the key")
+
     def measured(self, dataset: xr.Dataset) -> None:
         """Return None: labels are not derived from a measurement that models could learn."""
 

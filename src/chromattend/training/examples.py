@@ -1,7 +1,7 @@
 """Training examples as arrays."""
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,17 +47,49 @@ class TrainingData:
     valid: Examples
 
     @classmethod
-    def of(cls, name: str, input_spec: InputSpec, dataset: xr.Dataset, fresh: bool = False) -> "TrainingData":
-        """Return the train and the valid part of a dataset; with `fresh`, training examples are drawn again.
+    def of(
+        cls,
+        name: str,
+        input_spec: InputSpec,
+        dataset: xr.Dataset,
+        fresh: bool = False,
+        thin: Sequence[float] = (),
+        seed: int = 1,
+    ) -> "TrainingData":
+        """Return the train and the valid part of a dataset.
+
+        Args:
+            name, input_spec: see the class.
+            dataset: dataset of the track.
+            fresh: whether training examples are drawn again in every epoch.
+            thin: shares of reads; for each, the training examples follow once more at this share of their reads, see
+                `InputSpec.thinned`.
+            seed: seed of the reads that are kept.
 
         Raises:
-            UserError: a part is empty, all its targets are equal, or the signal is invalid.
+            UserError: a part is empty, all its targets are equal, or the signal is invalid; or thinned copies are asked
+                of data without reads.
         """
         train, valid = _parts(input_spec, dataset)
         if fresh:
             rows = np.flatnonzero(dataset["split"].values == "train")
             train = dataclasses.replace(train, redraw=input_spec.redraw(dataset, rows))
+        if thin:
+            train = _with_copies(train, input_spec, dataset, thin, seed)
         return cls(name, input_spec, train, valid)
+
+
+def _with_copies(
+    train: Examples, input_spec: InputSpec, dataset: xr.Dataset, thin: Sequence[float], seed: int
+) -> Examples:
+    rows = np.flatnonzero(dataset["split"].values == "train")
+    seeds = np.random.SeedSequence(seed).generate_state(len(thin)).tolist()
+    copies = [input_spec.thinned(dataset, rows, *each) for each in zip(thin, seeds, strict=True)]
+    context, measured = (
+        None if values is None else np.tile(values, 1 + len(thin)) for values in (train.context, train.measured)
+    )
+    signal = np.concatenate([train.signal, *copies])
+    return Examples(signal, np.tile(train.target, 1 + len(thin)), context, measured)
 
 
 def _parts(input_spec: InputSpec, dataset: xr.Dataset) -> Iterator[Examples]:

@@ -73,7 +73,8 @@ def train_networks(
         UserError: the datasets differ in their numbers of examples, a training diverges, or it is interrupted.
     """
     for part in ("train", "valid"):
-        counts = [len(getattr(one, part).target) for one in data]
+        copies = 1 + len(options.thin) if part == "train" else 1
+        counts = [len(getattr(one, part).target) // copies for one in data]
         if len(set(counts)) > 1:
             other = next(number for number, count in enumerate(counts) if count != counts[0])
             noun = data[0].input_spec.noun

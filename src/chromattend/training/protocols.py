@@ -4,7 +4,7 @@ A track's module `protocols` has three tables by the name of the model: DEFAULT 
 `TrainingOptions` in the two protocols, and PAPER_MODEL, the model's own options in the paper's.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -24,6 +24,8 @@ class TrainingOptions:
         class_weights: `balanced` weights examples so that both classes count alike.
         seed: seed of the weights, shuffling and dropout of the first replicate.
         seeds: number of replicates, with this seed and the following ones.
+        thin: shares of reads; for each, all training examples are learned from once more at this share of their reads,
+            with the depth of such a sample. The same copies for all replicates.
         threads: number of CPU threads.
 
     The others apply to networks:
@@ -53,6 +55,7 @@ class TrainingOptions:
     class_weights: Literal["none", "balanced"] = "none"
     seed: int = 1
     seeds: int = 1
+    thin: Sequence[float] = ()
     threads: int = 1
     optimizer: Literal["adamw", "adam", "sgd"] = "adamw"
     learning_rate: float = 4e-3
@@ -102,7 +105,8 @@ def resolve(
     # The trained model does not depend on the device and the number of threads.
     unused = {"threads", "accelerator"}
     # These do nothing unless they are given. Models that do not use them need not be trained again because they exist.
-    unused |= {key for key in ("halve_every", "fresh") if not settled[key]}
+    idle = {key for key in ("halve_every", "fresh", "thin") if not settled[key]}
     if spec.kind == "baseline":
-        unused = settled.keys() - {"inputs", "class_weights", "seed", *(["seeds"] if spec.random else [])}
+        unused = settled.keys() - {"inputs", "class_weights", "seed", "thin", *(["seeds"] if spec.random else [])}
+    unused |= idle
     return {key: value for key, value in settled.items() if key not in unused}, options

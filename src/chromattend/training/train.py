@@ -65,13 +65,17 @@ def train_together(
     if len(datasets) > 1:
         names = [f"{dataset.attrs.get('epigenome', number)}, {model}" for number, dataset in enumerate(datasets)]
     specs = [REGISTRY[model].input_spec().of(model, dataset, options.inputs) for dataset in datasets]
-    data = [TrainingData.of(*each, fresh=options.fresh) for each in zip(names, specs, datasets, strict=True)]
+    data = [
+        TrainingData.of(*each, fresh=options.fresh, thin=options.thin, seed=options.seed)
+        for each in zip(names, specs, datasets, strict=True)
+    ]
     for one in data:
         logger.info(
-            "%s: training on %d %ss, validating on %d",
+            "%s: training on %d %ss%s, validating on %d",
             one.name,
-            len(one.train.target),
+            len(one.train.target) // (1 + len(options.thin)),
             one.input_spec.noun,
+            f" and {len(options.thin)} thinned copies of each" if options.thin else "",
             len(one.valid.target),
         )
     if REGISTRY[model].kind == "network":

@@ -22,7 +22,7 @@ from chromattend.chromatin.bins import Bins
 from chromattend.chromatin.dataset import build_dataset
 from chromattend.chromatin.genes import COLUMNS
 from chromattend.chromatin.inputs import ChromatinInputs
-from chromattend.chromatin.predict import Recipe, load_models, predict, score
+from chromattend.chromatin.predict import Recipe, load_models, read_sample, score
 from chromattend.chromatin.reads import ReadOptions
 from chromattend.chromatin.signal import count_signal, join_marks
 from chromattend.cli import main, signal_files
@@ -31,6 +31,7 @@ from chromattend.evaluate import predict as evaluate
 from chromattend.files import read_netcdf, write_netcdf, write_table
 from chromattend.models import load_model, name_checkpoints
 from chromattend.models.network import Network
+from chromattend.robustness.stability import sample_columns
 from chromattend.training.protocols import TrainingOptions
 from chromattend.training.train import train
 
@@ -67,7 +68,7 @@ def reads_of(mark: str) -> list[Read]:
 def predict_files(checkpoints: Sequence[Path], signals: Sequence[str], **given: Any) -> pd.DataFrame:
     """Score files as the command does."""
     models = load_models(checkpoints)
-    return predict(models, signal_files(signals, Recipe.of(models).marks), **given)
+    return score(models, read_sample(models, signal_files(signals, Recipe.of(models).marks), **given))
 
 
 @dataclass(frozen=True)
@@ -358,6 +359,65 @@ def test_the_command_prints_or_writes_the_table(
     table = pd.read_csv(tmp_path / "new/scores.tsv", sep="\t")
     scores = table["E003/logistic_regression"].astype(np.float32)
     assert scores.tolist() == trained.own_scores("logistic_regression")
+
+
+def test_calls_of_a_new_sample_are_tested_on_request(
+    trained: Trained, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    chosen = tmp_path / "genes.tsv"
+    write_table(gene_table().iloc[:40], chosen)
+    given = arguments_of(trained, "deepchrome") | {"--signal": [str(trained.dataset)], "--genes": [str(chosen)]}
+    given["--checkpoint"].append(str(trained.checkpoint("logistic_regression")))
+    output = tmp_path / "scores.tsv"
+    main(["predict", *flat(given), "--redraws", "8", "--certify", "--call-at", "0.6", "--output", str(output)])
+    table = pd.read_csv(output, sep="\t")
+    names = ["E003/deepchrome", "E003/logistic_regression"]
+    added = [f"{name} {what}" for name in names for what in ("stability", "certified_reads")]
+    assert list(table) == [*COLUMNS, *names, *added]
+    models = load_models([trained.checkpoint(Path(name).name) for name in names])
+    dataset = read_sample(models, str(trained.dataset), genes=chosen)
+    expected = sample_columns(models, dataset, redraws=8, certificate={}, call_at=0.6)
+    pd.testing.assert_frame_equal(table[added], pd.DataFrame(expected), check_dtype=False)
+    assert table[added[0]].nunique() > 1 or table[added[2]].nunique() > 1
+    certified = table[added[3]].dropna()
+    assert certified.max() <= 34  # ln 2 / 0.02
+    assert (certified == certified.round()).all()
+    # The scores are those without the tests.
+    main(["predict", *flat(given)])
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[0].split("\t") == [*COLUMNS, *names]
+    assert [line.split("\t")[5:7] for line in printed[1:]] == [
+        line.split("\t")[5:7] for line in output.read_text().splitlines()[1:]
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--redraws", "-1"], "--redraws: -1 is below 0; give the number of times to draw the reads again"),
+        (["--call-at", "0.7"], "--call-at: does nothing without --redraws or --certify; add one of them, or leave"),
+        (["--certify", "--call-at", "1"], "--call-at: 1 is not a probability; give a number between 0 and 1"),
+    ],
+)
+def test_a_wrong_test_of_calls_is_one_line(
+    trained: Trained, capsys: pytest.CaptureFixture[str], options: list[str], words: str
+) -> None:
+    assert words in command(capsys, *flat(arguments_of(trained)), *options)
+
+
+def test_a_model_without_reads_is_refused_before_anything_is_counted(
+    trained: Trained, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    averaged = ChromatinInputs("deepchrome", MARKS, list(range(-1000, 1000, 100)), quantity="signal")
+    Network(averaged, {}).save(tmp_path / "averaged.ckpt")
+    (tmp_path / "a.bw").write_bytes(b"not read")
+    given = arguments_of(trained) | {"--checkpoint": [str(tmp_path / "averaged.ckpt")]}
+    given["--signal"] = [f"{mark}={tmp_path / 'a.bw'}" for mark in MARKS]
+    message = command(capsys, *flat(given), "--redraws", "3")
+    assert message == (
+        "Error: averaged: was trained on signal instead of reads, and only reads can be added, removed or lost; leave "
+        "it out"
+    )
 
 
 @pytest.fixture(scope="module")

@@ -86,16 +86,16 @@ def test_an_attack_is_run_saved_and_detected(
         assert arrays["rows"].tolist() == chosen.rows.tolist()
     made = read_run(tmp_path / "adversarial.npz", tmp_path / "outcome.tsv")
 
-    found = detect(classifier, detector, test, {"fgsm": made}, SQUEEZERS, 0.05, "", reported["detection"])
-    table = found.table.set_index(["detector", "attack"])
+    detection = detect(classifier, detector, test, {"fgsm": made}, SQUEEZERS, 0.05, "", reported["detection"])
+    table = detection.table.set_index(["detector", "attack"])
     assert list(table.index.unique("attack")) == ["all", "legitimate", "fgsm"]
     assert table.loc[("bits_1", "fgsm"), "n"] == made.success.sum()
     assert table.loc[("bits_1", "legitimate"), "n"] == len(test.labels)
     assert table["published"].isna().all()
     assert (table["false_positives"] < 0.12).all()
-    assert {"detector", "false_positives", "detected"} == set(found.roc)
+    assert {"detector", "false_positives", "detected"} == set(detection.roc)
 
-    threshold = threshold_of(found.table, SQUEEZERS[-1])
+    threshold = threshold_of(detection.table, SQUEEZERS[-1])
     assert threshold == table.loc[("bits_1 + median_2", "all"), "threshold"]
     known = attack_detector(classifier, chosen.part(np.arange(2)), SQUEEZERS[-1], threshold, seconds=2, seed=1)
     assert list(known) == ["row", "success", "undetected", "l2", "linf"]

@@ -14,8 +14,8 @@ def test_digits_are_learned_in_seconds() -> None:
     parts = split(len(digits.labels), (0.6, 0.2, 0.2), 1)
     classifier, history = train_classifier("small", digits.part(parts.train), epochs=15, seed=1)
     test = digits.part(np.concatenate([parts.detector, parts.test]))
-    # Seen with the seeds 1 to 5: XX.
-    assert measure(classifier, test.pixels, test.labels)["accuracy"] > 0.93
+    # Seen with the seeds 1 to 5: .969 to .976.
+    assert measure(classifier, test.pixels, test.labels)["accuracy"] > 0.95
     assert list(history) == HISTORY
     assert history["epoch"].tolist() == list(range(15))
     assert history["train_loss"].iloc[-1] < 0.5 < history["train_loss"].iloc[0]

@@ -143,6 +143,8 @@ def test_shuffled_negatives_are_drawn_again_by_seed(write: Write, tmp_path: Path
     assert (draw(8) != first)[label == 0].any(axis=(1, 2)).all()
     positives = rows[label == 1]
     assert inputs.redraw(dataset, positives) is None
+    with pytest.raises(UserError, match=r"^training\.thin: cnn learns from sequences, .*; remove the key$"):
+        inputs.thinned(dataset, rows, 0.2, 1)
 
 
 def test_unequal_lengths_are_padded_or_cropped_around_the_centre(write: Write, tmp_path: Path) -> None:

@@ -123,3 +123,20 @@ def counting(wildcards):
     if STUDY.is_binned(wildcards.epigenome):
         return ""
     return json.dumps({key: CONFIG[key] for key in ("reads", "bigwig")}, sort_keys=True)
+
+
+def redraws(wildcards):
+    """Return the number of redraws that predictions have the stability of, or 0 for models that are not tested."""
+    tested = wildcards.epigenome in ROBUSTNESS.epigenomes and wildcards.model in ROBUSTNESS.models
+    return ROBUSTNESS.config["noise"]["redraws"] if tested else 0
+
+
+def of_tested(name):
+    """Return an input function for a file of every model of an epigenome whose robustness is tested."""
+
+    def files(wildcards):
+        if wildcards.epigenome not in ROBUSTNESS.epigenomes:
+            return []
+        return [f"<results>/robustness/chromatin/{wildcards.epigenome}/{model}/{name}" for model in ROBUSTNESS.models]
+
+    return files

@@ -10,6 +10,8 @@ rule evaluate:
     conda:
         ENVIRONMENT
     params:
+        # Only of a study with robustness, so that others need not be evaluated again.
+        **({"redraws": redraws} if ROBUSTNESS else {}),
         version=STAGE_VERSIONS["evaluate"],
     script:
         "../../../scripts/evaluate.py"

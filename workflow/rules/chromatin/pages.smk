@@ -21,6 +21,11 @@ rule plot_profile:
 
 rule page:
     input:
+        **(
+            {"worst_case": of_tested("worst_case.tsv"), "certificates": of_tested("certificate.tsv")}
+            if ROBUSTNESS
+            else {}
+        ),
         dataset="<results>/{epigenome}/dataset.nc",
         signals=dataset_signals,
         validation=validation_signal,
@@ -42,6 +47,7 @@ rule page:
     conda:
         ENVIRONMENT
     params:
+        **({"tested": ROBUSTNESS.models} if ROBUSTNESS else {}),
         name=lambda wildcards: STUDY.epigenomes[wildcards.epigenome].name,
         group=lambda wildcards: STUDY.epigenomes[wildcards.epigenome].group,
         command=lambda wildcards, output: command_for(output[0]),

@@ -14,6 +14,7 @@ rule predict:
     resources:
         runtime=growing(30),
     params:
+        **({"redraws": ROBUSTNESS.config["noise"]["redraws"]} if ROBUSTNESS and ROBUSTNESS.models else {}),
         counting=counting,
         marks=STUDY.marks,
         version=STAGE_VERSIONS["predict"],

@@ -20,6 +20,8 @@ BLOCK = 256
 # The highest level means a missing value: the gene was not scored, or has no attention.
 MISSING = 65535
 LEVELS = 65534
+# The search found no reads that turn the call.
+NOT_TURNED = 65534
 EXAMPLES = 4
 
 
@@ -50,6 +52,7 @@ def browser_data(
     predictions: Mapping[str, pd.DataFrame],
     attention: Mapping[str, xr.Dataset],
     influence: Mapping[str, pd.DataFrame] | None = None,
+    turned: Mapping[str, pd.DataFrame] | None = None,
 ) -> dict[str, Any]:
     """Pack marks, attention, scores and influential training genes of the genes of a page.
 
@@ -60,13 +63,17 @@ def browser_data(
 
     Args:
         dataset: see `chromattend.chromatin.dataset.build_dataset`.
-        predictions: model -> see `chromattend.evaluate.predict`, for the genes of the dataset.
+        predictions: model -> see `chromattend.evaluate.predict`, for the genes of the dataset; tested models also have
+            the columns call (ON or OFF) and stability (share of Poisson redraws that keep the call).
         attention: attentive model -> see `chromattend.chromatin.attention.attention_maps`, for some of the genes.
         influence: explained model -> `chromattend.chromatin.explain.Explanation.influence`.
+        turned: tested model -> gene, symbol, right (whether the call is), reads (fewest found that turn a right call;
+            missing if none were found) and certified_reads (which provably do not; may be missing), for some genes.
 
     Returns:
         The data that `browser.js` reads: marks, bins (bp), models, attentive models and `index` of all genes; for the
-        shown genes, `scores`, blocks of `counts`, and `attention` (blocks of alpha, and beta); and `influence`.
+        shown genes, `scores`, blocks of `counts`, and `attention` (blocks of alpha, and beta); `influence`; and, only
+        for tested models, `calls`, `kept` and `turned`.
     """
     rows = shown_genes(dataset, attention)
     counts = dataset["counts"].transpose("gene", "mark", "bin").values[rows]
@@ -84,6 +91,39 @@ def browser_data(
         "counts": [_packed_counts(counts[start : start + BLOCK]) for start in range(0, len(rows), BLOCK)],
         "attention": {model: _packed_attention(dataset, maps, rows) for model, maps in attention.items()},
         "influence": {model: _packed_influence(dataset, table) for model, table in (influence or {}).items()},
+        **_robustness(dataset, predictions, turned or {}, rows),
+    }
+
+
+def _robustness(
+    dataset: xr.Dataset, predictions: Mapping[str, pd.DataFrame], turned: Mapping[str, pd.DataFrame], rows: np.ndarray
+) -> dict[str, Any]:
+    """Pack what was tested of the calls; an empty mapping if no model was tested."""
+    packed: dict[str, Any] = {}
+    tested = {model: table for model, table in predictions.items() if {"call", "stability"} <= set(table.columns)}
+    if tested:
+        places = {model: match_genes(dataset, table)[rows] for model, table in tested.items()}
+        packed["calls"] = {
+            model: _pack(np.where(place < 0, 2, table["call"].to_numpy()[place] == "ON").astype(np.uint8).tobytes())
+            for (model, table), place in zip(tested.items(), places.values(), strict=True)
+        }
+        packed["kept"] = {
+            model: _pack(_shares(np.where(place < 0, np.nan, table["stability"].to_numpy()[place])).tobytes())
+            for (model, table), place in zip(tested.items(), places.values(), strict=True)
+        }
+    if turned:
+        packed["turned"] = {model: _packed_turned(dataset, table, rows) for model, table in turned.items()}
+    return packed
+
+
+def _packed_turned(dataset: xr.Dataset, table: pd.DataFrame, rows: np.ndarray) -> dict[str, str]:
+    """Pack the reads that turn calls, and those that provably do not, as unsigned numbers of two bytes."""
+    place = match_genes(dataset, table)[rows]
+    reads = table["reads"].fillna(NOT_TURNED).where(table["right"].astype(bool), MISSING)
+    certified = table["certified_reads"].fillna(MISSING)
+    return {
+        name: _pack(np.where(place < 0, MISSING, values.to_numpy()[place].clip(0, MISSING)).astype("<u2").tobytes())
+        for name, values in (("reads", reads), ("certified", certified))
     }
 
 

@@ -85,6 +85,7 @@ def write_page(
     attention: Sequence[Path] = (),
     maps: Mapping[str, xr.Dataset] | None = None,
     influence: Mapping[str, pd.DataFrame] | None = None,
+    turned: Mapping[str, pd.DataFrame] | None = None,
     validation: Validation | None = None,
     uncompiled: Sequence[str] = (),
     command: str,
@@ -104,6 +105,7 @@ def write_page(
         attention: SVG files of the attention of each attentive model.
         maps: attentive model -> see `chromattend.chromatin.attention.attention_maps`, for the gene browser.
         influence: explained model -> `chromattend.chromatin.explain.Explanation.influence`, for the gene browser.
+        turned: tested model -> see `chromattend.chromatin.pages.browser.browser_data`, for the gene browser.
         validation: comparison of explanations with the validation mark, if there are any.
         uncompiled: models whose LSTMs could not be compiled for their training.
         command: command that writes the page again.
@@ -138,7 +140,7 @@ def write_page(
         published=published_table(own, published).to_dict("records"),
         titles=titles,
         roc=_roc_curves(ordered, metrics),
-        genes=browser_data(dataset, ordered, maps, influence),
+        genes=browser_data(dataset, ordered, maps, influence, turned),
         examples=example_genes(dataset, ordered, maps, ranked[0][0]),
         attentive=list(maps),
         influenced=list(influence),

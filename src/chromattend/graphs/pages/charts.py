@@ -8,28 +8,10 @@ import markupsafe
 import numpy as np
 import pandas as pd
 
+from chromattend.pages.svg import element, joined, picture
+
 WIDTH = 430
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 12, 10, 38
-
-
-def element(name: str, content: object = "", **attributes: object) -> markupsafe.Markup:
-    """Return an SVG element; text is escaped, `_` in names of attributes means `-`, and `class_` is class."""
-    given = {key.rstrip("_").replace("_", "-"): value for key, value in attributes.items()}
-    text = markupsafe.Markup("").join(
-        markupsafe.Markup(' {}="{}"').format(key, round(value, 2) if isinstance(value, float) else value)
-        for key, value in given.items()
-    )
-    return markupsafe.Markup("<{0}{1}>{2}</{0}>").format(markupsafe.Markup(name), text, content)
-
-
-def joined(parts: Sequence[markupsafe.Markup]) -> markupsafe.Markup:
-    """Return elements side by side."""
-    return markupsafe.Markup("").join(parts)
-
-
-def picture(parts: Sequence[markupsafe.Markup], height: float, label: str, width: float = WIDTH) -> markupsafe.Markup:
-    """Return an svg element with a text for screen readers."""
-    return element("svg", joined(parts), viewBox=f"0 0 {width:g} {height:g}", role="img", aria_label=label)
 
 
 def ticks_of(high: float, most: int = 5) -> list[float]:
@@ -92,7 +74,7 @@ def path_chart(path: pd.DataFrame, chosen: float | None) -> markupsafe.Markup:
         )
     parts.append(element("text", "lambda", class_="tick", x=(_LEFT + WIDTH) / 2, y=height - 6, text_anchor="middle"))
     parts.append(element("text", "edges, log scale", class_="tick", x=2.0, y=10))
-    return picture(parts, height, label)
+    return picture(parts, height, label, WIDTH)
 
 
 def null_chart(counts: np.ndarray, observed: float, noun: str) -> markupsafe.Markup:
@@ -150,7 +132,7 @@ def null_chart(counts: np.ndarray, observed: float, noun: str) -> markupsafe.Mar
         f"{observed:,.0f} {noun} are observed; permuted samples have {count(float(counts.mean()))} on average and "
         f"{counts.max():,.0f} at most"
     )
-    return picture(parts, height, label)
+    return picture(parts, height, label, WIDTH)
 
 
 def stability_chart(stability: pd.Series, classes: pd.Series, threshold: float | None) -> markupsafe.Markup:
@@ -194,7 +176,7 @@ def stability_chart(stability: pd.Series, classes: pd.Series, threshold: float |
             "text", "subsamples with the edge", class_="tick", x=(_LEFT + WIDTH) / 2, y=height - 6, text_anchor="middle"
         )
     )
-    return picture(parts, height, f"Histogram of the stability of {len(stability):,} edges")
+    return picture(parts, height, f"Histogram of the stability of {len(stability):,} edges", WIDTH)
 
 
 def halves_chart(rows: Sequence[Mapping[str, Any]]) -> markupsafe.Markup:
@@ -243,6 +225,7 @@ def halves_chart(rows: Sequence[Mapping[str, Any]]) -> markupsafe.Markup:
         height,
         "Agreement of halves and contexts: "
         + "; ".join(f"{row['context']} and {row['other']} {row['r']:.2f}" for row in rows),
+        WIDTH,
     )
 
 

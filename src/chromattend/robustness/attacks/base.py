@@ -2,14 +2,14 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
 from chromattend.errors import UserError
-from chromattend.robustness.attacks.registry import ATTACKS
+from chromattend.robustness.attacks.registry import ATTACKS, checked_options
 
 # Inputs, shape (example, ...), to the logits of all classes, shape (example, class); differentiable.
 Score = Callable[[Tensor], Tensor]
@@ -25,6 +25,7 @@ class Problem:
         labels: true class, int64, shape (example,).
         targets: class to reach, int64, shape (example,); None to leave the true class for any other.
         low, high: smallest and largest allowed value.
+        channels: axis of the colours of images, which are one pixel; None if each entry counts by itself.
     """
 
     score: Score
@@ -33,6 +34,12 @@ class Problem:
     targets: Tensor | None = None
     low: float = 0.0
     high: float = 1.0
+    channels: int | None = None
+
+    def part(self, examples: slice) -> "Problem":
+        """Return the problem of some of the examples."""
+        targets = None if self.targets is None else self.targets[examples]
+        return replace(self, inputs=self.inputs[examples], labels=self.labels[examples], targets=targets)
 
 
 @dataclass(frozen=True)
@@ -41,8 +48,7 @@ class Attacked:
 
     Attributes:
         inputs: changed inputs within the bounds, shape (example, ...); unchanged where the attack found nothing.
-        finished: whether the attack has used all its iterations, or ended by itself, bool, shape (example,); not if its
-            time ran out before.
+        finished: whether the attack ended by itself before its time ran out, bool, shape (example,).
         seconds: time that it took.
     """
 
@@ -82,6 +88,18 @@ class Clock:
             self._reported = now
             self.report(done, total)
 
+    def of_batch(self, first: int, size: int, total: int) -> "Clock":
+        """Return a clock with the same limit that reports steps of a batch as a number of finished examples.
+
+        Args:
+            first: examples before the batch.
+            size: examples of the batch.
+            total: all examples.
+        """
+        clock = Clock(self.limit, lambda done, steps: self.tick(first + size * done // steps, total))
+        clock.started = self.started
+        return clock
+
 
 class Attack(Protocol):
     """An attack: a function of the problem, a clock and its options, see the registry."""
@@ -89,8 +107,9 @@ class Attack(Protocol):
     def __call__(self, problem: Problem, clock: Clock, **options: Any) -> Tensor:
         """Return changed inputs within the bounds, shape (example, ...).
 
-        Where nothing is found, inputs are returned unchanged. An attack that draws random numbers takes them from
-        torch's generator, which `run_attack` seeds. When `clock.expired`, it returns what it has found.
+        Inputs without a result are returned unchanged or, by attacks that follow one path, as far as they came. An
+        attack that draws random numbers takes them from torch's generator, which `run_attack` seeds. When
+        `clock.expired`, it returns what it has.
         """
 
 
@@ -102,6 +121,24 @@ def two_classes(logit: Callable[[Tensor], Tensor]) -> Score:
         return torch.stack([torch.zeros_like(positive), positive], dim=1)
 
     return score
+
+
+def gradient(score: Score, inputs: Tensor, loss: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor]:
+    """Return the logits, and the gradient of a loss, which is a sum over examples, with respect to the inputs.
+
+    Returns:
+        Logits, shape (example, class), and the gradient, shape (example, ...), both detached.
+    """
+    inputs = inputs.detach().requires_grad_(True)
+    with torch.enable_grad():
+        logits = score(inputs)
+        (slope,) = torch.autograd.grad(loss(logits), inputs)
+    return logits.detach(), slope
+
+
+def spread(values: Tensor, inputs: Tensor) -> Tensor:
+    """Return one value per example in a shape that broadcasts against inputs of shape (example, ...)."""
+    return values.view(-1, *[1] * (inputs.ndim - 1))
 
 
 def run_attack(
@@ -126,26 +163,26 @@ def run_attack(
         report: called with the numbers of finished inputs and of all inputs.
 
     Raises:
-        UserError: the classifier has no gradient, the inputs break the bounds, a class does not exist, or the attack
-            cannot do what is asked.
+        UserError: the classifier has no gradient, the inputs break the bounds, a class does not exist, the attack
+            cannot do what is asked, or an option does not exist or has an impossible value.
     """
-    spec = ATTACKS[name]
     check_problem(name, problem)
-    torch.manual_seed(seed)
+    chosen = checked_options(name, options or {})
     clock = Clock(seconds, report)
     total = len(problem.inputs)
     changed = problem.inputs.clone()
     finished = torch.zeros(total, dtype=torch.bool)
-    attack = spec.load()
-    for first in range(0, total, batch):
-        if clock.expired:
-            break
-        part = slice(first, first + batch)
-        targets = None if problem.targets is None else problem.targets[part]
-        one = Problem(problem.score, problem.inputs[part], problem.labels[part], targets, problem.low, problem.high)
-        changed[part] = attack(one, clock, **(dict(spec.options) | (options or {}))).detach()
-        finished[part] = not clock.expired
-        clock.tick(min(first + batch, total), total)
+    attack = ATTACKS[name].load()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        for first in range(0, total, batch):
+            if clock.expired:
+                break
+            part = slice(first, min(first + batch, total))
+            of_batch = clock.of_batch(first, part.stop - first, total)
+            changed[part] = attack(problem.part(part), of_batch, **chosen).detach()
+            finished[part] = not clock.expired
+            clock.tick(part.stop, total)
     return Attacked(changed, finished, clock.seconds)
 
 
@@ -155,6 +192,8 @@ def check_problem(name: str, problem: Problem) -> None:
     inputs, low, high = problem.inputs, problem.low, problem.high
     if not low < high:
         raise UserError(f"{name}: bounds from {low:g} to {high:g} hold no interval; give low below high")
+    if not len(inputs):
+        raise UserError(f"{name}: has no inputs to change; give at least one")
     if not bool(torch.isfinite(inputs).all()):
         raise UserError(f"{name}: an input is not finite; remove missing and infinite values")
     smallest, largest = float(inputs.min()), float(inputs.max())
@@ -175,6 +214,8 @@ def check_problem(name: str, problem: Problem) -> None:
             f"{name}: needs gradients, but the model's scores have none with respect to its inputs; attack a network, "
             "or take the coordinate search for other models"
         )
+    if not bool(torch.isfinite(logits).all()):
+        raise UserError(f"{name}: the model's scores are not finite; check its weights")
     classes = logits.shape[1]
     for what, values in (("label", problem.labels), ("target", problem.targets)):
         if values is None:

@@ -6,7 +6,8 @@ nobody changed; and only adversarial images that fool the classifier are to be d
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,8 @@ logger = logging.getLogger(__name__)
 NO_TARGET = -1
 # Measures of a run that the paper reports, too.
 REPORTED = ("success", "confidence", "linf", "l2", "l0")
+# Time (s) between lines of progress.
+LOGGED = 10
 ADAPTIVE = ["row", "success", "undetected", "l2", "linf"]
 
 
@@ -39,7 +42,7 @@ def first_right(classifier: Classifier, images: ImageSet, most: int) -> ImageSet
     """Return the first images that a classifier puts into their class.
 
     Raises:
-        UserError: there is none.
+        UserError: no image is right.
     """
     right = classifier.probabilities(as_inputs(images.pixels)).argmax(dim=1).numpy() == images.labels
     if not right.any():
@@ -92,7 +95,7 @@ def attack(
         options=dict(options),
         seed=seed,
         seconds=seconds,
-        report=lambda done, total: logger.info("%s: %d of %d images", run, done, total),
+        report=_log(run, "images"),
     )
     adversarial = as_pixels(attacked.inputs)
     outcome = outcomes(problem, as_inputs(adversarial))
@@ -227,9 +230,22 @@ def attack_detector(
     """
     if not len(images.labels):
         return pd.DataFrame(columns=ADAPTIVE)
-    clock = Clock(seconds, lambda done, total: logger.info("adaptive attack: step %d of %d", done, total))
+    clock = Clock(seconds, _log("adaptive attack", "steps"))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         look = watched(classifier, squeezers)
         _, table = adaptive(look, as_inputs(images.pixels), torch.from_numpy(images.labels), threshold, clock)
     return table.assign(row=images.rows)[ADAPTIVE]
+
+
+def _log(what: str, unit: str) -> Callable[[int, int], None]:
+    """Return a function that logs progress every ten seconds, and the end."""
+    last = time.monotonic()
+
+    def report(done: int, total: int) -> None:
+        nonlocal last
+        if done == total or time.monotonic() - last >= LOGGED:
+            last = time.monotonic()
+            logger.info("%s: %d of %d %s", what, done, total, unit)
+
+    return report

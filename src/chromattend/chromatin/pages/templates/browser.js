@@ -214,10 +214,33 @@
         bar.style.setProperty("--share", (100 * score).toFixed(1) + "%");
         value.append(bar, score.toFixed(3));
       }
-      const right = score !== null && (score > 0.5) === Boolean(genes.label[row]);
-      call.textContent = score === null ? "–" : (score > 0.5 ? "ON" : "OFF") + (right ? " ✓" : " ✗");
-      call.dataset.value = score === null ? "" : (score > 0.5 ? "ON" : "OFF") + (right ? ", right" : ", wrong");
+      const on = await isOn(line.dataset.model, place, score);
+      const right = score !== null && on === Boolean(genes.label[row]);
+      call.textContent = score === null ? "–" : (on ? "ON" : "OFF") + (right ? " ✓" : " ✗");
+      call.dataset.value = score === null ? "" : (on ? "ON" : "OFF") + (right ? ", right" : ", wrong");
+      if (data.kept || data.turned) await robustness(line, place);
     }
+  }
+
+  // Tested models have calls of their own threshold.
+  async function isOn(model, place, score) {
+    const packed = data.calls && data.calls[model];
+    if (!packed) return score > 0.5;
+    const calls = await once("calls " + model, async () => new Uint8Array(await inflate(packed)));
+    return calls[place] === 2 ? score > 0.5 : calls[place] === 1;
+  }
+
+  // How little turns the call; – for genes and models that were not tested.
+  async function robustness(line, place) {
+    const model = line.dataset.model;
+    const fill = (kind, text) => { const at = line.querySelector("." + kind); if (at) at.textContent = text; };
+    const kept = data.kept && data.kept[model] ? share(await shares("kept " + model, data.kept[model]), place) : null;
+    fill("kept", kept === null ? "–" : (100 * kept).toFixed(0) + " %");
+    const packed = data.turned && data.turned[model];
+    const number = async (name) => (packed ? new Uint16Array(await once(name + " " + model, () => inflate(packed[name])))[place] : 65535);
+    const [reads, certified] = [await number("reads"), await number("certified")];
+    fill("turn", reads === 65535 ? "–" : reads === 65534 ? "none found" : reads.toLocaleString("en"));
+    fill("certified", certified === 65535 ? "–" : certified.toLocaleString("en"));
   }
 
   // A link to a gene of this page, or its name.
