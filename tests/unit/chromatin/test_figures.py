@@ -1,13 +1,17 @@
 """Figures: what they show, for one and for many epigenomes, and the same bytes each time."""
 
 import re
+import subprocess
+import sys
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
+import seaborn as sns
 import xarray as xr
 from builders import MARKS, MODELS, synthetic_dataset, synthetic_predictions, texts
 from matplotlib.figure import Figure
@@ -16,7 +20,7 @@ from chromattend import pages
 from chromattend.chromatin.figures import plot_auc, plot_comparisons, plot_dots, plot_profile, plot_published
 from chromattend.chromatin.tables import published_table, summary_table
 from chromattend.evaluate import calibration_table, metrics
-from chromattend.figures import PAGE_COLOURS, plot_calibration, plot_roc, save
+from chromattend.figures import COLOURS, PAGE_COLOURS, plot_calibration, plot_roc, save
 from chromattend.models.registry import REGISTRY
 from chromattend.statistics import compare_over_epigenomes
 
@@ -227,3 +231,17 @@ def test_a_figure_is_the_same_bytes_each_time(tmp_path: Path, name: str) -> None
     save(FIGURES[name](), tmp_path / "b.svg")
     assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.svg", "b.svg"]
+
+
+def test_the_theme_is_that_of_seaborn_without_importing_it() -> None:
+    code = "import sys, chromattend.figures; sys.exit('seaborn' in sys.modules or 'scipy.stats' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+    theme = sns.axes_style("ticks") | sns.plotting_context("notebook")
+    # Every figure with a colour map names it.
+    own = {"image.cmap", "axes.spines.top", "axes.spines.right"}
+    assert {name: mpl.rcParams[name] for name in theme if name not in own} == {
+        name: value for name, value in theme.items() if name not in own
+    }
+    assert [*COLOURS] == sns.color_palette("colorblind").as_hex()
+    assert mpl.rcParams["axes.prop_cycle"].by_key()["color"] == [*COLOURS]
+    assert (mpl.rcParams["patch.edgecolor"], mpl.rcParams["patch.force_edgecolor"]) == ("w", True)
