@@ -52,7 +52,7 @@ METRICS = {
     "train": 0,
     "detector": 5000,
     "test": 5000,
-    "held_out": 10000,
+    "unseen": 10000,
 }
 
 

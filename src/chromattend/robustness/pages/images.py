@@ -276,7 +276,7 @@ def write_page(
         path: the HTML file, beside the tables.
         images: name of the set.
         metrics: of the classifier: accuracy and confidence (mean probability of the true class) on the images that it
-            did not learn from, their number held_out, parameters, and the numbers of images train, detector and test.
+            did not learn from, their number unseen, parameters, and the numbers of images train, detector and test.
         attacks: attack, target, n, success with success_low and success_high, confidence, linf, l2, l0 (share of the
             pixels), unfinished, seconds (mean of an image) and options of each run, and the published_ columns.
         detection: detector, attack (all, legitimate or a run), threshold, false_positives, n, detected with low and
