@@ -131,7 +131,7 @@ def test_reported_columns_are_beside_those_of_the_set(page: BeautifulSoup, tmp_p
     headings = [cell.get_text() for cell in page.select("[data-name=mnist-attacks] thead th")]
     assert headings == [
         *("Attack", "Aims at", "Images", "Success", "Success, reported", "Confidence"),
-        *("L∞", "L∞, reported", "L2", "L2, reported", "L0", "Not finished", "Seconds an image"),
+        *("L∞", "L∞, reported", "L2", "L2, reported", "L0", "Not finished", "Seconds"),
     ]
     cells = [cell.get_text(" ", strip=True) for cell in page.select("[data-name=mnist-attacks] tbody tr")[1]("td")]
     assert [text.replace("\u00a0", " ") for text in cells] == [
