@@ -8,7 +8,7 @@ import numpy as np
 from chromattend.robustness.objective import Turn
 
 # Most steps of the search for each factor, and shares of the entries that a step tries to change.
-STEPS = 10
+STEPS = 30
 SHARES = tuple(0.5**power for power in range(8))
 
 

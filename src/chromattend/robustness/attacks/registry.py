@@ -119,7 +119,8 @@ ATTACKS = {
             "CW0",
             "l0",
             "carlini:cw0",
-            _CARLINI | {"searches": 5, "share": 0.3},
+            # With so few entries, one of MNIST's first 50 digits needs a constant of 100.
+            _CARLINI | {"searches": 6, "share": 0.3},
             "Carlini, Wagner, S&P 2017, section VI.B",
         ),
     )
