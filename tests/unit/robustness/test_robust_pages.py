@@ -325,7 +325,7 @@ def test_the_index_links_every_page_with_its_figures(tmp_path: Path) -> None:
     ]
     text = page.select_one(".sentence").get_text().replace("\xa0", " ")
     assert re.match(
-        r"Half of the right calls turn with \d+ reads for DeepChrome in E003\. Fewer than half of those of Random forest in ",
+        r"Half of the right calls turn with \d+ reads for DeepChrome in E003\. Fewer than half of those of Random ",
         text,
     )
     assert text.endswith("An attack that knows the detector of a b gets 100 % of the images past it.")
