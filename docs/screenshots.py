@@ -25,6 +25,7 @@ PAGES = {
     "report": ("report.html", "", 900),
     "sequence": ("sequence/synthetic/report.html", "#sequences", 1400),
     "graphs": ("graphs/simulated/report.html", "", 1300),
+    "robustness": ("robustness/chromatin/SYN1/deepchrome/report.html", "", 1350),
 }
 WIDTH = 1280
 LIMIT = 250_000

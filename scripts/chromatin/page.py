@@ -15,10 +15,12 @@ with job(snakemake):
     # Only of a study with robustness, and of its tested epigenomes.
     worst_case, certificates = (snakemake.input.get(name, []) for name in ("worst_case", "certificates"))
     tested = snakemake.params.get("tested", []) if worst_case else []
-    turned = {
-        model: read_table(path).assign(certified_reads=read_table(certificate)["certified_reads"])
-        for model, path, certificate in zip(tested, worst_case, certificates, strict=True)
-    }
+    turned = {}
+    for model, path, certificate in zip(tested, worst_case, certificates, strict=True):
+        certified = read_table(certificate)
+        # A vote for the other class says nothing of the call.
+        reads = certified["certified_reads"].where(certified["voted"] == certified["call"])
+        turned[model] = read_table(path).fillna({"symbol": ""}).assign(certified_reads=reads)
     tables = (read_table(path).fillna({"symbol": ""}) for path in snakemake.input.predictions)
     write_page(
         snakemake.output[0],

@@ -1,5 +1,6 @@
 from chromattend.pipeline.jobs import job
 
+from chromattend.errors import located
 from chromattend.files import read_table, write_table
 from chromattend.robustness.images.benchmark import attack_detector, attack_table, detect, first_right, threshold_of
 from chromattend.robustness.images.classifier import load_classifier
@@ -7,7 +8,7 @@ from chromattend.robustness.images.data import read_held_out
 from chromattend.robustness.images.networks import NETWORKS
 from chromattend.robustness.images.runs import read_run
 
-with job(snakemake):
+with job(snakemake), located(f"robustness.images.{snakemake.wildcards.image_set}"):
     given, output, params = snakemake.input, snakemake.output, snakemake.params
     classifier = load_classifier(given.model)
     detector, test = read_held_out(given.images)

@@ -3,6 +3,7 @@ from chromattend.pipeline.jobs import job
 import numpy as np
 import pandas as pd
 
+from chromattend.errors import located
 from chromattend.files import write_json, write_table
 from chromattend.robustness.images.classifier import measure
 from chromattend.robustness.images.data import read_images, split, write_held_out
@@ -11,7 +12,7 @@ from chromattend.robustness.images.networks import NETWORKS
 from chromattend.robustness.images.train import HISTORY, train_classifier
 from chromattend.robustness.study import DIGITS
 
-with job(snakemake):
+with job(snakemake), located(f"robustness.images.{snakemake.wildcards.image_set}"):
     params, output, weights = snakemake.params, snakemake.output, snakemake.input.weights
     name = params.network
     images = read_images(*(snakemake.input.images or [DIGITS]), side=NETWORKS[name].side)

@@ -276,8 +276,8 @@ def share_interval(share: float, n: int, level: float = LEVEL) -> tuple[float, f
     z = float(stats.norm.ppf(0.5 + level / 2))
     middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
     width = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
-    # Rounding can put a bound outside.
-    return max(float(middle - width), 0.0), min(float(middle + width), 1.0)
+    # Rounding would put a bound next to 0 or 1.
+    return (float(middle - width) if share > 0 else 0.0), (float(middle + width) if share < 1 else 1.0)
 
 
 def pearson_by_row(first: np.ndarray, second: np.ndarray) -> np.ndarray:

@@ -1,5 +1,6 @@
 """Checking a configuration against its schema, with messages for users."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -88,10 +89,15 @@ def with_defaults(value: dict[str, Any], schema: dict[str, Any]) -> dict[str, An
     return filled
 
 
-# JSON Schema accepts 100.0 as an integer; code that counts does not.
+# JSON Schema accepts 100.0 as an integer, and YAML has .inf and .nan as numbers; code that counts does not.
 _Validator = jsonschema.validators.extend(
     jsonschema.Draft202012Validator,
-    type_checker=jsonschema.Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda _, value: type(value) is int),
+    type_checker=jsonschema.Draft202012Validator.TYPE_CHECKER.redefine_many(
+        {
+            "integer": lambda _, value: type(value) is int,
+            "number": lambda _, value: type(value) in (int, float) and math.isfinite(value),
+        }
+    ),
 )
 
 
@@ -103,13 +109,20 @@ def check(instance: dict[str, Any], schema: dict[str, Any], where: Callable[[str
         schema: its JSON schema. A key with a `pattern` says in `expected` what it may be.
         where: names the file or line that has a key.
     """
-    error = jsonschema.exceptions.best_match(_Validator(schema).iter_errors(instance))
+    error = jsonschema.exceptions.best_match(_Validator(_one_dialect(schema)).iter_errors(instance))
     if error is not None:
         key = ".".join(str(part) for part in error.absolute_path)
         if error.validator == "additionalProperties":
             unknown = next(str(name) for name in error.instance if name not in error.schema["properties"])
             key = f"{key}.{unknown}" if key else unknown
         raise UserError(f"{where(key)}: {_explain(error, key)}")
+
+
+def _one_dialect(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return a schema without `$schema` in its parts, which would be checked by another validator's types."""
+    return {
+        key: _one_dialect(part) if isinstance(part, dict) else part for key, part in schema.items() if key != "$schema"
+    }
 
 
 def _explain(error: jsonschema.ValidationError, key: str) -> str:

@@ -10,8 +10,8 @@ from typing import Any
 from chromattend.errors import UserError, did_you_mean, listed, located
 from chromattend.models.registry import REGISTRY
 from chromattend.pipeline.config import check, read_yaml, with_defaults
-from chromattend.pipeline.locations import check_file, is_url, read_checksum_table
-from chromattend.robustness.attacks.registry import ATTACKS
+from chromattend.pipeline.locations import check_file, download_name, is_url, read_checksum_table
+from chromattend.robustness.attacks.registry import ATTACKS, checked_options
 from chromattend.robustness.images.networks import NETWORKS
 from chromattend.robustness.study import DIGITS, Offered, RobustnessStudy
 
@@ -168,6 +168,8 @@ def _check_images(study: RobustnessStudy, name: str, at: Place) -> None:
         if is_url(place):
             if key == "weights":
                 raise UserError(f"{here(key)}: {place!r} is a URL; download the file and give its path")
+            with located(here(key)):
+                download_name(place, "")
             if place.startswith("http://"):
                 raise UserError(f"{here(key)}: plain http can be altered in transit; give the https URL of {place!r}")
             continue
@@ -198,18 +200,8 @@ def _check_images(study: RobustnessStudy, name: str, at: Place) -> None:
 def _check_options(attack: str, options: Any, chosen: list[str], where: str) -> None:
     if attack not in chosen:
         raise UserError(f"{where}: {attack!r} is not one of the attacks{did_you_mean(attack, chosen)}; remove it")
-    defaults = ATTACKS[attack].options
     if not isinstance(options, dict):
-        raise UserError(f"{where}: {attack} has the value {options!r}; give its options: {', '.join(defaults)}")
-    for option, value in options.items():
-        if option not in defaults:
-            raise UserError(
-                f"{where}: {option!r} is not an option of {attack}{did_you_mean(str(option), defaults)}; its options "
-                f"are {', '.join(defaults)}"
-            )
-        kind = type(defaults[option])
-        if isinstance(value, bool) or not isinstance(value, kind if kind is int else int | float):
-            raise UserError(
-                f"{where}: {attack}.{option}: {value!r} is not {'an integer' if kind is int else 'a number'}; the "
-                f"default is {defaults[option]}"
-            )
+        known = ", ".join(ATTACKS[attack].options)
+        raise UserError(f"{where}: {attack} has the value {options!r}; give its options: {known}")
+    with located(where):
+        checked_options(attack, {str(option): value for option, value in options.items()})

@@ -143,7 +143,7 @@ def sample_columns(
 
     Returns:
         Column to values of each gene: `<model> stability`, and `<model> certified_reads`, which is missing where the
-        vote abstains.
+        vote abstains, or has another class than the call.
 
     Raises:
         UserError: a model has no calls, or no reads, see `check_models`.
@@ -159,7 +159,8 @@ def sample_columns(
             logger.info("%s: scored %d redraws of %d genes", name, redraws, len(counts))
         if certificate is not None:
             table = certify(subject, counts, **certificate, seed=seed, report=_logged(name))
-            columns[f"{name} certified_reads"] = table["certified_reads"].array
+            agrees = table["voted"] == table["call"]
+            columns[f"{name} certified_reads"] = table["certified_reads"].where(agrees).array
     return columns
 
 

@@ -10,6 +10,7 @@ import torch
 from chromattend.errors import UserError
 from chromattend.files import read_table
 from chromattend.robustness.images.benchmark import (
+    PUBLISHED_RUNS,
     attack,
     attack_detector,
     attack_table,
@@ -166,7 +167,7 @@ def test_published_shares_do_not_depend_on_the_order_of_squeezers(
     digits: tuple[Classifier, ImageSet, ImageSet], reported: dict[str, pd.DataFrame]
 ) -> None:
     classifier, detector, test = digits
-    runs = {"fgsm": run_of([True])}
+    runs = {run: run_of([True]) for run in PUBLISHED_RUNS}
     squeezers = [["median_2", "bits_1"], ["bits_1"]]
     own = reported["detection"].assign(network="small")
     table = detect(classifier, detector, test, runs, squeezers, 0.05, "MNIST", own).table
@@ -179,6 +180,9 @@ def test_published_shares_do_not_depend_on_the_order_of_squeezers(
         .isna()
         .all()
     )
+    # The published shares are of all attacks together.
+    one = {"fgsm": run_of([True])}
+    assert detect(classifier, detector, test, one, squeezers, 0.05, "MNIST", own).table["published"].isna().all()
 
 
 def test_files_of_another_number_of_images_are_refused(tmp_path: Path) -> None:

@@ -86,14 +86,12 @@ def test_five_hundred_genes_fit_into_five_megabytes(tmp_path: Path) -> None:
 def test_the_sentence_is_first_and_from_the_data(page: BeautifulSoup) -> None:
     result, _ = result_of("attentivechrome", attention=True, slow=300)
     row = study_row(result)
-    called = result.worst_case[result.worst_case["right"]]
-    window = called["window_reads"].median()
     text = page.select_one("main p").get_text().replace("\xa0", " ")
-    share = 100 * row["reads_median"] / window
+    share = 100 * row["reads_share_median"]
     assert text == (
-        f"Half of the right calls of AttentiveChrome in E003 turn with {row['reads_median']:.0f} of a window's "
-        f"{window:,.0f} reads ({share:.{0 if share >= 10 else 1}f} %) put in the worst place; one Poisson redraw, "
-        "which changes about 490 reads, turns 1.8 %. H3K4me3 decides: without it, 59 % of the calls change."
+        f"Half of the right calls of AttentiveChrome in E003 turn with {row['reads_median']:.0f} reads "
+        f"({share:.{0 if share >= 10 else 1}f} % of the reads in a gene's window) put in the worst place; one Poisson "
+        "redraw, which changes about 490 reads, turns 1.8 %. H3K4me3 decides: without it, 59 % of the calls change."
     )
 
 
@@ -119,7 +117,7 @@ def test_a_model_that_nothing_turns_has_its_table(tmp_path: Path) -> None:
     steady = Result("E003", "random_forest", result.noise, worst_case=table)
     write_page(tmp_path / "r.html", result=steady, worst=Worst(factors=worst.factors), settings={}, command="c")
     page = BeautifulSoup((tmp_path / "r.html").read_bytes(), "html.parser")
-    assert sections(page) == ["noise", "worst", "genes", "methods"]
+    assert sections(page) == ["noise", "worst", "explanation", "genes", "methods"]
     cells = [cell.get_text(" ", strip=True) for cell in page.select("[aria-label='Table of directions'] tbody td")][:6]
     assert cells[2:] == ["0\xa0%", "> 500 > 500 to > 500", "–", "more more to more"]
 
@@ -166,11 +164,14 @@ def test_parts_without_data_are_left_out(tmp_path: Path, page: BeautifulSoup) ->
     ]
     assert sections(page) == all_parts
     plain = BeautifulSoup(page_of(tmp_path / "plain.html").read_bytes(), "html.parser")
-    assert sections(plain) == [name for name in all_parts if name != "explanation"]
+    # Without attention, the explanation is the attribution.
+    assert sections(plain) == all_parts
+    assert "r of alpha" not in plain.find(id="explanation").parent.get_text()
+    assert "r of the attribution" in plain.find(id="explanation").parent.get_text()
     assert "alpha" not in plain.find(id="noise").parent.get_text()
     write_page(tmp_path / "bare.html", result=bare(), worst=Worst(), settings={}, command="c")
     nothing = BeautifulSoup((tmp_path / "bare.html").read_bytes(), "html.parser")
-    assert sections(nothing) == ["noise", "methods"]
+    assert sections(nothing) == ["noise", "explanation", "methods"]
     assert len(nothing.select("script")) == 1
     assert nothing.select_one(".sentence").get_text() == (
         "One Poisson redraw, which changes about 490 reads, turns 1.8\xa0% of the calls of DeepChrome in E003."
@@ -190,7 +191,11 @@ def test_tables_with_headings_only_are_as_none(tmp_path: Path) -> None:
         settings=SETTINGS,
         command="c",
     )
-    assert sections(BeautifulSoup((tmp_path / "report.html").read_bytes(), "html.parser")) == ["noise", "methods"]
+    assert sections(BeautifulSoup((tmp_path / "report.html").read_bytes(), "html.parser")) == [
+        "noise",
+        "explanation",
+        "methods",
+    ]
 
 
 def test_the_edited_counts_are_those_of_the_file(page: BeautifulSoup) -> None:
@@ -320,7 +325,8 @@ def test_the_index_links_every_page_with_its_figures(tmp_path: Path) -> None:
     ]
     text = page.select_one(".sentence").get_text().replace("\xa0", " ")
     assert re.match(
-        r"Half of the right calls turn with \d+ reads for DeepChrome in E003\. Half of those of Random forest in ", text
+        r"Half of the right calls turn with \d+ reads for DeepChrome in E003\. Fewer than half of those of Random ",
+        text,
     )
     assert text.endswith("An attack that knows the detector of a b gets 100 % of the images past it.")
     assert len(page.select(".print-figure svg")) == 1

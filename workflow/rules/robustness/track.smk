@@ -14,6 +14,10 @@ if ROBUST_MODELS:
         *of_robust("report.html"),
     ]
     ROBUST_TARGETS += [of_robust(name) for name in ROBUST_FILES]
+    # With the stability of each call.
+    ROBUST_TARGETS += expand(
+        "<results>/{epigenome}/{model}/predictions.tsv", epigenome=ROBUST_EPIGENOMES, model=ROBUST_MODELS
+    )
     ROBUST_TARGETS += expand(
         "<results>/robustness/chromatin/{epigenome}/{name}.tsv",
         epigenome=ROBUST_EPIGENOMES,

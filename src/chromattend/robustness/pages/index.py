@@ -27,6 +27,7 @@ FIGURES = {
     "marks": ("Reads added to and removed from each mark", "Reads that the worst case adds and removes, by direction."),
 }
 ALL, LEGITIMATE = "all", "legitimate"
+CONTROL = "low confidence"
 
 
 def write_index(
@@ -79,13 +80,13 @@ def sentence(chromatin: Sequence[Mapping[str, Any]], images: Sequence[Mapping[st
         said.append(f"Half of the right calls turn with {least['reads_median']:,.0f} reads for {_who(least)}.")
         above = [row for row in chromatin if row["reads_median"] is None and row["turned_within"] is not None]
         if above:
-            said.append(f"Half of those of {_who(above[0])} do not turn within {above[0]['budget']:,.0f}.")
+            said.append(f"Fewer than half of those of {_who(above[0])} turn within {above[0]['budget']:,.0f}.")
         elif most is not least:
             said.append(f"{_who(most)} needs most, {most['reads_median']:,.0f}.")
     redrawn = [row for row in chromatin if row["redraw_changed"] is not None]
     if redrawn:
         worst = max(redrawn, key=lambda row: row["redraw_changed"])
-        ends = f", most in {_who(worst)}" if len(redrawn) > 1 else ""
+        ends = f", most in {_who(worst)}" if len(redrawn) > 1 and worst["redraw_changed"] else ""
         said.append(f"One Poisson redraw changes at most {percent(worst['redraw_changed'])} of the calls{ends}.")
     adaptive = [row for row in images if row["undetected"] is not None]
     if adaptive:
@@ -113,7 +114,8 @@ def images_row(
     Args:
         images: name of the set.
         metrics: content of metrics.json.
-        attacks, detection, adaptive: contents of the tables of these names; the main detector is the last one.
+        attacks, detection, adaptive: contents of the tables of these names; the main detector is the last one before
+            the control.
 
     Returns:
         images, address, accuracy, runs (number of attacks), strongest and success (title and success of the attack that
@@ -130,7 +132,9 @@ def images_row(
         target = "" if pd.isna(best["target"]) or not best["target"] else f", {best['target']}"
         row |= {"strongest": f"{best['title']}{target}", "success": float(best["success"])}
     if len(detection):
-        row["detector"] = str(detection["detector"].iloc[-1])
+        # After all detectors comes their control.
+        squeezing = detection.loc[detection["detector"] != CONTROL, "detector"]
+        row["detector"] = str(squeezing.iloc[-1] if len(squeezing) else CONTROL)
         main = detection[detection["detector"] == row["detector"]].set_index("attack")
         if ALL in main.index:
             row |= {"detected": _number(main.loc[ALL, "detected"]), "auc": _number(main.loc[ALL, "auc"])}

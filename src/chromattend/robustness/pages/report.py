@@ -148,9 +148,7 @@ def write_page(
         factors=table_rows(worst.factors),
         certified=charts.certificate_chart(result.certificate),
         explained=table_rows(worst.explanation),
-        noise_rows=table_rows(noise[noise["alpha_r"].notna() & (noise["kind"] != "none")])
-        if _has(noise, "alpha_r")
-        else [],
+        noise_rows=explained_rows(noise),
         detectors=detectors(enough(worst.detection)),
         detection_sentences=detection_sentences(enough(worst.detection)),
         transfer=transfer_rows(result),
@@ -198,10 +196,11 @@ def sentence(result: Result) -> str:
     if len(result.worst_case) and called.empty:
         parts.append(f"No call of {who} is right, so that none can be turned")
     elif len(called) and row["reads_median"] is not None:
-        window = float(called["window_reads"].median())
+        share = row["reads_share_median"]
+        of_window = f" ({percent(share)} of the reads in a gene's window)" if share is not None else ""
         parts.append(
-            f"Half of the right calls of {who} turn with {number(row['reads_median'])} of a window's {number(window)} "
-            f"reads ({percent(row['reads_median'] / window)}) put in the worst place"
+            f"Half of the right calls of {who} turn with {number(row['reads_median'])} reads{of_window} put in the "
+            "worst place"
         )
     elif len(called):
         parts.append(
@@ -279,6 +278,12 @@ def conditions(noise: pd.DataFrame) -> list[tuple[str, list[dict[str, Any]]]]:
     return groups
 
 
+def explained_rows(noise: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the conditions whose attention or attribution was compared with the undisturbed one."""
+    compared = noise[[name for name in ("alpha_r", "attribution_r") if name in noise]].notna().any(axis=1)
+    return table_rows(noise[compared & (noise["kind"] != "none")])
+
+
 def by_direction(called: pd.DataFrame) -> list[dict[str, Any]]:
     """Return the reads, moves and entries that turn calls, by direction; quantiles above the budget are None."""
     rows = []
@@ -311,8 +316,7 @@ def by_mark(called: pd.DataFrame) -> list[dict[str, Any]]:
             "turned": float(called[name].notna().mean()),
             "median": quantile(called[name], 0.5),
         }
-        for name in columns
-        if called[name].notna().any()
+        for name in (columns if called[columns].notna().any(axis=None) else ())
     ]
 
 
@@ -419,6 +423,9 @@ def genes_of(result: Result) -> list[dict[str, Any]]:
         merged = part if merged is None else merged.merge(part, on=keys, how="left")
     if merged is None:
         return []
+    if "voted" in merged:
+        # A vote for the other class says nothing of the call.
+        merged["certified_reads"] = merged["certified_reads"].where(merged["voted"] == merged["call"])
     if "right" not in merged:
         merged["right"] = (merged["call"] == "ON") == (merged["label"] == 1)
     if "reads" in merged:
