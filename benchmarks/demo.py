@@ -50,13 +50,16 @@ def main() -> None:
         run = [sys.executable, "-m", "snakemake", "--profile", "workflow/profiles/demo", "--cores"]
         run += [str(arguments.cores)]
 
-        sequences = [sys.executable, "-m", "chromattend", "simulate-sequences", "resources/demo/sequences"]
+        others = [
+            [sys.executable, "-m", "chromattend", f"simulate-{name}", f"resources/demo/{name}"]
+            for name in ("sequences", "graphs")
+        ]
 
-        def both() -> None:
-            for command in (simulate, sequences, run):
+        def demo() -> None:
+            for command in (simulate, *others, run):
                 subprocess.run(command, cwd=folder, env=environment, check=True, capture_output=True)
 
-        cpu, wall = of_children(both)
+        cpu, wall = of_children(demo)
         rules = by_rule(folder)
     print(rules.to_string(index=False, float_format="%.1f"))
     print(f"the demo on {arguments.cores} cores: {wall:.0f} s, {cpu:.0f} s of CPU time, {rules['jobs'].sum()} jobs")

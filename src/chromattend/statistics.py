@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+import scipy  # its modules are imported where they are used first: scipy.stats takes half a second
 
 LEVEL = 0.95
 # Coverage of the interval of `correlate_mean_maps` in simulations and in samples of the demo's genes: 91 to 98 % where
@@ -42,10 +42,10 @@ def delong(labels: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarr
     """
     on, off = scores[:, labels == 1], scores[:, labels == 0]
     m, n = on.shape[1], off.shape[1]
-    ranks = stats.rankdata(np.concatenate([on, off], axis=1), axis=1)
+    ranks = scipy.stats.rankdata(np.concatenate([on, off], axis=1), axis=1)
     # The share of the other class that each gene outranks: DeLong's placement values.
-    v10 = (ranks[:, :m] - stats.rankdata(on, axis=1)) / n
-    v01 = 1 - (ranks[:, m:] - stats.rankdata(off, axis=1)) / m
+    v10 = (ranks[:, :m] - scipy.stats.rankdata(on, axis=1)) / n
+    v01 = 1 - (ranks[:, m:] - scipy.stats.rankdata(off, axis=1)) / m
     if m < 2 or n < 2:
         covariance = np.full((len(scores), len(scores)), np.nan)
     else:
@@ -75,7 +75,7 @@ def auc_interval(labels: np.ndarray, scores: np.ndarray, level: float = LEVEL) -
         if auc > 0.5:
             return AucInterval(auc, bound, 1.0)
         return AucInterval(auc, 0.0, 1 - bound) if auc < 0.5 else AucInterval(auc, auc, auc)
-    width = stats.norm.ppf(0.5 + level / 2) * np.sqrt(variance) / (auc * (1 - auc))
+    width = scipy.stats.norm.ppf(0.5 + level / 2) * np.sqrt(variance) / (auc * (1 - auc))
     center = np.log(auc / (1 - auc))
     low, high = 1 / (1 + np.exp(-(center + np.array([-width, width]))))
     return AucInterval(auc, float(low), float(high))
@@ -104,14 +104,14 @@ def compare_aucs(labels: np.ndarray, scores: pd.DataFrame, level: float = LEVEL)
     error = np.sqrt(np.clip(variance, 0, None))
     with np.errstate(divide="ignore", invalid="ignore"):
         z = np.where((error < 1e-12) & (np.abs(difference) < 1e-12), 0.0, difference / error)
-    width = stats.norm.ppf(0.5 + level / 2) * error
+    width = scipy.stats.norm.ppf(0.5 + level / 2) * error
     low, high = difference - width, difference + width
-    p = np.maximum(2 * stats.norm.sf(np.abs(z)), np.finfo(float).tiny)
+    p = np.maximum(2 * scipy.stats.norm.sf(np.abs(z)), np.finfo(float).tiny)
     certain = (error < 1e-12) & (z != 0)
     if certain.any():
         smaller = min(labels.sum(), len(labels) - labels.sum())
         p[certain] = max(2.0 ** (1 - smaller), np.finfo(float).tiny)
-        z[certain] = np.sign(difference[certain]) * stats.norm.isf(p[certain] / 2)
+        z[certain] = np.sign(difference[certain]) * scipy.stats.norm.isf(p[certain] / 2)
         _, lows, highs = np.transpose([auc_interval(labels, model, level) for model in scores.to_numpy().T])
         low[certain] = (lows[first] - highs[second])[certain]
         high[certain] = (highs[first] - lows[second])[certain]
@@ -137,7 +137,7 @@ def false_discovery_rates(p: pd.Series) -> pd.Series:
     present = p.notna()
     corrected = pd.Series(np.nan, index=p.index)
     if present.any():
-        corrected[present] = stats.false_discovery_control(p[present])
+        corrected[present] = scipy.stats.false_discovery_control(p[present])
     return corrected
 
 
@@ -174,7 +174,7 @@ def compare_over_epigenomes(auc: pd.DataFrame) -> pd.DataFrame:
                     "median_difference": float(np.median(difference)),
                     "low": low,
                     "high": high,
-                    "p": float(stats.wilcoxon(difference).pvalue) if difference.any() else np.nan,
+                    "p": float(scipy.stats.wilcoxon(difference).pvalue) if difference.any() else np.nan,
                 }
             )
     columns = ["model", "other", "epigenomes", "wins", "losses", "ties", "median_difference", "low", "high", "p"]
@@ -199,8 +199,9 @@ def _bootstrap_interval(
     if len(values) < 2:
         return np.nan, np.nan
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", stats.DegenerateDataWarning)  # all values equal: the interval is that value
-        interval = stats.bootstrap(
+        # All values equal: the interval is that value.
+        warnings.simplefilter("ignore", scipy.stats.DegenerateDataWarning)
+        interval = scipy.stats.bootstrap(
             (values,), statistic, confidence_level=level, n_resamples=4999, method="percentile", rng=seed
         ).confidence_interval
     return float(interval.low), float(interval.high)
@@ -253,7 +254,7 @@ def correlate_mean_maps(first: np.ndarray, second: np.ndarray, level: float = LE
     left = _fisher_z(*(product[:, None] - without + own))
     error = np.sqrt((genes - 1) * left.var())
     ends = np.array([_fisher_z(*product), _fisher_z(*unbiased)])
-    width = stats.t.ppf(0.5 + level / 2, genes - 1) * error
+    width = scipy.stats.t.ppf(0.5 + level / 2, genes - 1) * error
     low, high = np.tanh([ends.min() - width, ends.max() + width])
     # At |r| = 1, rounding can put r outside.
     return MeanMapCorrelation(pearson, min(float(low), pearson), max(float(high), pearson), reliability)
@@ -273,7 +274,7 @@ def share_interval(share: float, n: int, level: float = LEVEL) -> tuple[float, f
         n: number of examples, from 1.
         level: level of the interval.
     """
-    z = float(stats.norm.ppf(0.5 + level / 2))
+    z = float(scipy.special.ndtri(0.5 + level / 2))
     middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
     width = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
     # Rounding would put a bound next to 0 or 1.

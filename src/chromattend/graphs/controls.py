@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+import scipy
 
 from chromattend.graphs.edges import pair_numbers, parts_of
 from chromattend.graphs.estimators.registry import EstimatorSpec
@@ -195,7 +195,7 @@ def difference_tests(
     # Null values in place i are at least as large as the first i differences.
     above = np.cumsum(reached[::-1])[::-1][1:][np.searchsorted(ascending, observed)]
     p = (1 + above) / (1 + permutations * len(observed))
-    q = stats.false_discovery_control(p)
+    q = scipy.stats.false_discovery_control(p)
     fwer = (1 + permutations - np.searchsorted(np.sort(largest), observed, side="left")) / (1 + permutations)
     threshold = np.nan
     if (q <= target).any():

@@ -1,8 +1,8 @@
 """Correlations of the variables of one context, with Gaussian margins or by ranks."""
 
 import numpy as np
+import scipy
 from numba import njit
-from scipy import stats
 from scipy.special import ndtri
 
 from chromattend.errors import UserError, listed
@@ -30,7 +30,7 @@ def scores(samples: np.ndarray, kind: str) -> np.ndarray:
         raise UserError(f"covariance {kind!r} has no scores of samples; give pearson or normal_scores")
     _check_variation(samples)
     if kind == "normal_scores":
-        samples = ndtri(stats.rankdata(samples, axis=0) / (len(samples) + 1))
+        samples = ndtri(scipy.stats.rankdata(samples, axis=0) / (len(samples) + 1))
     centered = samples - samples.mean(axis=0, dtype=float)
     return centered / np.sqrt((centered**2).sum(axis=0))
 
@@ -67,7 +67,7 @@ def kendall_tau(samples: np.ndarray) -> np.ndarray:
         UserError: a variable is constant.
     """
     _check_variation(samples)
-    ranks = stats.rankdata(samples, method="dense", axis=0).astype(np.int32)
+    ranks = scipy.stats.rankdata(samples, method="dense", axis=0).astype(np.int32)
     order = np.argsort(ranks, axis=0, kind="stable").astype(np.int32)
     excess = _concordance(np.ascontiguousarray(ranks.T), np.ascontiguousarray(order.T))
     # A variable is concordant with itself in all pairs of samples that it does not tie.

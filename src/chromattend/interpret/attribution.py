@@ -8,7 +8,6 @@ import warnings
 
 import numpy as np
 import torch
-from captum import attr
 from torch import Tensor, nn
 
 from chromattend.errors import UserError
@@ -107,6 +106,8 @@ def attribute(
 
 
 def _attribute(explained: Explained, inputs: Tensor, reference: Tensor, method: str, window: int) -> Tensor:
+    from captum import attr  # slow to import, and some jobs may explain nothing
+
     match method:
         case "alpha":
             with torch.inference_mode():

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import scipy
 from numpy.random import Generator
-from scipy import stats
 
 from chromattend.robustness.subject import CountModel
 
@@ -84,7 +84,7 @@ def certify(
 def votes_bound(votes: np.ndarray, copies: int, confidence: float) -> np.ndarray:
     """Return the lower bound of Clopper and Pearson, one-sided, of the share of copies that vote for a class."""
     with np.errstate(invalid="ignore"):
-        bound: Any = stats.beta.ppf(1 - confidence, votes, copies - votes + 1)
+        bound: Any = scipy.stats.beta.ppf(1 - confidence, votes, copies - votes + 1)
     return np.where(votes > 0, bound, 0.0)
 
 

@@ -11,7 +11,6 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 import torch
-from sklearn.metrics import roc_auc_score, roc_curve
 from torch import Tensor
 
 from chromattend.errors import UserError
@@ -316,6 +315,8 @@ def _share(flagged: np.ndarray) -> dict[str, float]:
 
 
 def _auc(legitimate: np.ndarray, changed: np.ndarray) -> float:
+    from sklearn.metrics import roc_auc_score  # slow to import, and the attacks themselves do not need it
+
     if not len(changed):
         return np.nan
     is_changed = np.repeat([0, 1], [len(legitimate), len(changed)])
@@ -323,6 +324,8 @@ def _auc(legitimate: np.ndarray, changed: np.ndarray) -> float:
 
 
 def _curve(detector: Detector, legitimate: Answers, changed: Answers) -> pd.DataFrame:
+    from sklearn.metrics import roc_curve
+
     scores = [detector.scores(legitimate), detector.scores(changed)]
     false_positives, detected, _ = roc_curve(np.repeat([0, 1], [len(one) for one in scores]), np.concatenate(scores))
     return pd.DataFrame({"detector": detector.name, "false_positives": false_positives, "detected": detected})

@@ -48,14 +48,14 @@ def plot_attacks(attacks: pd.DataFrame, runs: Mapping[str, Run]) -> Figure:
     success, *distances = panels
     success.hlines(places, attacks["success_low"], attacks["success_high"], color=PAGE_COLOURS[0], linewidth=2)
     success.plot(attacks["success"], places, "o", color=PAGE_COLOURS[0], label="this set (95 % interval)")
-    success.set(xlim=(-0.03, 1.03), xlabel="Success")
+    success.set(xlabel="Success")
     success.set_yticks(places, [run_title(name) for name in names], fontsize=8)
     for axes, norm in zip(distances, ("l2", "linf"), strict=True):
         axes.plot(attacks[norm], places, "o", color=PAGE_COLOURS[0])
         axes.set_yticks(places, [])
         axes.set_xlabel(f"{NORMS[norm]} (mean of the successful)")
     for axes, name in zip(panels, ("success", "l2", "linf"), strict=True):
-        if f"published_{name}" in attacks:
+        if f"published_{name}" in attacks and attacks[f"published_{name}"].notna().any():
             axes.plot(
                 attacks[f"published_{name}"],
                 places,
@@ -66,7 +66,7 @@ def plot_attacks(attacks: pd.DataFrame, runs: Mapping[str, Run]) -> Figure:
                 label="reported by Xu et al. 2018",
             )
         axes.set_ylim(number - 0.5, -0.5)
-        axes.set_xlim(left=min(0, axes.get_xlim()[0]))
+        axes.set_xlim(-0.03 * axes.dataLim.x1, 1.06 * axes.dataLim.x1)
         axes.tick_params(axis="x", labelsize=8)
         axes.xaxis.label.set_fontsize(9)
         axes.grid(axis="both", color="0.92", linewidth=0.8)

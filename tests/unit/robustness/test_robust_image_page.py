@@ -222,6 +222,8 @@ def test_figures_have_a_row_per_attack_and_per_detector(tmp_path: Path) -> None:
     assert {"1 bit + median 2 × 2 (5.3 %)", "knows the detector", "all attacks", "99"} <= set(drawn)
     without = texts(plot_detection(tables["detection"], tables["adaptive"].iloc[:0], JOINT), path)
     assert set(drawn) - set(without) == {"knows the detector", "0"}
+    own = tables["attacks"].assign(published_success=np.nan, published_l2=np.nan, published_linf=np.nan)
+    assert "reported by Xu et al. 2018" not in texts(plot_attacks(own, runs_of()), path)
     none = tables["attacks"].assign(success=0.0)
     assert texts(plot_attacks(none, runs_of()), path) == ["No attack turns an image."]
 

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from scipy.stats import binomtest
 from torch import Tensor
 
 from chromattend.errors import UserError
@@ -131,6 +130,8 @@ def attack_table(
         confidence, linf, l2 and l0, means over the successful images; unfinished (images), seconds (mean per image),
         options, and each of `REPORTED` as published_ column.
     """
+    from scipy.stats import binomtest  # slow to import, and attacks do not need it
+
     rows = []
     for run, made in runs.items():
         name, _, target = run.partition(AIM)
