@@ -29,13 +29,13 @@ class Edited:
     changes: Tensor
 
 
-def fewest_letters(score: Logit, inputs: Tensor, budget: int, threshold: float = 0.0, shortlist: int = 32) -> Edited:
+def fewest_letters(score: Logit, inputs: Tensor, budget: int, threshold: float = 0.0, shortlist: int = 512) -> Edited:
     """Look for the fewest substitutions that turn each prediction.
 
-    Greedy: of all substitutions of one letter, the gradient lists those that promise most, the model scores them, and
-    the best one is made, until the prediction turns. Then substitutions that turned out needless are taken back, from
-    the one that matters least. The number is an upper bound: fewer letters may exist that turn the prediction, and the
-    greedy search need not see them. Every edited sequence was scored as it is returned.
+    Greedy: all substitutions of one letter are scored by the model or, of long sequences, those that the gradient lists
+    as promising most. The best one is made, until the prediction turns. Then substitutions that turned out needless are
+    taken back, from the one that matters least. The number is an upper bound: fewer letters may exist that turn the
+    prediction, and the greedy search need not see them. Every edited sequence was scored as it is returned.
 
     Args:
         score: the model, in evaluation mode.
@@ -43,7 +43,8 @@ def fewest_letters(score: Logit, inputs: Tensor, budget: int, threshold: float =
             padding or an unknown letter, is never changed.
         budget: most letters to change.
         threshold: logit above which a prediction is positive.
-        shortlist: substitutions that are scored in each step.
+        shortlist: substitutions that are scored in each step. Where a network is sure, its gradient says little: with
+            32 of the 303 of 101 bases, 5 of 6 negatives that do turn were not turned.
     """
     if not len(inputs):
         return Edited(inputs, torch.zeros(0, dtype=torch.int64))

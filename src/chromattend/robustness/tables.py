@@ -89,6 +89,14 @@ def present(row: Mapping[Any, Any] | pd.Series) -> dict[str, Any]:
     return {str(name): value for name, value in row.items() if not pd.isna(value)}
 
 
+def vote_of(certificate: pd.DataFrame) -> dict[str, float | None]:
+    """Return accuracy and share called ON of the vote of thinned copies: vote_accuracy, vote_share_on."""
+    if certificate.empty:
+        return {"vote_accuracy": None, "vote_share_on": None}
+    on = certificate["voted"] == "ON"
+    return {"vote_accuracy": float((on == (certificate["label"] == 1)).mean()), "vote_share_on": float(on.mean())}
+
+
 def study_row(result: Result) -> dict[str, Any]:
     """Return the figures of one model in one epigenome, see `study_table`."""
     called = right(result.worst_case)
@@ -125,6 +133,7 @@ def study_row(result: Result) -> dict[str, Any]:
         "reads_share_median": over_genes("reads_share", 0.5),
         "entries_median": over_genes("entries", 0.5),
         "entries_p90": over_genes("entries", 0.9),
+        **vote_of(result.certificate),
         "certified_median": quantile(voted["certified_reads"], 0.5) if len(voted) else None,
         f"certified_accuracy_{CERTIFIED_READS}": certified_share(result.certificate, CERTIFIED_READS),
         "transfer_highest": float(own["fooled"].max()) if len(own) else None,
@@ -145,8 +154,9 @@ def study_table(results: Iterable[Result]) -> pd.DataFrame:
         entries (entries_median, entries_p90). Genes that do not turn count as above the budget; a quantile above it is
         empty.
 
-        The median of certified reads over the genes whose vote is right (certified_median), the share of all genes
-        whose vote is right and certain for 20 reads (certified_accuracy_20), and the highest share of turned genes that
+        Accuracy of the vote of thinned copies, and the share that it calls ON (vote_accuracy, vote_share_on); the
+        median of certified reads over the genes whose vote is right (certified_median), the share of all genes whose
+        vote is right and certain for 20 reads (certified_accuracy_20), and the highest share of turned genes that
         another model calls wrong, too (transfer_highest).
     """
     return pd.DataFrame([study_row(result) for result in results])

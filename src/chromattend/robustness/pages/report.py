@@ -239,7 +239,8 @@ def caveats(result: Result, settings: Mapping[str, Any]) -> list[str]:
         level = f", each with a confidence of {100 * given['confidence']:g}\u00a0%" if "confidence" in given else ""
         said.append(
             f"Proven: the vote{copies}{kept} keeps half of its right calls whatever {number(row['certified_median'])} "
-            f"reads are added or removed{level}. The vote is another classifier than the model itself."
+            f"reads are added or removed{level}. The vote is another classifier than the model itself: "
+            f"{percent(row['vote_accuracy'])} of its calls are right, and {percent(row['vote_share_on'])} are ON."
         )
     return said
 
