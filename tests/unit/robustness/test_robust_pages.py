@@ -130,7 +130,7 @@ def test_what_is_proven_is_told_from_what_was_searched() -> None:
     assert proven == (
         f"Proven: the vote of 1,000 copies with 2\xa0% of the reads keeps half of its right calls whatever "
         f"{certified:.0f} reads are added or removed, each with a confidence of 99.9\xa0%. The vote is another "
-        "classifier than the model itself."
+        "classifier than the model itself: 76\xa0% of its calls are right, and 47\xa0% are ON."
     )
 
 
