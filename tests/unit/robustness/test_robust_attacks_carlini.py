@@ -118,8 +118,8 @@ def test_cw2_is_as_near_as_plain_loops(problem: Problem) -> None:
     distances = (changed - problem.inputs).flatten(1).norm(dim=1)
     assert (distances > 0).all()
     expected = [nearest_l2(problem, row, 0.1, 5) for row in range(len(problem.inputs))]
-    # Measured: 1.000 and 0.998 of the distance of the plain loops, which take all steps.
-    assert float(distances.mean()) < 1.01 * sum(expected) / len(expected)
+    # Measured: 0.996 and 0.990 of the distance of the plain loops, whose rate does not fall.
+    assert float(distances.mean()) < sum(expected) / len(expected)
 
 
 def test_cwi_is_as_near_as_plain_loops(problem: Problem) -> None:
@@ -127,7 +127,7 @@ def test_cwi_is_as_near_as_plain_loops(problem: Problem) -> None:
     distances = (changed - problem.inputs).flatten(1).abs().amax(dim=1)
     assert (distances > 0).all()
     expected = [nearest_linf(problem, row, 0.1, 3) for row in range(len(problem.inputs))]
-    # Measured: 0.95 and 0.97 of the distance of the plain loops, whose rate does not fall.
+    # Measured: 0.95 and 0.97 to 0.98 of the distance of the plain loops, whose rate does not fall.
     assert float(distances.mean()) < sum(expected) / len(expected)
 
 
@@ -136,8 +136,8 @@ def test_cw0_changes_as_few_entries_as_one_at_a_time(problem: Problem) -> None:
     entries = (changed != problem.inputs).flatten(1).sum(dim=1)
     assert (entries > 0).all()
     expected = [fewest(problem, row, 1.0, 2) for row in range(len(problem.inputs))]
-    # Measured: 13 and 13, 39 and 35. The plain loops need up to 60 descents, the attack a third.
-    assert int(entries.sum()) <= 1.2 * sum(expected)
+    # Measured: 13 and 13, 37 and 35. The plain loops need up to 60 descents, the attack a third.
+    assert int(entries.sum()) <= 1.1 * sum(expected)
 
 
 def test_a_step_follows_the_gradient_of_the_loss_in_tanh_space() -> None:
@@ -221,20 +221,21 @@ def test_cw0_of_colour_images_changes_whole_pixels() -> None:
 
 
 def test_small_changes_between_wide_bounds_are_the_nearest() -> None:
-    # Adam's first steps cross the boundary whatever the constant is.
+    # Adam's first steps cross the boundary whatever the constant is, so that a crossing says little of the constant.
     generator = torch.Generator().manual_seed(1)
     inputs = 300 + 400 * torch.rand(4, 30, generator=generator)
     weights = torch.randn(30, generator=generator)
     lead = torch.tensor([80.0, 100.0, -50.0, -200.0])
 
     def score(x: Tensor) -> Tensor:
-        return torch.stack([(x - 500) @ weights, torch.zeros(len(x))], dim=1)
+        return torch.stack([(x - 500) @ weights, torch.zeros(len(x))], dim=1) / 1000
 
     # Along the weights until the first class leads by what was chosen.
-    inputs = inputs + ((lead - score(inputs)[:, 0]) / weights.square().sum())[:, None] * weights
+    inputs = inputs + ((lead - score(inputs)[:, 0] * 1000) / weights.square().sum())[:, None] * weights
     problem = Problem(score, inputs, (lead < 0).long(), low=0, high=1000)
-    # The changes are 0.2 to 3.5 % of the range. Measured: 1.01 to 1.08 of the nearest in L2, 1.08 to 1.41 in Linf.
+    # The changes are 0.2 to 3.5 % of the range. Measured: at most 1.02 times the nearest in L2 (1.65 if any crossing
+    # counts for the constant), 1.11 to 1.35 times in Linf.
     change = (run_attack("cw2", problem, options={"confidence": 0.0}).inputs - inputs).norm(dim=1)
-    assert (change / (lead.abs() / weights.norm()) < 1.1).all()
+    assert (change / (lead.abs() / weights.norm()) < 1.06).all()
     change = (run_attack("cwi", problem, options={"confidence": 0.0}).inputs - inputs).abs().amax(dim=1)
     assert (change / (lead.abs() / weights.abs().sum()) < 1.5).all()
