@@ -8,7 +8,7 @@ import pandas as pd
 import scipy
 from numpy.random import Generator
 
-from chromattend.robustness.subject import CountModel
+from chromattend.robustness.subject import CountModel, call_names
 
 # Copies that choose the class; the others bound its votes.
 CHOOSING = 100
@@ -72,8 +72,8 @@ def certify(
     calls = model.calls(counts)
     return pd.DataFrame(
         {
-            "call": np.where(calls, "ON", "OFF"),
-            "voted": np.where(voted_on, "ON", "OFF"),
+            "call": call_names(calls),
+            "voted": call_names(voted_on),
             "votes": votes / number,
             "votes_low": low,
             "certified_reads": certified_reads(low, keep),

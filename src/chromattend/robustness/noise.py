@@ -59,7 +59,7 @@ class Condition:
         return np.stack([change(generator, counts).astype(counts.dtype) for change in versions])
 
 
-def conditions(settings: Mapping[str, Any], marks: Sequence[str], bin_size: int, bins: int) -> list[Condition]:
+def conditions(settings: Mapping[str, Any], marks: Sequence[str], bin_size: int) -> list[Condition]:
     """Return the conditions of the settings, the undisturbed sample first.
 
     Kinds: `none`; `redraw`, each count is a Poisson draw with the count as mean, as if the same library was sequenced
@@ -72,7 +72,6 @@ def conditions(settings: Mapping[str, Any], marks: Sequence[str], bin_size: int,
         settings: the section `robustness.noise` of the configuration, with its defaults.
         marks: marks in the order of the counts.
         bin_size: width of a bin (bp).
-        bins: number of bins.
     """
     listed = [
         Condition("no noise", "none", (lambda generator, counts: counts,)),
@@ -229,7 +228,7 @@ def noise_table(
         stay; beta_top, the share of examples whose heaviest channel stays; attribution_r and attribution_r_low, as for
         alpha, but over all positions and channels of an example at once. Columns that do not apply are empty.
     """
-    listed = conditions(settings, marks, bin_size, counts.shape[1])
+    listed = conditions(settings, marks, bin_size)
     joint, replicates = model.replicates(counts)
     calls = joint > model.threshold
     attention = None if attend is None else attend(counts, 1.0)

@@ -12,7 +12,8 @@ from chromattend.errors import UserError
 from chromattend.models.base import TrainedModel
 from chromattend.robustness.certify import certify
 from chromattend.robustness.noise import Attend
-from chromattend.robustness.subject import CountModel, call_threshold, check_calls, counts_of
+from chromattend.robustness.progress import logged
+from chromattend.robustness.subject import CountModel, call_names, call_threshold, check_calls, counts_of
 from chromattend.statistics import pearson_by_row
 
 logger = logging.getLogger(__name__)
@@ -78,11 +79,6 @@ def stability_table(
         correlations = np.ma.masked_invalid(np.stack(r))
         table["alpha_r"] = correlations.mean(axis=(0, 2)).filled(np.nan)
     return table
-
-
-def call_names(calls: np.ndarray) -> np.ndarray:
-    """Return `ON` or `OFF` for each call."""
-    return np.where(calls, "ON", "OFF")
 
 
 def with_stability(
@@ -158,11 +154,7 @@ def sample_columns(
             columns[f"{name} stability"] = stability(subject, counts, redraws, seed)
             logger.info("%s: scored %d redraws of %d genes", name, redraws, len(counts))
         if certificate is not None:
-            table = certify(subject, counts, **certificate, seed=seed, report=_logged(name))
+            table = certify(subject, counts, **certificate, seed=seed, report=logged(f"{name}, certificate", "genes"))
             agrees = table["voted"] == table["call"]
             columns[f"{name} certified_reads"] = table["certified_reads"].where(agrees).array
     return columns
-
-
-def _logged(name: str) -> Callable[[int, int], None]:
-    return lambda done, total: logger.info("%s: certified %d of %d genes", name, done, total)

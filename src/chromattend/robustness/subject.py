@@ -1,7 +1,5 @@
 """A trained model of counts as a function of whole reads: what attacks, noise and certificates act on."""
 
-import logging
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,11 +13,7 @@ from torch import Tensor
 from chromattend.errors import UserError
 from chromattend.models.base import TrainedModel
 from chromattend.models.network import Network, in_batches
-
-logger = logging.getLogger(__name__)
-
-# Seconds between two lines of progress in a log.
-INTERVAL = 10
+from chromattend.robustness.progress import logged
 
 
 @dataclass(frozen=True)
@@ -146,6 +140,11 @@ def check_calls(model: TrainedModel) -> None:
         raise UserError(f"{spec.model}: predicts a value instead of a class, so no call can change; leave it out")
 
 
+def call_names(calls: np.ndarray) -> np.ndarray:
+    """Return `ON` or `OFF` for each call."""
+    return np.where(calls, "ON", "OFF")
+
+
 def call_threshold(labels: np.ndarray, scores: np.ndarray) -> float:
     """Return the probability above which as many validation examples are called positive as are positive.
 
@@ -244,16 +243,8 @@ class Tested:
         return pd.concat([pd.DataFrame(names), table.reset_index(drop=True)], axis=1)
 
     def progress(self, what: str) -> Callable[[int, int], None]:
-        """Return a function that logs how much is done, at most every ten seconds."""
-        last = time.monotonic()
-
-        def report(done: int, total: int) -> None:
-            nonlocal last
-            if done == total or time.monotonic() - last > INTERVAL:
-                last = time.monotonic()
-                logger.info("%s: %s, %d of %d", self.subject.name, what, done, total)
-
-        return report
+        """Return a function that logs how much is done, see `logged`."""
+        return logged(f"{self.subject.name}, {what}")
 
 
 def edited_dataset(tested: Tested, edits: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> xr.Dataset:

@@ -12,7 +12,7 @@ from chromattend.robustness.edits import AMOUNTS, Entries, Moves, Reads, Threat
 from chromattend.robustness.factors import scale
 from chromattend.robustness.fewest import Edited, fewest
 from chromattend.robustness.objective import Turn
-from chromattend.robustness.subject import CountModel
+from chromattend.robustness.subject import CountModel, call_names
 from chromattend.statistics import share_interval
 
 logger = logging.getLogger(__name__)
@@ -149,7 +149,7 @@ def worst_case(
         {
             "label": labels,
             "score": model.probability(counts),
-            "call": np.where(calls, "ON", "OFF"),
+            "call": call_names(calls),
             "right": right,
             "window_reads": counts.sum(axis=(1, 2)),
         }

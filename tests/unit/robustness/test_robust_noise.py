@@ -40,7 +40,7 @@ def defaults(repository: Path) -> dict[str, Any]:
 
 @pytest.fixture
 def listed(defaults: dict[str, Any]) -> dict[str, Condition]:
-    return {one.text: one for one in conditions(defaults, MARKS, 100, BINS)}
+    return {one.text: one for one in conditions(defaults, MARKS, 100)}
 
 
 def test_the_default_conditions(listed: dict[str, Condition]) -> None:

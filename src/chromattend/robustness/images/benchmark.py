@@ -5,9 +5,7 @@ adversarial images are rounded to 8 bits before anything is measured; a detector
 nobody changed; and only adversarial images that fool the classifier are to be detected.
 """
 
-import logging
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,16 +22,13 @@ from chromattend.robustness.detect import Detection, detect_images, watched
 from chromattend.robustness.images.classifier import Classifier, as_inputs, as_pixels
 from chromattend.robustness.images.data import ImageSet
 from chromattend.robustness.images.runs import Run
+from chromattend.robustness.progress import logged
 from chromattend.robustness.study import AIM
-
-logger = logging.getLogger(__name__)
 
 # Target of attacks that aim at no class.
 NO_TARGET = -1
 # Measures of a run that the paper reports, too.
 REPORTED = ("success", "confidence", "linf", "l2", "l0")
-# Time (s) between lines of progress.
-LOGGED = 10
 # Runs that the published shares of detected images are over.
 PUBLISHED_RUNS = {"fgsm", "bim"} | {
     f"{name}{AIM}{target}" for name in ("jsma", "cw2", "cwi", "cw0") for target in ("next", "least")
@@ -98,7 +93,7 @@ def attack(
         options=dict(options),
         seed=seed,
         seconds=seconds,
-        report=_log(run, "images"),
+        report=logged(run, "images"),
     )
     adversarial = as_pixels(attacked.inputs)
     outcome = outcomes(problem, as_inputs(adversarial))
@@ -237,22 +232,9 @@ def attack_detector(
     """
     if not len(images.labels):
         return pd.DataFrame(columns=ADAPTIVE)
-    clock = Clock(seconds, _log("adaptive attack", "steps"))
+    clock = Clock(seconds, logged("adaptive attack", "steps"))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         look = watched(classifier, squeezers)
         _, table = adaptive(look, as_inputs(images.pixels), torch.from_numpy(images.labels), threshold, clock)
     return table.assign(row=images.rows)[ADAPTIVE]
-
-
-def _log(what: str, unit: str) -> Callable[[int, int], None]:
-    """Return a function that logs progress every ten seconds, and the end."""
-    last = time.monotonic()
-
-    def report(done: int, total: int) -> None:
-        nonlocal last
-        if done == total or time.monotonic() - last >= LOGGED:
-            last = time.monotonic()
-            logger.info("%s: %d of %d %s", what, done, total, unit)
-
-    return report
