@@ -281,6 +281,14 @@ def share_interval(share: float, n: int, level: float = LEVEL) -> tuple[float, f
     return (float(middle - width) if share > 0 else 0.0), (float(middle + width) if share < 1 else 1.0)
 
 
+def share(name: str, events: np.ndarray) -> dict[str, float]:
+    """Return the share of events, bool, under a name, with `low` and `high`, see `share_interval`; NaN without any."""
+    if not len(events):
+        return {name: np.nan, "low": np.nan, "high": np.nan}
+    low, high = share_interval(float(events.mean()), len(events))
+    return {name: float(events.mean()), "low": low, "high": high}
+
+
 def pearson_by_row(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Return Pearson's r along the last axis; NaN where either array is constant."""
     constant = is_constant(first) | is_constant(second)

@@ -50,6 +50,22 @@ def downloads(browser: Any, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
+def phone(browser: Any) -> Iterator[Callable[[], bool]]:
+    """The screen of a phone, 390 px wide; return whether the open page fits its width."""
+    screen = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
+
+    def fits() -> bool:
+        page, shown = browser.execute_script(
+            "const page = document.documentElement; return [page.scrollWidth, page.clientWidth]"
+        )
+        return bool(page == shown <= 390)
+
+    yield fits
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+@pytest.fixture
 def scheme(browser: Any) -> Iterator[Callable[[str], None]]:
     """Choose what the page is told that the user prefers: light or dark."""
 

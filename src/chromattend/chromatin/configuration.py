@@ -1,6 +1,6 @@
 """Checks of a study's configuration and sample sheet, which report every error before the first job."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -20,12 +20,9 @@ from chromattend.chromatin.study import MARK_NAME, Study, wanted_marks
 from chromattend.errors import UserError, did_you_mean, listed, located
 from chromattend.interpret import METHODS
 from chromattend.models.registry import REGISTRY
-from chromattend.pipeline.config import Parts, check, part_of, with_defaults
+from chromattend.pipeline.config import Parts, Place, check, part_of, with_defaults
 from chromattend.pipeline.locations import check_file, is_url
 from chromattend.text import read_cells, read_lines
-
-# Names a key and the file, or other part of the configuration, that gives it.
-Place = Callable[[str], str]
 
 
 def read_schema(schemas: Path) -> dict[str, Any]:

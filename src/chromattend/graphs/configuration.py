@@ -14,14 +14,12 @@ from chromattend.graphs.formats import size_of
 from chromattend.graphs.knowledge import check_names_known, names_in
 from chromattend.graphs.sheet import EPIGENOME, EXPRESSION, LABELS, Context, GraphSet, read_sheet
 from chromattend.graphs.study import GraphStudy, Shape, Sources
-from chromattend.pipeline.config import check, read_yaml, with_defaults
+from chromattend.pipeline.config import Place, Section, read_yaml
 from chromattend.pipeline.locations import check_file
 from chromattend.text import find_columns, read_small_table
 
 SECTION = "graphs"
 TRUTH = ("node1", "node2")
-# Names a key and the file, or other part of the configuration, that gives it.
-Place = Callable[[str], str]
 
 
 def read_schema(schemas: Path) -> dict[str, Any]:
@@ -53,16 +51,10 @@ def load_graphs(
     Raises:
         UserError: a key, a cell of the sheet or the head of a file would make a job fail later.
     """
-    schema = read_schema(schemas)
-    whole = {"$defs": schema["$defs"], "type": "object", "properties": {SECTION: schema}}
-    filled = with_defaults({SECTION: config.get(SECTION) or {}}, whole)
-
-    def at(key: str) -> str:
-        return f"{part(f'{SECTION}.{key}')}: key '{SECTION}.{key}'"
-
-    _check_share_cost(filled[SECTION], at)
-    check(filled, whole, part)
-    section = filled[SECTION]
+    taken = Section.of(config, SECTION, read_schema(schemas), part)
+    section, at = taken.values, taken.at
+    _check_share_cost(section, at)
+    taken.check()
     if section["sheet"] is None:
         return None
     with located(at("sheet")):

@@ -171,7 +171,11 @@ class Baseline:
 
     def scores(self, dataset: xr.Dataset) -> Scores:
         """Score every example of a dataset once per replicate; the joint score is their mean."""
-        outputs = self.outputs(self.input_spec.signal(dataset))
+        return self.scores_of(self.input_spec.signal(dataset))
+
+    def scores_of(self, signal: np.ndarray) -> Scores:
+        """Score signal, shape (example, position, channel), as `scores` does."""
+        outputs = self.outputs(signal)
         return Scores(outputs.mean(axis=0), outputs)
 
     def score(self, dataset: xr.Dataset) -> np.ndarray:

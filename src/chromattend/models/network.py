@@ -136,12 +136,16 @@ class Network(nn.Module):
         arrays = (self.input_spec.signal(dataset), self.input_spec.context(dataset))
         return tuple(torch.from_numpy(np.ascontiguousarray(array)) for array in arrays if array is not None)
 
-    @torch.inference_mode()
     def scores(self, dataset: xr.Dataset) -> Scores:
         """Score every example of a dataset once per replicate; the joint score is the score of the mean output."""
+        return self.scores_of(*self.arrays(dataset))
+
+    @torch.inference_mode()
+    def scores_of(self, *arrays: Tensor) -> Scores:
+        """Score examples as `scores` does; arrays are those of `arrays`."""
         self.eval()
         device = self.transform.mean.device
-        parts = [self.outputs(*(array.to(device) for array in batch)) for batch in batches(*self.arrays(dataset))]
+        parts = [self.outputs(*(array.to(device) for array in batch)) for batch in batches(*arrays)]
         outputs = torch.cat(parts, dim=1).double()
         return Scores(self._probability(outputs.mean(dim=0)), self._probability(outputs))
 

@@ -2,8 +2,9 @@
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import jsonschema
 import yaml
@@ -14,6 +15,8 @@ from chromattend.errors import UserError, did_you_mean
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 # The parts that a configuration was merged from, the one that wins first: the name of each, and what it gives.
 Parts = Sequence[tuple[str, Mapping[str, Any]]]
+# Names a key and the file, or other part of the configuration, that gives it.
+Place = Callable[[str], str]
 
 
 def read_yaml(path: Path) -> Any:
@@ -116,6 +119,43 @@ def check(instance: dict[str, Any], schema: dict[str, Any], where: Callable[[str
             unknown = next(str(name) for name in error.instance if name not in error.schema["properties"])
             key = f"{key}.{unknown}" if key else unknown
         raise UserError(f"{where(key)}: {_explain(error, key)}")
+
+
+@dataclass(frozen=True)
+class Section:
+    """A track's section of the configuration.
+
+    Attributes:
+        name: its key.
+        config: the configuration with this section alone, with the schema's defaults filled in.
+        schema: JSON schema of `config`.
+        part: names the file, or other part of the configuration, that gives a key.
+    """
+
+    name: str
+    config: dict[str, Any]
+    schema: dict[str, Any]
+    part: Callable[[str], str]
+
+    @classmethod
+    def of(cls, config: Mapping[str, Any], name: str, schema: dict[str, Any], part: Callable[[str], str]) -> Self:
+        """Take a section, with its schema, out of the merged configuration."""
+        whole = {"$defs": schema["$defs"], "type": "object", "properties": {name: schema}}
+        return cls(name, with_defaults({name: config.get(name) or {}}, whole), whole, part)
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The section's keys."""
+        values: dict[str, Any] = self.config[self.name]
+        return values
+
+    def at(self, key: str) -> str:
+        """Name a key of the section and what gives it."""
+        return f"{self.part(f'{self.name}.{key}')}: key '{self.name}.{key}'"
+
+    def check(self) -> None:
+        """Check the section, see `check`."""
+        check(self.config, self.schema, self.part)
 
 
 def _one_dialect(schema: dict[str, Any]) -> dict[str, Any]:

@@ -45,8 +45,8 @@ def adaptive(
     (Carlini, Wagner, S&P 2017, section V), z_y being the logit of the true class and z_i those of others. The margin k
     = log(2 / threshold) makes two classes as certain as the detector wants answers to be equal: they then differ from
     certain ones by the threshold. The logarithm has a gradient near the threshold, where the score itself is flat. The
-    constant c of each image is searched for in rounds, each of which goes on from where the last one ended. All of it
-    acts on images rounded to 8 bits, with the gradient of the images before.
+    constant c of each image is searched for in rounds; a round goes on from where the last one ended. All of it acts on
+    images rounded to 8 bits, with the gradient of the images before.
 
     Args:
         look: the classifier and the detector.

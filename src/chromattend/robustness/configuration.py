@@ -9,7 +9,7 @@ from typing import Any
 
 from chromattend.errors import UserError, did_you_mean, listed, located
 from chromattend.models.registry import REGISTRY
-from chromattend.pipeline.config import check, read_yaml, with_defaults
+from chromattend.pipeline.config import Place, Section, read_yaml, with_defaults
 from chromattend.pipeline.locations import check_file, download_name, is_url, read_checksum_table
 from chromattend.robustness.attacks.registry import ATTACKS, checked_options
 from chromattend.robustness.images.networks import NETWORKS
@@ -18,8 +18,6 @@ from chromattend.robustness.study import DIGITS, Offered, RobustnessStudy
 SECTION = "robustness"
 # Antibodies that bind another mark, too, of those that are known to do so; share of the reads that are of the other.
 CROSS_TALK = (("H3K4me3", "H3K27me3", 0.2), ("H3K4me1", "H3K4me3", 0.2))
-# Names a key and the file, or other part of the configuration, that gives it.
-Place = Callable[[str], str]
 
 
 def read_schema(schemas: Path) -> dict[str, Any]:
@@ -61,9 +59,8 @@ def load_robustness(
         UserError: a key would make a job fail later.
     """
     schema = read_schema(schemas)
-    whole = {"$defs": schema["$defs"], "type": "object", "properties": {SECTION: schema}}
-    filled = with_defaults({SECTION: config.get(SECTION) or {}}, whole)
-    section = filled[SECTION]
+    taken = Section.of(config, SECTION, schema, part)
+    section, at = taken.values, taken.at
     if isinstance(section, dict) and isinstance(section.get("images"), dict):
         of_images = schema["$defs"]["images"]
         section["images"] = {
@@ -71,11 +68,7 @@ def load_robustness(
             name: with_defaults({} if one is None else one, of_images) if isinstance(one, dict | None) else one
             for name, one in section["images"].items()
         }
-    check(filled, whole, part)
-
-    def at(key: str) -> str:
-        return f"{part(f'{SECTION}.{key}')}: key '{SECTION}.{key}'"
-
+    taken.check()
     offered = offered or Offered()
     checksums = read_checksum_table(schemas.parents[1] / "resources" / "image_sources.tsv", "image_sources.tsv")
     study = RobustnessStudy(section, offered, workdir, checksums)

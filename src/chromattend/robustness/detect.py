@@ -17,11 +17,9 @@ from chromattend.errors import UserError
 from chromattend.models.network import in_batches
 from chromattend.robustness.attacks.base import Score
 from chromattend.robustness.squeeze import Squeezer, largest_logs, squeeze_counts
+from chromattend.robustness.study import ALL, CONTROL, JOINER, LEGITIMATE
 from chromattend.robustness.subject import CountModel
-from chromattend.statistics import share_interval
-
-# Names of the rows of all runs' adversarial images together, and of the images that nobody changed.
-ALL, LEGITIMATE = "all", "legitimate"
+from chromattend.statistics import share
 
 
 @dataclass(frozen=True)
@@ -73,7 +71,7 @@ class Detector:
     @property
     def name(self) -> str:
         """Name in tables."""
-        return " + ".join(self.squeezers) or "low confidence"
+        return JOINER.join(self.squeezers) or CONTROL
 
     def scores(self, answers: Answers) -> np.ndarray:
         """Return the score of each input, float64, shape (example,); see `distance`."""
@@ -109,7 +107,7 @@ def fit_threshold(legitimate: np.ndarray, false_positives: float) -> float:
         false_positives: share of them that may be flagged.
 
     Raises:
-        UserError: there are no scores.
+        UserError: `legitimate` is empty.
     """
     if not len(legitimate):
         raise UserError("detector: has no legitimate inputs to learn its threshold from; give its part more of them")
@@ -152,7 +150,7 @@ def detection_rows(
                     "threshold": threshold,
                     "false_positives": float((others > threshold).mean()),
                     "n": len(scores),
-                    **_share(scores > threshold),
+                    **share("detected", scores > threshold),
                     "auc": _auc(others, scores),
                     "repaired": detector.repaired(answers, labels),
                 }
@@ -304,14 +302,6 @@ def _of_calls(model: CountModel, counts: np.ndarray) -> Tensor:
 
 def _with_control(detectors: Sequence[Sequence[str]]) -> list[Detector]:
     return [*(Detector(tuple(squeezers)) for squeezers in detectors), Detector()]
-
-
-def _share(flagged: np.ndarray) -> dict[str, float]:
-    """Return the share of flagged inputs and its interval."""
-    if not len(flagged):
-        return dict.fromkeys(("detected", "low", "high"), np.nan)
-    low, high = share_interval(float(flagged.mean()), len(flagged))
-    return {"detected": float(flagged.mean()), "low": low, "high": high}
 
 
 def _auc(legitimate: np.ndarray, changed: np.ndarray) -> float:

@@ -12,8 +12,7 @@ from chromattend.models.network import batches
 from chromattend.robustness.factors import box, towards_ends
 from chromattend.robustness.objective import slope, transformed
 from chromattend.robustness.subject import CountModel
-from chromattend.robustness.worst_case import share
-from chromattend.statistics import pearson_by_row
+from chromattend.statistics import pearson_by_row, share
 
 logger = logging.getLogger(__name__)
 

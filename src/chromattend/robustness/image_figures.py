@@ -10,16 +10,8 @@ from matplotlib.patches import Rectangle
 
 from chromattend.figures import PAGE_COLOURS, sentence
 from chromattend.robustness.images.runs import Run
-from chromattend.robustness.pages.images import (
-    ALL,
-    LEGITIMATE,
-    NORMS,
-    detector_title,
-    difference,
-    known,
-    run_names,
-    run_title,
-)
+from chromattend.robustness.pages.images import NORMS, detector_title, difference, known, run_names, run_title
+from chromattend.robustness.study import ALL, LEGITIMATE
 
 _PICTURES = ("Original", "Adversarial", "Difference")
 

@@ -23,7 +23,8 @@ class Maps:
     def __init__(self, subject: CountModel) -> None:
         """Explain a network; a model without gradients has no maps, see `of`."""
         assert isinstance(subject.model, Network)
-        self.network, self.factor = subject.model, torch.from_numpy(subject.factor)
+        self.subject, self.network = subject, subject.model
+        self.factor = torch.from_numpy(subject.factor)
         self.explained = Explained(subject.model)
         self.attentive = bool(REGISTRY[subject.model.input_spec.model].attention)
 
@@ -63,6 +64,4 @@ class Maps:
         return attribute(self.explained, inputs, reference, METHOD).numpy()
 
     def _inputs(self, counts: np.ndarray, kept: float | np.ndarray) -> Tensor:
-        share = torch.as_tensor(kept, dtype=torch.float32)
-        signal = torch.from_numpy(np.ascontiguousarray(counts, dtype=np.float32))
-        return self.network.transform(signal * self.factor / share)
+        return self.network.transform(torch.from_numpy(np.ascontiguousarray(self.subject.signal(counts, kept))))

@@ -229,8 +229,8 @@ def noise_table(
         alpha, but over all positions and channels of an example at once. Columns that do not apply are empty.
     """
     listed = conditions(settings, marks, bin_size)
-    joint, replicates = model.replicates(counts)
-    calls = joint > model.threshold
+    undisturbed = model.scores(counts)
+    calls = undisturbed.joint > model.threshold
     attention = None if attend is None else attend(counts, 1.0)
     attribution = None if attribute is None else attribute(counts, 1.0)
     rows = []
@@ -253,9 +253,10 @@ def noise_table(
         rows.append(row)
         if report:
             report(number, len(listed))
-    if len(replicates) > 1:
-        row = {"condition": "another seed", "kind": "seed", "mark": "", "draws": len(replicates), "reads": 0.0}
-        rows.append(row | _of_calls(replicates, calls, labels, model.threshold))
+    if len(undisturbed.replicates) > 1:
+        draws = len(undisturbed.replicates)
+        row = {"condition": "another seed", "kind": "seed", "mark": "", "draws": draws, "reads": 0.0}
+        rows.append(row | _of_calls(undisturbed.replicates, calls, labels, model.threshold))
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 

@@ -14,8 +14,6 @@ from chromattend.robustness.subject import CountModel
 # A call is turned only if its logit is farther than this from the threshold: logits of float32 differ by less between
 # batches of different sizes.
 SURE = 1e-5
-# Probabilities of 0 and 1, as of forests, have no logit.
-CLIP = 1e-9
 # The maximum of several models' logits is smoothed over this range, so that the search lowers all that are near it.
 SMOOTH = 0.5
 
@@ -56,7 +54,7 @@ class Turn:
 
     def score(self, counts: np.ndarray, examples: np.ndarray) -> Scored:
         """Score counts, shape (candidate, position, channel), of the examples of these numbers, shape (candidate,)."""
-        values = np.stack([self._side(examples) * logits(model, counts) for model in self.models]) + self.margin
+        values = np.stack([self._side(examples) * model.margins(counts) for model in self.models]) + self.margin
         reached = np.asarray((values < -SURE).all(axis=0))
         return Scored(_smooth_maximum(values), reached)
 
@@ -94,14 +92,6 @@ class Turn:
 
     def _side(self, examples: np.ndarray) -> np.ndarray:
         return np.where(self.on[examples], 1.0, -1.0)
-
-
-def logits(model: CountModel, counts: np.ndarray) -> np.ndarray:
-    """Return the logit minus that of the threshold of any model, float64, shape (example,)."""
-    if model.differentiable:
-        return model.margins(counts)
-    probability = np.clip(model.probability(counts), CLIP, 1 - CLIP)
-    return special.logit(probability) - special.logit(model.threshold)
 
 
 def transformed(model: CountModel, counts: np.ndarray) -> np.ndarray:

@@ -10,6 +10,12 @@ from chromattend.robustness.attacks.registry import ATTACKS
 
 # scikit-learn's digits, which need no file.
 DIGITS = "digits"
+# Rows of the tables of detection that are not runs of an attack: all attacked images, and those that nobody changed.
+ALL, LEGITIMATE = "all", "legitimate"
+# The detector that needs no squeezer, beside which all others are shown.
+CONTROL = "low confidence"
+# Joins the squeezers of a detector, and models that are edited together, in a name.
+JOINER = " + "
 # Joins an attack and the class that it aims at in the names of files, such as cw2-next.
 AIM = "-"
 

@@ -8,12 +8,16 @@ import numpy as np
 import pandas as pd
 import torch
 import xarray as xr
+from scipy import special
 from torch import Tensor
 
 from chromattend.errors import UserError
-from chromattend.models.base import TrainedModel
+from chromattend.models.base import Scores, TrainedModel
 from chromattend.models.network import Network, in_batches
 from chromattend.robustness.progress import logged
+
+# Probabilities of 0 and 1, as of forests, have no logit.
+CLIP = 1e-9
 
 
 @dataclass(frozen=True)
@@ -76,21 +80,20 @@ class CountModel:
             kept: share of the sample's reads that the counts are of: their depth is this share of the sample's. A
                 number, or an array that broadcasts against the counts.
         """
-        return self.replicates(counts, kept)[0]
+        return self.scores(counts, kept).joint
 
-    def replicates(self, counts: np.ndarray, kept: float | np.ndarray = 1.0) -> tuple[np.ndarray, np.ndarray]:
-        """Return `probability`, and the probabilities of each replicate, shape (replicate, example)."""
-        signal = counts.astype(np.float32) * (self.factor / np.asarray(kept, dtype=np.float32))
+    def scores(self, counts: np.ndarray, kept: float | np.ndarray = 1.0) -> Scores:
+        """Return the probabilities of all replicates together, see `probability`, and of each of them."""
+        signal = np.ascontiguousarray(self.signal(counts, kept))
         if isinstance(self.model, Network):
-            with torch.inference_mode():
-                parts = [
-                    self.model.outputs(batch, *self._context(batch))
-                    for batch in torch.from_numpy(np.ascontiguousarray(signal, dtype=np.float32)).split(128)
-                ]
-                outputs = torch.cat(parts, dim=1).double()
-                return torch.sigmoid(outputs.mean(dim=0)).numpy(), torch.sigmoid(outputs).numpy()
-        each: np.ndarray = self.model.outputs(signal)  # type: ignore[attr-defined]
-        return each.mean(axis=0), each
+            values = torch.from_numpy(signal)
+            return self.model.scores_of(values, *self._context(values))
+        scores: Scores = self.model.scores_of(signal)  # type: ignore[attr-defined]
+        return scores
+
+    def signal(self, counts: np.ndarray, kept: float | np.ndarray = 1.0) -> np.ndarray:
+        """Return counts in the form that the model takes, float32, of their shape; see `probability`."""
+        return counts.astype(np.float32) * (self.factor / np.asarray(kept, dtype=np.float32))
 
     def calls(self, counts: np.ndarray, kept: float | np.ndarray = 1.0) -> np.ndarray:
         """Return whether the probability is above the threshold, bool, shape (example,)."""
@@ -112,15 +115,13 @@ class CountModel:
         return logit - float(np.log(self.threshold / (1 - self.threshold)))
 
     def margins(self, counts: np.ndarray) -> np.ndarray:
-        """Return a value that is above 0 for a positive call, float64, shape (example,), of any model.
-
-        For networks it is `margin`; for others the probability minus the threshold.
-        """
+        """Return the logit minus that of the threshold, float64, shape (example,), of any model; see `margin`."""
         if isinstance(self.model, Network):
             with torch.inference_mode():
                 values = torch.from_numpy(np.ascontiguousarray(counts, dtype=np.float32))
                 return in_batches(self.margin, values).double().numpy()
-        return self.probability(counts) - self.threshold
+        probability = np.clip(self.probability(counts), CLIP, 1 - CLIP)
+        return special.logit(probability) - special.logit(self.threshold)
 
     def _context(self, batch: Tensor) -> tuple[Tensor, ...]:
         if self.context is None:

@@ -47,7 +47,7 @@ def quantile(values: pd.Series | np.ndarray, share: float) -> float | None:
         share: from 0 to 1; 0.5 for the median.
 
     Returns:
-        None if it is above the budget, or if there are no values.
+        None if it is above the budget, or `values` is empty.
     """
     ordered = np.sort(np.nan_to_num(np.asarray(values, dtype=float), nan=np.inf))
     if not len(ordered):

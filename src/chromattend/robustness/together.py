@@ -11,8 +11,10 @@ import pandas as pd
 from chromattend.robustness.edits import Entries, Reads, Threat
 from chromattend.robustness.fewest import Edited, fewest
 from chromattend.robustness.objective import Turn
+from chromattend.robustness.study import JOINER
 from chromattend.robustness.subject import CountModel
-from chromattend.robustness.worst_case import BOTH, DIRECTIONS, checked, confirmed, edit_summary, share
+from chromattend.robustness.worst_case import BOTH, DIRECTIONS, checked, confirmed, edit_summary
+from chromattend.statistics import share
 
 logger = logging.getLogger(__name__)
 
@@ -93,9 +95,9 @@ def attack_together(
         threat -> edited counts.
 
     Raises:
-        UserError: counts are no whole numbers from 0, or sizes do not fit.
+        UserError: counts are not whole numbers from 0 up, or sizes do not fit.
     """
-    name = " + ".join(model.name for model in models)
+    name = JOINER.join(model.name for model in models)
     counts = checked(name, counts, labels, ceilings, [str(number) for number in range(counts.shape[2])])
     on = labels == 1
     rows = np.flatnonzero(np.all([model.calls(counts) == on for model in models], axis=0))

@@ -13,7 +13,7 @@ from chromattend.robustness.factors import scale
 from chromattend.robustness.fewest import Edited, fewest
 from chromattend.robustness.objective import Turn
 from chromattend.robustness.subject import CountModel, call_names
-from chromattend.statistics import share_interval
+from chromattend.statistics import share
 
 logger = logging.getLogger(__name__)
 
@@ -107,7 +107,7 @@ def worst_case(
         report: called with the numbers of finished and of all searches for an example.
 
     Raises:
-        UserError: counts are no whole numbers from 0, or sizes do not fit.
+        UserError: counts are not whole numbers from 0 up, or sizes do not fit.
     """
     counts = checked(model.name, counts, labels, ceilings, channels)
     calls = model.calls(counts)
@@ -283,14 +283,6 @@ def edit_summary(groups: Sequence[np.ndarray]) -> dict[str, float]:
         quantile = np.quantile(values, q, weights=weights, method="inverted_cdf") if len(values) else np.nan
         result[name] = float(quantile) if np.isfinite(quantile) else np.nan
     return result
-
-
-def share(name: str, events: np.ndarray) -> dict[str, float]:
-    """Return the share of events, bool, under a name, with low and high: Wilson's 95 % interval; NaN without any."""
-    if not len(events):
-        return {name: np.nan, "low": np.nan, "high": np.nan}
-    low, high = share_interval(float(events.mean()), len(events))
-    return {name: float(events.mean()), "low": low, "high": high}
 
 
 def _scaled(

@@ -10,7 +10,7 @@ from typing import Any
 
 from chromattend.errors import UserError, did_you_mean, listed, located
 from chromattend.models.registry import REGISTRY
-from chromattend.pipeline.config import check, read_yaml, with_defaults
+from chromattend.pipeline.config import Place, Section, read_yaml
 from chromattend.pipeline.locations import check_file, is_url
 from chromattend.sequence.formats import check_index, format_of
 from chromattend.sequence.sheet import RULES, SequenceSet, read_sheet
@@ -62,16 +62,9 @@ def load_sequences(
     Raises:
         UserError: a key or a cell of the sheet would make a job fail later.
     """
-    schema = read_schema(schemas)
-    whole = {"$defs": schema["$defs"], "type": "object", "properties": {SECTION: schema}}
-    given = {SECTION: config.get(SECTION) or {}}
-    filled = with_defaults(given, whole)
-    check(filled, whole, part)
-    section = filled[SECTION]
-
-    def at(key: str) -> str:
-        return f"{part(f'{SECTION}.{key}')}: key '{SECTION}.{key}'"
-
+    taken = Section.of(config, SECTION, read_schema(schemas), part)
+    taken.check()
+    section, at = taken.values, taken.at
     if section["sheet"] is None:
         return None
     with located(at("sheet")):
@@ -164,7 +157,7 @@ def _check_intervals(study: SequenceStudy, one: SequenceSet, where: str) -> None
         check_index(study.workdir / one.genome, one.genome)
 
 
-def _check_split(study: SequenceStudy, at: Callable[[str], str]) -> None:
+def _check_split(study: SequenceStudy, at: Place) -> None:
     """Check the chromosomes that are held out."""
     split = study.config["split"]
     divided = [one for one in study.sets.values() if not one.test]
@@ -188,7 +181,7 @@ def _check_split(study: SequenceStudy, at: Callable[[str], str]) -> None:
                     )
 
 
-def _check_models(study: SequenceStudy, at: Callable[[str], str]) -> None:
+def _check_models(study: SequenceStudy, at: Place) -> None:
     """Check options of models that depend on each other or on the alphabets of the sets."""
     views = study.config["explain"]["views"]
     for model in study.explained:

@@ -350,7 +350,7 @@ def test_every_rule_that_runs_a_script_says_its_stage(repository: Path) -> None:
     assert [name.removeprefix("rule ") for name in without] == ["download"]
     for path in (repository / "scripts").rglob("*.py"):
         text = path.read_text()
-        assert "with job(snakemake):" in text, path
+        assert re.search(r"^with job\(snakemake\)[:,]", text, re.MULTILINE), path
         imported = re.findall(r"^(?:from|import) (\S+)", text, re.MULTILINE)
         # Before all that is slow to import.
         first = next(module for module in imported if module.split(".")[0] not in sys.stdlib_module_names)

@@ -12,6 +12,7 @@ from scipy.stats import norm
 from torch import Tensor
 
 from chromattend.errors import UserError
+from chromattend.models.base import Scores
 from chromattend.robustness.detect import (
     Answers,
     Detector,
@@ -153,9 +154,9 @@ class Spikes:
 
     input_spec = SimpleNamespace(model="spikes", noun="gene")
 
-    def outputs(self, signal: np.ndarray) -> np.ndarray:
-        highest = signal[..., 0].max(axis=1)
-        return (1 / (1 + np.exp(4 - highest)))[None]
+    def scores_of(self, signal: np.ndarray) -> Scores:
+        probability = 1 / (1 + np.exp(4 - signal[..., 0].max(axis=1)))
+        return Scores(probability, probability[None])
 
 
 def test_detection_of_edited_counts() -> None:

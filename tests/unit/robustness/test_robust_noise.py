@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chromattend.chromatin.dataset import assign_split
+from chromattend.models.base import Scores
 from chromattend.robustness.noise import (
     COLUMNS,
     Condition,
@@ -136,9 +137,9 @@ class Threshold:
 
     threshold, divides_by_depth = 0.5, True
 
-    def replicates(self, counts: np.ndarray, kept: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
+    def scores(self, counts: np.ndarray, kept: float = 1.0) -> Scores:
         joint = self.probability(counts, kept)
-        return joint, np.stack([joint, np.ones_like(joint)])
+        return Scores(joint, np.stack([joint, np.ones_like(joint)]))
 
     def probability(self, counts: np.ndarray, kept: float = 1.0) -> np.ndarray:
         reads = counts.sum(axis=(1, 2)) / kept

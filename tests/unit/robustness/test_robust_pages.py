@@ -61,7 +61,7 @@ def values_of(packed: str, kind: str, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def bare(**given: Any) -> Result:
-    """A result of which only the undisturbed genes and one redraw are known."""
+    """A result with only the undisturbed genes and one redraw."""
     noise = noise_table(False)
     noise = noise[noise["kind"].isin(["none", "redraw"])].assign(**given)
     return Result("E003", "deepchrome", noise)

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from captum import attr
 from sklearn.metrics import roc_auc_score
 from torch import nn
 from torch.nn import functional
 
-from chromattend.interpret.attribution import attr
 from chromattend.models.baseline import Setting
 from chromattend.models.registry import REGISTRY
 from chromattend.sequence import protocols

@@ -23,7 +23,8 @@ from chromattend.robustness.images.classifier import Classifier, as_inputs, as_p
 from chromattend.robustness.images.data import ImageSet
 from chromattend.robustness.images.runs import Run
 from chromattend.robustness.progress import logged
-from chromattend.robustness.study import AIM
+from chromattend.robustness.study import AIM, JOINER
+from chromattend.statistics import share
 
 # Target of attacks that aim at no class.
 NO_TARGET = -1
@@ -125,13 +126,11 @@ def attack_table(
         confidence, linf, l2 and l0, means over the successful images; unfinished (images), seconds (mean per image),
         options, and each of `REPORTED` as published_ column.
     """
-    from scipy.stats import binomtest  # slow to import, and attacks do not need it
-
     rows = []
     for run, made in runs.items():
         name, _, target = run.partition(AIM)
         outcome, success = made.outcome, made.success
-        interval = binomtest(int(success.sum()), len(success)).proportion_ci(method="wilson")
+        succeeded = share("success", success)
         chosen = checked_options(name, dict(options.get(name, {})))
         own = (reported["dataset"] == dataset) & (reported["network"] == network)
         known = reported[own & (reported["attack"] == name) & (reported["target"].fillna("") == target)]
@@ -142,9 +141,9 @@ def attack_table(
                 "title": ATTACKS[name].title,
                 "norm": ATTACKS[name].norm,
                 "n": len(success),
-                "success": success.mean(),
-                "success_low": interval.low,
-                "success_high": interval.high,
+                "success": succeeded["success"],
+                "success_low": succeeded["low"],
+                "success_high": succeeded["high"],
                 **{measure: outcome.loc[success, measure].mean() for measure in REPORTED[1:]},
                 "unfinished": int((~outcome["finished"].to_numpy(dtype=bool)).sum()),
                 "seconds": outcome["seconds"].mean(),
@@ -196,16 +195,16 @@ def detect(
     # The published shares are of all attacks together.
     own = own if set(runs) >= PUBLISHED_RUNS else own.iloc[:0]
     known = {
-        (frozenset(row["detector"].split(" + ")), row["attack"]): row["detected"] for row in own.to_dict("records")
+        (frozenset(row["detector"].split(JOINER)), row["attack"]): row["detected"] for row in own.to_dict("records")
     }
     keys = zip(detection.table["detector"], detection.table["attack"], strict=True)
-    published = [known.get((frozenset(name.split(" + ")), one), np.nan) for name, one in keys]
+    published = [known.get((frozenset(name.split(JOINER)), one), np.nan) for name, one in keys]
     return Detection(detection.table.assign(published=published), detection.roc)
 
 
 def threshold_of(table: pd.DataFrame, squeezers: Sequence[str]) -> float:
     """Return the threshold of a detector in a table of detection."""
-    return float(table.loc[table["detector"] == " + ".join(squeezers), "threshold"].iloc[0])
+    return float(table.loc[table["detector"] == JOINER.join(squeezers), "threshold"].iloc[0])
 
 
 def attack_detector(

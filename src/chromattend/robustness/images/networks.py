@@ -50,6 +50,7 @@ class NetworkSpec:
 
 
 _XU = "Xu, Evans, Qi, NDSS 2018, section III.B"
+_MNIST: dict[str, Any] = {"side": 28, "published": "MNIST", "shape": (28, 28, 1), "classes": 10, "weights": True}
 
 NETWORKS = {
     spec.name: spec
@@ -60,22 +61,14 @@ NETWORKS = {
             "CNN of Carlini and Wagner",
             "architectures:Carlini",
             f"Carlini, Wagner, S&P 2017, table I; {_XU}",
-            side=28,
-            published="MNIST",
-            shape=(28, 28, 1),
-            classes=10,
-            weights=True,
+            **_MNIST,
         ),
         NetworkSpec(
             "cleverhans",
             "CNN of Cleverhans",
             "architectures:Cleverhans",
             "Papernot et al., arXiv 1610.00768",
-            side=28,
-            published="MNIST",
-            shape=(28, 28, 1),
-            classes=10,
-            weights=True,
+            **_MNIST,
         ),
         NetworkSpec(
             "densenet",

@@ -13,7 +13,7 @@ from PIL import Image
 from chromattend.pages import render, table_rows
 from chromattend.robustness.attacks.registry import ATTACKS
 from chromattend.robustness.images.runs import Run
-from chromattend.robustness.study import AIM
+from chromattend.robustness.study import AIM, ALL, JOINER, LEGITIMATE
 
 MOST_EXAMPLES = 6
 # Bytes of all pictures of a page as text; the page itself takes about 100 kB.
@@ -22,8 +22,6 @@ MOST_BYTES = 2_000_000
 SUCCEEDS = 0.9
 # Rates of false positives that ROC curves are drawn for: no detector is used beyond.
 MOST_FALSE_POSITIVES = 0.25
-# Rows of the table of detectors that are not runs of an attack.
-ALL, LEGITIMATE = "all", "legitimate"
 # A pixel that an attack makes darker or brighter: --series-1 and --series-2 of the pages.
 DARKER, BRIGHTER = (0, 114, 178), (213, 94, 0)
 _LEVELS = 16
@@ -54,10 +52,10 @@ def run_title(run: str) -> str:
 def detector_title(detector: str) -> str:
     """Return the name of a detector for readers, such as `1 bit + median 2 × 2` for `bits_1 + median_2`."""
     titles = []
-    for squeezer in detector.split(" + "):
+    for squeezer in detector.split(JOINER):
         kind, *numbers = squeezer.split("_")
         titles.append(_KINDS[kind].format(*numbers) if kind in _KINDS else squeezer)
-    return " + ".join(titles)
+    return JOINER.join(titles)
 
 
 def percent(share: float) -> str:
@@ -122,7 +120,7 @@ def verdict(attacks: pd.DataFrame, detection: pd.DataFrame, adaptive: pd.DataFra
         f"{int(best['n'])} images with an L2 distance of {best['l2']:.2g}; "
     )
     row = detection[(detection["detector"] == detector) & (detection["attack"] == ALL)].iloc[0]
-    noun = "joint detector" if " + " in detector else "detector"
+    noun = "joint detector" if JOINER in detector else "detector"
     text += (
         f"the {noun} notices {percent(row['detected'])} of all successful ones at {percent(row['false_positives'])} "
         "false alarms"
@@ -207,7 +205,7 @@ def _detectors(
     rows = []
     for name, table in detection.groupby("detector", sort=False):
         cells = {row["attack"]: row for row in table_rows(table)}
-        squeezes = all(squeezer.split("_")[0] in _KINDS for squeezer in str(name).split(" + "))
+        squeezes = all(squeezer.split("_")[0] in _KINDS for squeezer in str(name).split(JOINER))
         rows.append(
             {
                 "title": detector_title(str(name)),
@@ -252,7 +250,9 @@ def _setting(value: Any) -> str:
         return "; ".join(f"{key}: {_setting(each)}" for key, each in value.items()) or "defaults"
     if isinstance(value, list | tuple):
         nested = any(isinstance(each, list | tuple) for each in value)
-        return ", ".join(" + ".join(map(str, each)) for each in value if each) if nested else ", ".join(map(str, value))
+        return (
+            ", ".join(JOINER.join(map(str, each)) for each in value if each) if nested else ", ".join(map(str, value))
+        )
     return "none" if value is None else str(value)
 
 
@@ -290,7 +290,7 @@ def write_page(
 
     The page takes at most 3 MB.
     """
-    detector = " + ".join(settings["squeezers"][-1])
+    detector = JOINER.join(settings["squeezers"][-1])
     tried = known(adaptive)
     best = strongest(attacks)
     rows, names = table_rows(attacks), run_names(attacks)

@@ -10,6 +10,7 @@ import pandas as pd
 from chromattend.figures import title
 from chromattend.pages import embed_svg, render, table_rows
 from chromattend.robustness.pages.charts import percent
+from chromattend.robustness.study import ALL, CONTROL, LEGITIMATE
 from chromattend.robustness.tables import letters_row
 
 # Figures of the index by the names of their files, and their labels and captions.
@@ -26,8 +27,6 @@ FIGURES = {
     "conditions": ("Calls changed by every condition and model", "Share of calls that each condition changes."),
     "marks": ("Reads added to and removed from each mark", "Reads that the worst case adds and removes, by direction."),
 }
-ALL, LEGITIMATE = "all", "legitimate"
-CONTROL = "low confidence"
 
 
 def write_index(

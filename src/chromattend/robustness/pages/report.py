@@ -15,6 +15,7 @@ from chromattend.figures import title
 from chromattend.pages import render, table_rows
 from chromattend.robustness.pages import charts
 from chromattend.robustness.pages.charts import percent
+from chromattend.robustness.study import CONTROL, JOINER
 from chromattend.robustness.tables import Result, condition, quantile, right, study_row
 
 MOST_ROWS = 2000
@@ -27,8 +28,6 @@ LEAST_ALPHA = 0.8
 # Below this accuracy, or with this share of all calls on one side, a model looks robust because it says one thing.
 LEAST_ACCURACY = 0.6
 MOST_ON_ONE_SIDE = 0.85
-# The detector that needs no squeezer, beside which all others are shown.
-CONTROL = "low confidence"
 # Fewest genes that an edit must turn before rates of detectors are shown.
 FEWEST = 10
 
@@ -396,9 +395,9 @@ def together_rows(together: pd.DataFrame, model: str) -> list[dict[str, Any]]:
     if together.empty:
         return []
     return [
-        row | {"titles": " and ".join(map(title, str(row["models"]).split(" + ")))}
+        row | {"titles": " and ".join(map(title, str(row["models"]).split(JOINER)))}
         for row in table_rows(together)
-        if model in str(row["models"]).split(" + ")
+        if model in str(row["models"]).split(JOINER)
     ]
 
 
@@ -517,7 +516,10 @@ def flat(settings: Mapping[str, Any], before: str = "") -> list[tuple[str, str]]
             rows += flat(value, name)
         elif isinstance(value, list):
             rows.append(
-                (name, ", ".join(" + ".join(map(str, each)) if isinstance(each, list) else str(each) for each in value))
+                (
+                    name,
+                    ", ".join(JOINER.join(map(str, each)) if isinstance(each, list) else str(each) for each in value),
+                )
             )
         elif value is not None:
             rows.append(
