@@ -194,7 +194,7 @@ def test_confidence_of_counts_is_relative_to_the_threshold_of_calls() -> None:
     """A gene at the threshold has the lowest confidence, whatever the threshold."""
     counts = np.zeros((3, 4, 1), dtype=int)
     counts[:, 0, 0] = [2, 4, 6]
-    probabilities = Spikes().outputs(counts.astype(float))[0]
+    probabilities = Spikes().scores_of(counts.astype(float)).joint
     model = CountModel("spikes", Spikes(), np.ones((1, 1, 1), dtype=np.float32), threshold=float(probabilities[2]))  # type: ignore[arg-type]
     table = detect_counts(model, counts[2:], counts, np.zeros(3), {"reads": (counts, np.ones(3, bool))}, [], 0.05)
     assert table["threshold"].tolist() == pytest.approx([0.5])
