@@ -61,7 +61,7 @@ def test_calls_are_tested_against_noise_edits_and_other_models(demo: Path) -> No
     folder = demo / "robustness/chromatin"
     table = pd.read_csv(demo / "robustness/tables/chromatin.tsv", sep="\t").set_index("model")
     assert list(table.index) == ["logistic_regression", "deepchrome"]
-    assert (table["genes"] == 60).all()
+    assert (table["genes"] == 40).all()
     worst = pd.read_csv(folder / "SYN1/deepchrome/worst_case.tsv", sep="\t")
     # Only right calls are edited, within the budget, and the numbers are whole.
     edited = worst.dropna(subset=["reads"])
