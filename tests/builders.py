@@ -22,7 +22,28 @@ from chromattend.training.protocols import TrainingOptions
 from chromattend.training.train import train
 
 MARKS = ["H3K27me3", "H3K36me3", "H3K4me1", "H3K4me3", "H3K9me3"]
+# What the published study says of its data, for studies of tests that have the same.
+ROADMAP: dict[str, Any] = {
+    "mirror": "https://egg2.wustl.edu/roadmap/data",
+    "genome": {"name": "hg19"},
+    "marks": MARKS,
+    "validation_mark": "H3K27ac",
+    "sources": {
+        "signal": "{mirror}/byFileType/alignments/consolidated/{epigenome}-{mark}.tagAlign.gz",
+        "expression": "{mirror}/byDataType/rna/expression/57epigenomes.RPKM.pc.gz",
+        "annotation": "{mirror}/byDataType/rna/annotations/gen10.long.gtf.gz",
+    },
+    "split": {"mode": "sequential", "fractions": [1, 1, 1]},
+}
 SIZES = {"train": 320, "valid": 160, "test": 160}
+
+
+def merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    """Merge as Snakemake merges a second configuration file."""
+    return base | {
+        key: merged(base[key], value) if isinstance(value, dict) and key in base else value
+        for key, value in over.items()
+    }
 
 
 def synthetic_dataset(

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chromattend import __version__
-from chromattend.errors import UserError, did_you_mean
+from chromattend.errors import UserError, did_you_mean, printed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         options.run(options)
     except UserError as error:
-        sys.exit(f"Error: {error}")
+        sys.exit(printed(error))
     except BrokenPipeError:
         # The reader of the output, such as head, has closed it; without this, Python would complain at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

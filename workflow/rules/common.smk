@@ -23,7 +23,7 @@ os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [str(CHECKOUT / "src")
 from chromattend import STAGE_VERSIONS
 from chromattend.chromatin.pages.about import about
 from chromattend.chromatin.configuration import load_study, shared_files
-from chromattend.errors import UserError
+from chromattend.errors import UserError, printed
 from chromattend.graphs.configuration import load_graphs
 from chromattend.graphs.study import Sources
 from chromattend.models.registry import REGISTRY
@@ -63,8 +63,8 @@ try:
     if ROBUSTNESS:
         DOWNLOADS |= ROBUSTNESS.downloads(STUDY.mirror)
 except UserError as error:
-    # One line, without the traceback that Snakemake would add to an exception.
-    sys.exit(f"Error: {error}")
+    # One line for each, without the traceback that Snakemake would add to an exception.
+    sys.exit(printed(error))
 # Jobs read this file again, and would repeat the warnings.
 if workflow.is_main_process:
     for warning in shared_files(STUDY):
@@ -109,6 +109,8 @@ if DeploymentMethod.APPTAINER in workflow.deployment_settings.deployment_method:
 INPUTS_FIRST, LONG_FIRST = 2, 1
 # Contents of Snakemake's report of the study; every track adds its own.
 REPORTED = []
+# All results of the study of epigenomes, if there is one.
+CHROMATIN = []
 
 
 def one_of(names):
@@ -131,7 +133,7 @@ def url_of(wildcards):
 
 def command_for(target):
     """Return the command that makes a target again with the configuration of this run."""
-    files = [shlex.quote(path) for path in FILES if path != "config/config.yaml"]
+    files = [shlex.quote(path) for path in FILES] if GIVEN else []
     return " ".join(
         ["snakemake", "--cores all", *(["--configfile", *files, "--"] if files else []), shlex.quote(target)]
     )

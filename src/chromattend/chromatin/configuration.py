@@ -1,6 +1,6 @@
 """Checks of a study's configuration and sample sheet, which report every error before the first job."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -8,21 +8,26 @@ from typing import Any
 import yaml
 
 from chromattend.chromatin.formats import PUBLISHED_MARKS, format_of
+from chromattend.chromatin.genomes import fill_genome
 from chromattend.chromatin.sheet import (
     ROADMAP_MARKS,
-    Epigenome,
     find_matrix_columns,
     parse_epigenome,
     read_checksums,
     read_sheet,
 )
 from chromattend.chromatin.study import MARK_NAME, Study, wanted_marks
-from chromattend.errors import UserError, did_you_mean, listed, located
+from chromattend.errors import Collected, UserError, did_you_mean, listed, located
 from chromattend.interpret import METHODS
 from chromattend.models.registry import REGISTRY
 from chromattend.pipeline.config import Parts, Place, check, part_of, with_defaults
 from chromattend.pipeline.locations import check_file, is_url
 from chromattend.text import read_cells, read_lines
+
+# Keys of the configuration that say something of epigenomes alone.
+NEEDS_EPIGENOMES = ("select", "marks", "sources", "predict", "pan_epigenome", "transfer", "differential")
+# What a source holds.
+_CONTENT = {"expression": "matrix of expression values", "annotation": "GTF or GFF3 file of the genes"}
 
 
 def read_schema(schemas: Path) -> dict[str, Any]:
@@ -50,6 +55,7 @@ def load_study(
     Raises:
         UserError: a key or table cell would make a job fail later.
     """
+    given = config
     config_schema = read_schema(schemas)
     config = with_defaults(config, config_schema)
 
@@ -57,45 +63,85 @@ def load_study(
         return f"{part_of(key, parts, config_name)}: key {key!r}"
 
     check(config, config_schema, lambda key: part_of(key, parts, config_name))
-    _check_window(config, at)
-    sheet = workdir / config["epigenomes"]
+    if config["epigenomes"] is None:
+        for key in NEEDS_EPIGENOMES:
+            if given.get(key):
+                raise UserError(f"{at(key)}: needs the sample sheet; give its path as key 'epigenomes'")
+        config["marks"] = []
+        return Study(config, {}, {}, workdir, {})
+
+    errors = Collected()
+    with errors.check():
+        fill_genome(config, schemas.parents[1] / "resources", workdir, at)
     row_schema = yaml.safe_load((schemas / "epigenomes.schema.yaml").read_text())
-    rows, columns = read_sheet(sheet, config["epigenomes"], row_schema, set(wanted_marks(config)))
+    rows: dict[str, dict[str, str]] = {}
+    columns: list[str] = []
+    with errors.check():
+        rows, columns = read_sheet(
+            workdir / config["epigenomes"], config["epigenomes"], row_schema, set(wanted_marks(config))
+        )
+    if not rows:
+        errors.report()
+    with errors.check():
+        _fill_marks(config, columns, at)
+    with errors.check():
+        _check_window(config, at)
     for mark in wanted_marks(config):
-        if mark not in ROADMAP_MARKS and mark not in columns:
-            raise UserError(
-                f"{at('marks')}: unknown mark {mark!r}{did_you_mean(mark, ROADMAP_MARKS)}; "
-                f"correct it, or, for a mark outside Roadmap, add a column of this name to {config['epigenomes']}"
-            )
+        if not MARK_NAME.fullmatch(mark):
+            key = "marks" if mark in config["marks"] else "validation_mark"
+            with errors.check():
+                raise UserError(f"{at(key)}: {mark!r} is not a valid name; use letters, digits and . + - _")
+        elif mark not in ROADMAP_MARKS and mark not in columns:
+            with errors.check():
+                raise UserError(
+                    f"{at('marks')}: unknown mark {mark!r}{did_you_mean(mark, ROADMAP_MARKS)}; "
+                    f"correct it, or, for a mark outside Roadmap, add a column of this name to {config['epigenomes']}"
+                )
 
     select, only_scored = config["select"], config["predict"]["epigenomes"]
     for key, names in (("select", select), ("predict.epigenomes", only_scored)):
-        unknown = [name for name in names if name not in rows]
-        if unknown:
-            raise UserError(
-                f"{at(key)}: epigenome {unknown[0]!r} is not in {config['epigenomes']}"
-                f"{did_you_mean(unknown[0], rows)}; add its row or remove it"
-            )
+        for unknown in (name for name in names if name not in rows):
+            with errors.check():
+                raise UserError(
+                    f"{at(key)}: epigenome {unknown!r} is not in {config['epigenomes']}"
+                    f"{did_you_mean(unknown, rows)}; add its row or remove it"
+                )
     for name in only_scored:
         if name in select:
-            raise UserError(
-                f"{at('predict.epigenomes')}: {name!r} is also in 'select'; an epigenome is either "
-                "trained on or only scored, so remove it from one of the two"
-            )
+            with errors.check():
+                raise UserError(
+                    f"{at('predict.epigenomes')}: {name!r} is also in 'select'; an epigenome is either "
+                    "trained on or only scored, so remove it from one of the two"
+                )
     parsed = {name: parse_epigenome(row, columns, config) for name, row in rows.items()}
     trained = {name: row for name, row in parsed.items() if name not in only_scored and (not select or name in select)}
-    _check_several(config, trained, at)
-    study = Study(
-        config,
-        trained,
-        {name: row for name, row in parsed.items() if name in only_scored},
-        workdir,
-        read_checksums(config, workdir),
-    )
-    _check_predict(study, at)
-    _check_sources(study, at)
-    _check_interpret(config, at)
+    scored = {name: row for name, row in parsed.items() if name in only_scored}
+    checksums: dict[str, tuple[str | None, int | None]] = {}
+    with errors.check():
+        checksums = read_checksums(config, workdir)
+    study = Study(config, trained, scored, workdir, checksums)
+    # Errors in names of marks and epigenomes would only be said again, in other words.
+    further = () if errors else (_check_several, _check_predict, _check_interpret)
+    for checks in (*further, _check_sources):
+        with errors.check():
+            checks(study, at)
+    errors.report()
     return study
+
+
+def _fill_marks(config: dict[str, Any], columns: Sequence[str], at: Place) -> None:
+    """Without `marks`, take those of the sheet, or of the authors' binned CSV."""
+    if config["marks"] is None:
+        template = config["sources"]["signal"] or ""
+        found = [column for column in columns if column != config["validation_mark"]]
+        if not found and template and "{mark}" not in template and format_of(template) == "binned":
+            found = list(PUBLISHED_MARKS)
+        if not found:
+            config["marks"] = []
+            raise UserError(
+                f"{at('marks')}: is not given, and {config['epigenomes']} has no column of a mark; list the marks"
+            )
+        config["marks"] = found
 
 
 def _check_window(config: dict[str, Any], at: Place) -> None:
@@ -113,7 +159,7 @@ def _check_window(config: dict[str, Any], at: Place) -> None:
             "models must not see the validation mark, so remove it from one of the two"
         )
 
-    both = set(config["split"]["valid_chromosomes"]) & set(config["split"]["test_chromosomes"])
+    both = set(config["split"]["valid_chromosomes"] or ()) & set(config["split"]["test_chromosomes"] or ())
     if both:
         raise UserError(
             f"{at('split.test_chromosomes')}: {min(both)!r} is also in 'split.valid_chromosomes'; "
@@ -121,8 +167,9 @@ def _check_window(config: dict[str, Any], at: Place) -> None:
         )
 
 
-def _check_several(config: dict[str, Any], chosen: Mapping[str, Epigenome], at: Place) -> None:
+def _check_several(study: Study, at: Place) -> None:
     """Check that analyses of several epigenomes have the epigenomes that they need."""
+    config, chosen = study.config, study.epigenomes
     for key in ("pan_epigenome", "transfer"):
         if config[key] and len(chosen) < 2:
             raise UserError(
@@ -140,8 +187,9 @@ def _check_several(config: dict[str, Any], chosen: Mapping[str, Epigenome], at: 
             raise UserError(f"{at('differential.pairs')}: {pair[0]!r} is paired with itself; give two epigenomes")
 
 
-def _check_interpret(config: dict[str, Any], at: Place) -> None:
+def _check_interpret(study: Study, at: Place) -> None:
     """Check the options for explaining models."""
+    config = study.config
     interpret, mark, bins = config["interpret"], config["interpret"]["validation"]["mark"], config["bins"]
     explained = [model for model in interpret["models"] if model in config["models"]]
     if explained and config["validation_mark"] and mark not in config["marks"]:
@@ -187,22 +235,23 @@ def _check_predict(study: Study, at: Place) -> None:
 
 def _check_sources(study: Study, at: Place) -> None:
     """Check that every source has a known format and that every local file exists."""
-    _check_shared_files(study, at)
-    for mark in study.counted_marks:
-        if not MARK_NAME.fullmatch(mark):
-            key = "marks" if mark in study.marks else "validation_mark"
-            raise UserError(f"{at(key)}: {mark!r} is not a valid name; use letters, digits and . + - _")
+    errors = Collected()
+    with errors.check():
+        _check_shared_files(study, at)
+    errors.report()
     for name, row in study.samples.items():
         template = f"{study.config['epigenomes']}: epigenome {name!r}, signal"
         if row.signal == study.config["sources"]["signal"]:
             template = f"{at('sources.signal')}, epigenome {name!r}"
-        with located(template):
-            binned = study.is_binned(name)
-        if binned:
-            _check_binned(study, name, at)
-        else:
-            _check_single_marks(study, name, template, at)
-        _check_locations(study, name, template)
+        with errors.check():
+            with located(template):
+                binned = study.is_binned(name)
+            if binned:
+                _check_binned(study, name, at)
+            else:
+                _check_single_marks(study, name, template, at)
+            _check_locations(study, name, template)
+    errors.report()
     _check_given_twice(study)
     _ = study.downloads  # raises if two URLs collide
 
@@ -210,31 +259,40 @@ def _check_sources(study: Study, at: Place) -> None:
 def _check_shared_files(study: Study, at: Place) -> None:
     """Check the sources that all epigenomes share."""
     config = study.config
-    with located(at("mirror")):
+    errors = Collected()
+    with errors.check(), located(at("mirror")):
         _ = study.mirror
     local = {"genome.chrom_sizes": config["genome"]["chrom_sizes"], "genes.include": config["genes"]["include"]}
-    for key in ("expression", "annotation"):
-        with located(at(f"sources.{key}")):
+    for key in () if errors else ("expression", "annotation"):
+        with errors.check(), located(at(f"sources.{key}")):
+            if config["sources"][key] is None:
+                raise UserError(f"is not given; give the URL or path of the {_CONTENT[key]}")
             location = study.source(key)
             if study.local_path(location, "") == location:
                 local[f"sources.{key}"] = location
     for key, path in local.items():
         if path:
-            with located(at(key)):
+            with errors.check(), located(at(key)):
                 check_file(path, study.workdir)
+    errors.report()
     if config["split"]["mode"] == "chromosome":
         sizes = config["genome"]["chrom_sizes"]
         chroms = {line.split()[0] for _, line in read_lines(study.workdir / sizes, sizes) if line.strip()}
         for key in ("split.valid_chromosomes", "split.test_chromosomes"):
             for chrom in config["split"][key.removeprefix("split.")]:
                 if chrom not in chroms:
-                    raise UserError(
-                        f"{at(key)}: {chrom!r} is not in {sizes}{did_you_mean(chrom, chroms)}; correct or remove it"
-                    )
+                    with errors.check():
+                        raise UserError(
+                            f"{at(key)}: {chrom!r} is not in {sizes}{did_you_mean(chrom, chroms)}; correct or remove it"
+                        )
     if matrix := local.get("sources.expression"):
         with closing(read_cells(study.workdir / matrix, matrix)) as rows:
             number, header = next(rows, (1, []))
-        find_matrix_columns(f"{matrix}: line {number}", header, list(study.epigenomes))
+        find_matrix_columns(f"{matrix}: line {number}", header, [])
+        for epigenome in study.epigenomes:
+            with errors.check():
+                find_matrix_columns(f"{matrix}: line {number}", header, [epigenome])
+    errors.report()
 
 
 def _check_binned(study: Study, name: str, at: Place) -> None:
@@ -256,17 +314,28 @@ def _check_binned(study: Study, name: str, at: Place) -> None:
 def _check_single_marks(study: Study, name: str, template: str, at: Place) -> None:
     """Check that an epigenome with one file per mark has one for each mark of the models."""
     row = study.samples[name]
+    errors = Collected()
     for mark in study.marks:
-        if mark in row.missing:
+        with errors.check():
+            if mark in row.missing:
+                raise UserError(
+                    f"{study.config['epigenomes']}: epigenome {name!r} has no {mark}, which the models need; "
+                    "give its file, remove the mark from 'marks', or remove the row"
+                )
+            if not row.signal and mark not in row.sources:
+                raise UserError(
+                    f"{study.config['epigenomes']}: epigenome {name!r}: {mark} has no file; fill the mark's column, "
+                    "give a template as 'sources.signal', or remove the mark from 'marks'"
+                )
+    needed = [mark for mark in study.marks if row.signal and mark not in row.missing]
+    unnamed = [mark for mark in needed if not study.has_mark(name, mark)]
+    if unnamed:
+        with errors.check():
             raise UserError(
-                f"{study.config['epigenomes']}: epigenome {name!r} has no {mark}, which the models need; "
-                "give its file, remove the mark from 'marks', or remove the row"
-            )
-        if not study.has_mark(name, mark):
-            raise UserError(
-                f"{template}: {row.signal!r} lacks {{mark}}, so it cannot name the file of {mark}; "
+                f"{template}: {row.signal!r} lacks {{mark}}, so it cannot name the file of {listed(unnamed)}; "
                 "put {mark} into it or fill the mark's column"
             )
+    errors.report()
     if study.config["labels"] == "published" and name in study.epigenomes:
         raise UserError(
             f"{at('labels')}: 'published' needs the authors' binned CSV, but epigenome {name!r} "
@@ -278,9 +347,12 @@ def _check_locations(study: Study, name: str, template: str) -> None:
     """Check format and existence of the files of an epigenome."""
     row = study.samples[name]
     columns = [mark for mark in study.counted_marks if study.has_mark(name, mark)]
+    errors, template_errors = Collected(), Collected()
     for column in ["signal", *columns] if study.is_binned(name) else columns:
         where = f"{study.config['epigenomes']}: epigenome {name!r}, {column}" if column in row.sources else template
-        with located(where):
+        if where == template and template_errors:
+            continue  # what is wrong with a template is so for every mark
+        with template_errors.check() if where == template else errors.check(), located(where):
             for location in study.binned(name) if column == "signal" else [study.signal(name, column)]:
                 if (format_of(location) == "binned") != (column == "signal"):
                     raise UserError(
@@ -289,18 +361,23 @@ def _check_locations(study: Study, name: str, template: str) -> None:
                     )
                 if study.local_path(location, "") == location:
                     check_file(location, study.workdir)
+    errors.errors += template_errors.errors
+    errors.report()
 
 
 def _check_given_twice(study: Study) -> None:
     """Check that no file is given for two different marks: it can only be the file of one."""
+    errors = Collected()
     for location, uses in _uses(study):
         (first, mark), *others = uses
         for name, other in others:
             if other != mark:
-                raise UserError(
-                    f"{study.config['epigenomes']}: epigenome {name!r}, {other}: file {location!r} is also given for "
-                    f"{mark} of {first!r}; give each mark its own file"
-                )
+                with errors.check():
+                    raise UserError(
+                        f"{study.config['epigenomes']}: epigenome {name!r}, {other}: file {location!r} is also given "
+                        f"for {mark} of {first!r}; give each mark its own file"
+                    )
+    errors.report()
 
 
 def shared_files(study: Study) -> list[str]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from chromattend.errors import UserError, did_you_mean
+from chromattend.errors import Collected, UserError, did_you_mean
 from chromattend.pipeline.config import check
 from chromattend.pipeline.locations import read_checksum_table
 from chromattend.text import find_columns, read_small_table, text_of
@@ -47,7 +47,7 @@ class Epigenome:
     Attributes:
         id: identifier, for instance E003.
         name, group, colour: shown in reports and figures.
-        signal: template of the URLs or paths of its marks.
+        signal: template of the URLs or paths of its marks; empty if there is none.
         sources: mark -> URL or path, for the marks whose column the row fills.
         missing: marks that the sheet declares to have no data.
     """
@@ -75,33 +75,40 @@ def read_sheet(
     find_columns(where, header, ["epigenome", *header], expected)
     fixed = list(schema["properties"])
     columns = [column for column in header if column not in fixed]
+    errors = Collected()
     for column in columns:
         if column not in ROADMAP_MARKS and column not in wanted:
-            raise UserError(
-                f"{where}: unknown column {column!r}{did_you_mean(column, [*fixed, *sorted(wanted)])}; "
-                f"use {', '.join(fixed)} or the name of a mark that the configuration lists"
-            )
+            with errors.check():
+                raise UserError(
+                    f"{where}: unknown column {column!r}{did_you_mean(column, [*fixed, *sorted(wanted)])}; "
+                    f"use {', '.join(fixed)} or the name of a mark that the configuration lists"
+                )
 
     rows: dict[str, dict[str, str]] = {}
     lines: dict[str, int] = {}
     for number, cells in table:
         where = f"{name}: line {number}"
         row = dict(zip(header, map(text_of, cells), strict=True))
-        check(row, schema, lambda _, where=where: where)  # type: ignore[misc]
         epigenome = row["epigenome"]
+        with errors.check():
+            check(row, schema, lambda _, where=where: where)  # type: ignore[misc]
         if epigenome in rows:
-            raise UserError(
-                f"{where}: epigenome {epigenome!r} is given twice, also in line {lines[epigenome]}; "
-                "remove or rename one row"
-            )
+            with errors.check():
+                raise UserError(
+                    f"{where}: epigenome {epigenome!r} is given twice, also in line {lines[epigenome]}; "
+                    "remove or rename one row"
+                )
         for column in columns:
             if row[column].lower() in (*NOT_FILES, MISSING) and row[column] != MISSING:
-                raise UserError(
-                    f"{where}: {column}: {row[column]!r} is not a file; write {MISSING} for a mark without data"
-                )
+                with errors.check():
+                    raise UserError(
+                        f"{where}: {column}: {row[column]!r} is not a file; write {MISSING} for a mark without data"
+                    )
         if epigenome in RESERVED_NAMES:
-            raise UserError(f"{where}: epigenome name {epigenome!r} is reserved for another result; rename it")
+            with errors.check():
+                raise UserError(f"{where}: epigenome name {epigenome!r} is reserved for another result; rename it")
         rows[epigenome], lines[epigenome] = row, number
+    errors.report()
     if not rows:
         raise UserError(f"{name}: has a header line but no epigenome; add a row for each")
     return rows, columns
@@ -115,7 +122,7 @@ def parse_epigenome(row: dict[str, str], mark_columns: list[str], config: dict[s
         name=row.get("name") or row["epigenome"],
         group=row.get("group", ""),
         colour=row.get("colour") or "#808080",
-        signal=row.get("signal") or config["sources"]["signal"],
+        signal=row.get("signal") or config["sources"]["signal"] or "",
         sources={mark: cell for mark, cell in cells.items() if cell != MISSING},
         missing=frozenset(mark for mark, cell in cells.items() if cell == MISSING),
     )

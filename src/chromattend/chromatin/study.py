@@ -57,7 +57,7 @@ class Study:
     def is_binned(self, epigenome: str) -> bool:
         """Return whether the epigenome comes as the authors' binned CSV instead of one file per mark."""
         template = self.samples[epigenome].signal
-        return "{mark}" not in template and format_of(template) == "binned"
+        return bool(template) and "{mark}" not in template and format_of(template) == "binned"
 
     def has_mark(self, epigenome: str, mark: str) -> bool:
         """Return whether the epigenome has data for a mark."""
@@ -120,16 +120,21 @@ class Study:
 
     @property
     def mirror(self) -> str:
-        """Root of the Roadmap data, without a final slash."""
+        """Root of the data that sources name as {mirror}, without a final slash; empty if the study has none."""
         # The mirror is a URL, so special characters in the folder's name must be escaped.
-        return fill(self.config["mirror"], workdir=quote(str(self.workdir))).rstrip("/")
+        return fill(self.config["mirror"] or "", workdir=quote(str(self.workdir))).rstrip("/")
 
     def _fill(self, template: str, **fields: str) -> str:
+        if "{mirror}" in template and not self.config["mirror"]:
+            raise UserError(
+                f"source {template!r}: has {{mirror}}, but the key 'mirror' is not given; give it, or the whole path"
+            )
         return fill(template, mirror=self.mirror, workdir=str(self.workdir), **fields)
 
     def _locations(self) -> Iterator[str]:
-        yield self.source("expression")
-        yield self.source("annotation")
+        if self.samples:
+            yield self.source("expression")
+            yield self.source("annotation")
         for epigenome in self.samples:
             if self.is_binned(epigenome):
                 yield from self.binned(epigenome)
@@ -141,4 +146,4 @@ class Study:
 def wanted_marks(config: dict[str, Any]) -> list[str]:
     """Return the marks of the models and the validation mark."""
     validation = config["validation_mark"]
-    return [*config["marks"], *([validation] if validation else [])]
+    return [*(config["marks"] or ()), *([validation] if validation else [])]

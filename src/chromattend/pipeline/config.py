@@ -9,7 +9,7 @@ from typing import Any, Self
 import jsonschema
 import yaml
 
-from chromattend.errors import UserError, did_you_mean
+from chromattend.errors import Collected, UserError, did_you_mean
 
 # The loader in C, where there is one, is ten times as fast.
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -105,20 +105,25 @@ _Validator = jsonschema.validators.extend(
 
 
 def check(instance: dict[str, Any], schema: dict[str, Any], where: Callable[[str], str]) -> None:
-    """Raise a one-line `UserError` for the first violation of a schema.
+    """Raise a `UserError` of one line for each violation of a schema.
 
     Args:
         instance: the configuration, or another mapping.
         schema: its JSON schema. A key with a `pattern` says in `expected` what it may be.
         where: names the file or line that has a key.
     """
-    error = jsonschema.exceptions.best_match(_Validator(_one_dialect(schema)).iter_errors(instance))
-    if error is not None:
+    errors = Collected()
+    for violation in _Validator(_one_dialect(schema)).iter_errors(instance):
+        error = jsonschema.exceptions.best_match([violation])
         key = ".".join(str(part) for part in error.absolute_path)
+        unknown = [""]
         if error.validator == "additionalProperties":
-            unknown = next(str(name) for name in error.instance if name not in error.schema["properties"])
-            key = f"{key}.{unknown}" if key else unknown
-        raise UserError(f"{where(key)}: {_explain(error, key)}")
+            unknown = [str(name) for name in error.instance if name not in error.schema["properties"]]
+        for name in unknown:
+            full = f"{key}.{name}" if key and name else key or name
+            with errors.check():
+                raise UserError(f"{where(full)}: {_explain(error, full)}")
+    errors.report()
 
 
 @dataclass(frozen=True)

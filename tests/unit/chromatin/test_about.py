@@ -44,7 +44,9 @@ def test_the_study_is_described_even_where_jobs_have_environments_of_their_own(
 )
 def test_names_are_text_on_the_start_page(repository: Path, text: str) -> None:
     config = yaml.safe_load((repository / "config/config.yaml").read_text())
-    study = load_study({**config, "genome": {"name": text}}, repository / "workflow/schemas", repository)
+    study = load_study(
+        {**config, "genome": config["genome"] | {"name": text}}, repository / "workflow/schemas", repository
+    )
     html = publish_parts(f"- Genome {about.about(study)['genome']}, bins\n", writer="html")["body"]
     soup = BeautifulSoup(html, "html.parser")
     assert soup.text.strip() == f"Genome {' '.join(text.split())}, bins"

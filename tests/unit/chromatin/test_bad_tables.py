@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 import pytest
 import yaml
+from builders import ROADMAP, merged
 
 from chromattend.chromatin.binned import read_binned
 from chromattend.chromatin.bins import Bins, check_tss
@@ -71,8 +72,8 @@ def binned(path: Path) -> list[str]:
 def study(path: Path, **changes: Any) -> list[str]:
     """Load a study with this sheet, and return its epigenomes."""
     (path.parent / "genome.sizes").write_text("chr1\t1000\n")
-    config = {"epigenomes": path.name, "genome": {"chrom_sizes": "genome.sizes"}, **changes}
-    return list(load_study(config, SCHEMAS, path.parent, "study.yaml").epigenomes)
+    base = merged(ROADMAP, {"epigenomes": path.name, "genome": {"chrom_sizes": "genome.sizes"}})
+    return list(load_study(merged(base, changes), SCHEMAS, path.parent, "study.yaml").epigenomes)
 
 
 def study_with_matrix(path: Path) -> list[str]:
@@ -288,7 +289,7 @@ CASES: dict[str, tuple[Callable[[Path], Any], str | bytes, Any]] = {
     "a path that a shell would expand": (study, "epigenome\tsignal\nE1\t~/{mark}.bed\n", "~ and \\$ are not expanded"),
     "no data by another word": (study, "epigenome\tH3K4me3\nE1\tNA\n", "H3K4me3: 'NA' is not a file; write none"),
     "a chromosome of the split": (
-        lambda path: study(path, split={"mode": "chromosome", "valid_chromosomes": ["chrl"]}),
+        lambda path: study(path, split={"mode": "chromosome", "valid_chromosomes": ["chrl"], "test_chromosomes": []}),
         "epigenome\nE1\n",
         "study.yaml: key 'split.valid_chromosomes': 'chrl' is not in genome.sizes, did you mean 'chr1'",
     ),

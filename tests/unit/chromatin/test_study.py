@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
-from builders import MODELS
+from builders import MODELS, ROADMAP, merged
 
 from chromattend.chromatin.configuration import load_study, read_schema, shared_files
 from chromattend.chromatin.formats import format_of
@@ -40,8 +40,8 @@ def workdir(tmp_path: Path) -> Path:
 def load(workdir: Path, sheet: str | bytes = SHEET, **changes: Any) -> Study:
     """Load a study with a sheet of this content, and changes to the configuration."""
     (workdir / "sheet.tsv").write_bytes(sheet.encode() if isinstance(sheet, str) else sheet)
-    config = {"epigenomes": "sheet.tsv", "genome": {"chrom_sizes": "genome.sizes"}, **changes}
-    return load_study(config, SCHEMAS, workdir, "study.yaml")
+    base = merged(ROADMAP, {"epigenomes": "sheet.tsv", "genome": {"chrom_sizes": "genome.sizes"}})
+    return load_study(merged(base, changes), SCHEMAS, workdir, "study.yaml")
 
 
 def error_of(workdir: Path, sheet: str | bytes = SHEET, **changes: Any) -> str:
@@ -283,10 +283,12 @@ def test_checksums_are_known_by_url(workdir: Path) -> None:
 
 def test_missing_keys_have_their_default_at_every_level(workdir: Path) -> None:
     config = load(workdir).config
-    given = {("epigenomes",), ("genome", "chrom_sizes")}
-    leaves = {path: part for path, part in keys(schema("config")) if "default" in part and path not in given}
-    assert len(leaves) > 50
-    assert {path: at(config, path) for path in leaves} == {path: part["default"] for path, part in leaves.items()}
+    given = {path for path, _ in leaves(ROADMAP)} | {("epigenomes",), ("genome", "chrom_sizes")}
+    # Only the split by chromosomes has some.
+    given |= {("split", "valid_chromosomes"), ("split", "test_chromosomes")}
+    known = {path: part for path, part in keys(schema("config")) if "default" in part and path not in given}
+    assert len(known) > 50
+    assert {path: at(config, path) for path in known} == {path: part["default"] for path, part in known.items()}
 
 
 def test_a_given_key_leaves_the_defaults_beside_it(workdir: Path) -> None:
@@ -574,14 +576,6 @@ def test_a_local_mirror_may_lie_in_a_folder_of_any_name(tmp_path: Path) -> None:
     assert "roadmap/byDataType/rna/annotations/gen10.long.gtf.gz" in study.downloads
 
 
-def merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
-    """Merge as Snakemake merges a second configuration file."""
-    return base | {
-        key: merged(base[key], value) if isinstance(value, dict) and key in base else value
-        for key, value in over.items()
-    }
-
-
 def test_the_study_of_the_repository_is_valid(repository: Path) -> None:
     config = yaml.safe_load((repository / "config/config.yaml").read_text())
     study = load_study(config, SCHEMAS, repository, "config/config.yaml")
@@ -590,16 +584,15 @@ def test_the_study_of_the_repository_is_valid(repository: Path) -> None:
     assert study.config["genes"]["mode"] == "reproduction"
 
 
-def test_the_study_spells_out_defaults_but_for_the_gene_mode_all_models_and_named_genes(repository: Path) -> None:
+def test_the_study_says_all_that_has_no_default_for_every_study(repository: Path) -> None:
     config = yaml.safe_load((repository / "config/config.yaml").read_text())
-    config["genes"].pop("mode")
-    assert all(gene.startswith("ENSG") for gene in config["interpret"].pop("named_genes"))
-    assert config["interpret"].pop("named_epigenomes") == ["E003", "E116", "E123"]
-    assert config.pop("models") == MODELS
-    defaults = {path: part["default"] for path, part in keys(schema("config")) if "default" in part}
-    spelled = {path: value for path, value in leaves(config) if value != {}}
-    assert len(spelled) > 20
-    assert spelled == {path: defaults[path] for path in spelled}
+    study = load_study(config, SCHEMAS, repository, "config/config.yaml")
+    needed = ("mirror", "genome", "marks", "validation_mark", "sources", "split", "labels", "models")
+    assert [key for key in needed if key not in config] == []
+    given = dict(leaves({key: config[key] for key in needed}))
+    settled = dict(leaves({key: study.config[key] for key in needed}))
+    assert given == {path: settled[path] for path in given}
+    assert config["models"] == MODELS
 
 
 def leaves(value: dict[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
@@ -611,10 +604,8 @@ def leaves(value: dict[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[
 
 
 def test_the_demo_of_the_repository_is_valid(repository: Path) -> None:
-    base, demo = (
-        yaml.safe_load((repository / f"config/{name}.yaml").read_text()) for name in ("config", "demo/config")
-    )
-    study = load_study(merged(base, demo), SCHEMAS, repository, "config/demo/config.yaml")
+    demo = yaml.safe_load((repository / "config/demo/config.yaml").read_text())
+    study = load_study(demo, SCHEMAS, repository, "config/demo/config.yaml")
     assert list(study.epigenomes) == ["SYN1", "SYN2", "SYN3"]
     assert all(url.startswith(f"{repository.as_uri()}/resources/demo/mirror/") for url in study.downloads.values())
     folders = study.config["pathvars"].values()
