@@ -96,9 +96,7 @@ def draft_of(places: Sequence[Path], matrix: Path | None = None) -> Draft:
     samples = _samples(found, columns, notes)
     for sample, files in samples.items():
         for lacking in sorted({mark for each in samples.values() for mark in each} - {*files, VALIDATION}):
-            notes.append(
-                f"sample {sample}: has no file of {lacking}; add it, or take the mark out of the configuration"
-            )
+            notes.append(f"sample {sample}: has no file of {lacking}; add it, or take the mark out of 'marks'")
         if columns and sample not in columns:
             notes.append(
                 f"sample {sample}: is not a column of {matrix}{did_you_mean(sample, columns)}; rename it in the sheet, "
