@@ -229,11 +229,13 @@ def _init(options: argparse.Namespace) -> None:
 
 def _check(options: argparse.Namespace) -> None:
     from chromattend.chromatin.configuration import shared_files
+    from chromattend.chromatin.preview import has_genes
     from chromattend.pipeline.config import read_merged
     from chromattend.studies import load_studies
 
     config = read_merged(options.files)
-    studies = load_studies(config, options.files[::-1], _checkout() / "workflow/schemas", Path.cwd())
+    schemas = _checkout() / "workflow/schemas"
+    studies = load_studies(config, options.files[::-1], schemas, Path.cwd(), genes=has_genes)
     for warning in shared_files(studies.chromatin):
         print(f"Warning: {warning}", file=sys.stderr)
     print(f"{options.files[0]}: no errors")

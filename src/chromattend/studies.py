@@ -3,12 +3,13 @@
 Neither NumPy nor pandas is imported: planning takes a moment.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from chromattend.chromatin.configuration import load_study
+from chromattend.chromatin.preview import preview
 from chromattend.chromatin.study import Study
 from chromattend.errors import Collected, UserError
 from chromattend.graphs.configuration import load_graphs
@@ -43,6 +44,8 @@ def load_studies(
     schemas: Path,
     workdir: Path,
     command_line: Mapping[str, Any] | None = None,
+    *,
+    genes: Callable[[Study], bool] = lambda _: False,
 ) -> Studies:
     """Check a configuration.
 
@@ -52,6 +55,7 @@ def load_studies(
         schemas: folder with the schemas, in a checkout.
         workdir: folder that relative paths are resolved against.
         command_line: keys that win over all files.
+        genes: whether to read the genes of a study without other errors, too, see `chromattend.chromatin.preview`.
 
     Raises:
         UserError: what would make a job fail later, one line for each error.
@@ -71,6 +75,9 @@ def load_studies(
         graphs = load_graphs(config, schemas, workdir, part, _sources(chromatin))
     with errors.check():
         robustness = load_robustness(config, schemas, workdir, part, _offered(chromatin, sequences))
+    if chromatin.epigenomes and genes(chromatin):
+        with errors.check():
+            preview(chromatin, lambda key: f"{part(key)}: key {key!r}")
     errors.report()
     if not (chromatin.epigenomes or sequences or graphs or robustness):
         raise UserError(

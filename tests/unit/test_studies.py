@@ -228,3 +228,41 @@ def test_many_errors_are_counted() -> None:
     assert lines[:2] == ["Error: 0", "Error: 1"]
     assert lines[50:] == ["60 errors (the first 50 are above); correct them and give the command again"]
     assert printed(UserError("one")) == "Error: one"
+
+
+GTF = "".join(
+    f'{chrom}\tx\tgene\t{1000 * number}\t{1000 * number + 9}\t.\t+\t.\tgene_id "G{number}"; gene_name "SYM{number}";\n'
+    for number, chrom in enumerate(["chr1", "chr1", "chr7", "chr2", "chr3"], start=1)
+)
+
+
+@pytest.mark.parametrize(
+    ("changes", "matrix", "words"),
+    [
+        (
+            {},
+            "G1 G2 G4 G5",
+            ["'split.mode': split: no gene is in the valid part; the 4 genes are on chr1 (2), chr2 (1)"],
+        ),
+        ({}, "G1 G3", ["'split.mode': split: no gene is in the train part; the 2 genes are on"]),
+        ({}, "X1 X2", ["annotation and expression matrix: have no gene in common"]),
+        ({"interpret": {"named_genes": ["SYN3"]}}, "G1 G3 G4", ["'interpret.named_genes': ", "'SYN3'", "SYM3"]),
+        (
+            {"interpret": {"named_genes": ["PAX5"]}, "split": {"test_chromosomes": ["chr8"]}},
+            "G1 G3 G4",
+            ["no gene is in the test part", "'PAX5'"],
+        ),
+        ({"genes": {"include": "panel.txt"}}, "G1 G3 G4", ["genes.include: none of its 1 genes is in the study"]),
+    ],
+)
+def test_check_reads_the_genes(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], matrix: str, words: list[str]
+) -> None:
+    monkeypatch.chdir(folder)
+    (folder / "genes.gtf").write_text(GTF)
+    (folder / "panel.txt").write_text("TP53\n")
+    (folder / "tpm.tsv").write_text("gene_id\tA\tB\n" + "".join(f"{gene}\t1\t2\n" for gene in matrix.split()))
+    (folder / "study.yaml").write_text(yaml.safe_dump(merged(CONFIG, changes)))
+    with pytest.raises(SystemExit) as ended:
+        main(["check", "study.yaml"])
+    assert all(word in str(ended.value) for word in words), str(ended.value)

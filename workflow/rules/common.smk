@@ -23,6 +23,7 @@ os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [str(CHECKOUT / "src")
 from chromattend import STAGE_VERSIONS
 from chromattend.chromatin.pages.about import about
 from chromattend.chromatin.configuration import shared_files
+from chromattend.chromatin.preview import is_quick
 from chromattend.errors import UserError, printed
 from chromattend.models.registry import REGISTRY
 from chromattend.pipeline.records import configuration_sha256
@@ -44,6 +45,8 @@ try:
         CHECKOUT / "workflow" / "schemas",
         Path.cwd(),
         workflow.config_settings.config,
+        # Jobs read this file again.
+        genes=is_quick if workflow.is_main_process else lambda study: False,
     )
 except UserError as error:
     # One line for each, without the traceback that Snakemake would add to an exception.

@@ -23,6 +23,13 @@ _MARK = re.compile(
 _ANNOTATION = re.compile(r"\.(gtf|gff3?)(\.(gz|bz2|xz))?$", re.IGNORECASE)
 _KNOWN = {mark.lower(): mark for mark in ROADMAP_MARKS}
 _MATRIX = (".tsv", ".txt", ".pc")
+_PANEL = """
+genes:
+  include: {}
+# The genes of a panel may be on too few chromosomes for the split of the genome.
+split:
+  mode: random
+"""
 # The marks of the papers come first, in their order.
 _FIRST = ("H3K27me3", "H3K36me3", "H3K4me1", "H3K4me3", "H3K9me3")
 VALIDATION = "H3K27ac"
@@ -147,7 +154,7 @@ def _configuration(folder: Path, draft: Draft, genome: str, genes: Path | None) 
         _quoted(str(draft.matrix)) if draft.matrix else "null    # a matrix with gene_id and a column per sample"
     )
     annotation = f"\n  annotation: {_quoted(str(draft.annotation))}" if draft.annotation else ""
-    panel = f"\ngenes:\n  include: {_quoted(str(genes))}\n" if genes else ""
+    panel = _PANEL.format(_quoted(str(genes))) if genes else ""
     return f"""# Written by `chromattend init`. Its config/README.md explains every key, and has the defaults.
 # Paths start from the folder that Snakemake runs in.
 pathvars:
