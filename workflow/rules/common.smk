@@ -27,7 +27,7 @@ from chromattend.chromatin.configuration import shared_files
 from chromattend.chromatin.preview import is_quick
 from chromattend.errors import UserError, printed
 from chromattend.models.registry import REGISTRY
-from chromattend.pipeline.outcome import on_error, on_success
+from chromattend.pipeline.outcome import archive_names, on_error, on_success
 from chromattend.pipeline.records import configuration_sha256
 from chromattend.studies import load_studies
 from chromattend.training.protocols import resolve
@@ -97,6 +97,16 @@ config["records"] = {
     "checkout": str(CHECKOUT),
     "configuration": configuration_sha256(CONFIG),
 }
+# Files that say what the study is: name in the archive -> path.
+ARCHIVED = archive_names(
+    [
+        *FILES,
+        STUDY.config["epigenomes"],
+        STUDY.config["genes"]["include"],
+        CONFIG["sequence"]["sheet"] if SEQUENCES else None,
+        CONFIG["graphs"]["sheet"] if GRAPHS else None,
+    ]
+)
 GPUS = CONFIG["training"]["gpus"] or (SEQUENCES and SEQUENCES.config["training"]["gpus"])
 ENVIRONMENT = str(CHECKOUT / "envs" / ("gpu.yaml" if GPUS else "cpu.yaml"))
 # The image in which `--sdm apptainer` runs jobs. It is not published: each site builds its own.

@@ -1,3 +1,20 @@
+# The configuration and the sheets of the study, as they were.
+rule archive:
+    input:
+        list(ARCHIVED.values()),
+    output:
+        expand("<results>/inputs/{name}", name=ARCHIVED),
+    log:
+        "<logs>/archive.log",
+    localrule: True
+    conda:
+        ENVIRONMENT
+    params:
+        version=STAGE_VERSIONS["report"],
+    script:
+        "../../scripts/archive.py"
+
+
 # Snakemake makes its report in a separate call. Here the call is a rule, so that the report is a target like any other:
 # it is made again when a result changes, and a run of one epigenome does not touch it.
 rule report:

@@ -30,6 +30,7 @@ RESERVED_NAMES = (
     "gene_counts.tsv",
     "named_genes.tsv",
     "split.tsv",
+    "inputs",
     "config.yaml",
     "report.html",
     "index.html",

@@ -1,14 +1,30 @@
-"""What a user reads at the end of a run: where the pages are, or which job failed and how to go on."""
+"""What a run leaves to its user: the files that it was made from, where the pages are, which job failed."""
 
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 # Failed jobs that are named; of a large study, hundreds may fail for one reason.
 MOST = 10
 _FAILED = re.compile(r"^\s*Error in rule (\w+)(?:, jobid: \d+)?:\s*$(.*?)(?=^\S|\Z)", re.MULTILINE | re.DOTALL)
 _LOG = re.compile(r"^\s+log: (.+?) \(check log file", re.MULTILINE)
+
+
+def archive_names(paths: Iterable[str | None]) -> dict[str, str]:
+    """Return the names of files in the archive of a study -> their paths; None is left out.
+
+    Of files with one name, the later ones have the names of their folders before it.
+    """
+    names: dict[str, str] = {}
+    for path in dict.fromkeys(filter(None, paths)):
+        parts = [part for part in Path(path).parts if part not in ("/", "..", ".")]
+        name = next(
+            (name for first in range(1, len(parts) + 1) if (name := "_".join(parts[-first:])) not in names),
+            f"{len(names)}_{parts[-1]}",
+        )
+        names[name] = path
+    return names
 
 
 def failed_jobs(text: str) -> list[str]:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from chromattend.pipeline.config import typed
-from chromattend.pipeline.outcome import failed_jobs, on_error, on_success
+from chromattend.pipeline.outcome import archive_names, failed_jobs, on_error, on_success
 
 LOG = """
 rule count:
@@ -55,6 +55,16 @@ def test_a_successful_end_names_the_pages(tmp_path: Path) -> None:
     page = f"{tmp_path}/A/report.html"
     assert on_success(tmp_path, ["snakemake", "--", page]) == f"Pages: {page}"
     assert on_success(tmp_path / "B", ["snakemake"]) == f"Results: {tmp_path}/B"
+
+
+def test_files_of_one_name_keep_apart_in_the_archive() -> None:
+    paths = ["config/config.yaml", "study/config.yaml", None, "../sheet.tsv", "/data/study/config.yaml", "../sheet.tsv"]
+    assert archive_names(paths) == {
+        "config.yaml": "config/config.yaml",
+        "study_config.yaml": "study/config.yaml",
+        "sheet.tsv": "../sheet.tsv",
+        "data_study_config.yaml": "/data/study/config.yaml",
+    }
 
 
 SCHEMA = {

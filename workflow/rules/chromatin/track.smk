@@ -50,4 +50,5 @@ rule chromatin:
     input:
         CHROMATIN,
         "<results>/report.html",
+        expand("<results>/inputs/{name}", name=ARCHIVED),
     localrule: True
