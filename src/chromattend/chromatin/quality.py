@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import xarray as xr
+import yaml
 
 from chromattend.chromatin.binned import doubled_marks
 from chromattend.chromatin.chromosomes import cause_of_empty, may_be_absent
@@ -15,7 +16,7 @@ from chromattend.chromatin.count import LONGEST_READS
 from chromattend.chromatin.dataset import FEWEST_ON, MOST_ON, SPLITS, rows_of
 from chromattend.chromatin.genes import FEW_IN_COMMON
 from chromattend.errors import listed
-from chromattend.files import read_table
+from chromattend.files import atomic, read_table
 
 MARK_COLUMNS = [
     *("epigenome", "mark", "role", "format", "reads", "reads_elsewhere", "share_elsewhere", "depth"),
@@ -391,6 +392,41 @@ def warnings_table(quality: pd.DataFrame, sources: pd.DataFrame) -> pd.DataFrame
                         }
                     )
     return pd.DataFrame(rows, columns=WARNING_COLUMNS)
+
+
+# Columns of the quality table for MultiQC, with the head that each has there.
+_MULTIQC = {
+    "reads": ("Reads", "Reads that were counted", "{:,.0f}"),
+    "depth": ("Depth", "Mean count per bin over the windows of all genes", "{:,.2f}"),
+    "relative_depth": ("Relative depth", "Depth over the median depth of the models' marks", "{:,.2f}"),
+    "without_signal": ("Without signal", "Share of genes without any signal of the mark in their window", "{:,.2f}"),
+    "share_elsewhere": ("Elsewhere", "Share of reads on chromosomes that the genome does not list", "{:,.2f}"),
+}
+
+
+def write_multiqc(path: str | Path, quality: pd.DataFrame) -> None:
+    """Write the measures of all marks as custom content of MultiQC, which finds files named `*_mqc.tsv`.
+
+    Args:
+        path: the file.
+        quality: see `quality_table`, of any number of epigenomes.
+    """
+    head = {
+        "id": "chromattend_quality",
+        "section_name": "chromattend",
+        "description": "Marks around the TSS of the genes of the study.",
+        "plot_type": "table",
+        "pconfig": {"id": "chromattend_quality_table", "title": "chromattend: data quality"},
+        "headers": {
+            name: {"title": title, "description": description, "format": shown}
+            for name, (title, description, shown) in _MULTIQC.items()
+        },
+    }
+    text = "".join(f"# {line}\n" for line in yaml.safe_dump(head, sort_keys=False).splitlines())
+    table = quality[list(_MULTIQC)].copy()
+    table.insert(0, "Sample", quality["epigenome"].astype(str) + " " + quality["mark"].astype(str))
+    with atomic(path) as temporary:
+        temporary.write_text(text + table.to_csv(sep="\t", index=False, float_format="%.4g", lineterminator="\n"))
 
 
 def _files(sources: pd.DataFrame) -> dict[tuple[str, str], dict[str, Any]]:

@@ -7,11 +7,19 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+import yaml
 from bs4 import BeautifulSoup
 from builders import ALL_GENES, synthetic_dataset
 
 from chromattend.chromatin.pages.quality import write_quality_page
-from chromattend.chromatin.quality import CHECKS, quality_table, read_quality, sources_table, warnings_table
+from chromattend.chromatin.quality import (
+    CHECKS,
+    quality_table,
+    read_quality,
+    sources_table,
+    warnings_table,
+    write_multiqc,
+)
 from chromattend.files import write_table
 
 EVIL = "<script>alert(1)</script>"
@@ -231,6 +239,17 @@ def test_a_table_is_read_as_it_was_written(tmp_path: Path) -> None:
     for table, path in zip(tables, paths, strict=True):
         write_table(table, path)
     pd.testing.assert_frame_equal(read_quality(paths), pd.concat(tables, ignore_index=True), check_dtype=False)
+
+
+def test_the_table_for_multiqc_has_a_row_per_mark(tmp_path: Path) -> None:
+    write_multiqc(tmp_path / "quality_mqc.tsv", measured(usual(), [], NO_OVERLAPS, ALL_GENES))
+    lines = (tmp_path / "quality_mqc.tsv").read_text().splitlines()
+    head = yaml.safe_load("\n".join(line.removeprefix("# ") for line in lines if line.startswith("#")))
+    table = [line.split("\t") for line in lines if not line.startswith("#")]
+    assert head["plot_type"] == "table"
+    assert table[0] == ["Sample", *head["headers"]]
+    assert [row[0] for row in table[1:]] == [f"E003 {mark}" for mark in usual()["mark"].values]
+    assert table[1][1] == "1000"
 
 
 def page(folder: Path, dataset: xr.Dataset, name: str = "H1") -> BeautifulSoup:

@@ -46,6 +46,8 @@ rule quality_tables:
             category="Data quality",
             labels={"content": "Depth by epigenome and mark", "epigenome": "all"},
         ),
+        # MultiQC finds it by its name.
+        multiqc="<results>/tables/quality_mqc.tsv",
         page="<results>/quality.html",
     log:
         "<logs>/quality_tables.log",
