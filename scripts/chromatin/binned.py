@@ -1,6 +1,7 @@
 from chromattend.pipeline.jobs import job
 
 from chromattend.chromatin.bins import Bins
+from chromattend.chromatin.formats import FILES
 from chromattend.chromatin.signal import import_binned
 from chromattend.files import write_netcdf
 
@@ -9,6 +10,6 @@ with job(snakemake):
         snakemake.input,
         Bins(**snakemake.params.bins),
         snakemake.params.marks,
-        attributes={"epigenome": snakemake.wildcards.epigenome, "source": " ".join(snakemake.params.sources)},
+        attributes={"epigenome": snakemake.wildcards.epigenome, "source": FILES.join(snakemake.params.sources)},
     )
     write_netcdf(dataset, snakemake.output[0])

@@ -1,23 +1,25 @@
 from chromattend.pipeline.jobs import job
 
 from chromattend.chromatin.bins import Bins
+from chromattend.chromatin.formats import FILES
 from chromattend.chromatin.genes import read_chrom_sizes, read_gene_table
 from chromattend.chromatin.reads import ReadOptions
-from chromattend.chromatin.signal import count_signal
+from chromattend.chromatin.signal import count_replicates
 from chromattend.files import write_netcdf
 
 with job(snakemake):
-    dataset = count_signal(
+    dataset = count_replicates(
         snakemake.input.signal,
         read_gene_table(snakemake.input.genes),
         Bins(**snakemake.params.bins),
         read_chrom_sizes(snakemake.input.chrom_sizes),
         options=ReadOptions(**snakemake.params.reads),
         statistic=snakemake.params.bigwig["statistic"],
+        replicates=snakemake.params.replicates,
         attributes={
             "epigenome": snakemake.wildcards.epigenome,
             "mark": snakemake.wildcards.mark,
-            "source": snakemake.params.source,
+            "source": FILES.join(snakemake.params.sources),
             "genome": snakemake.params.genome,
         },
     )

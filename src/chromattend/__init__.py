@@ -11,7 +11,7 @@ __version__ = "0.1.0"
 STAGE_VERSIONS = {
     "sources": "sources 1",
     "genes": "genes 2",
-    "signal": "signal 3",
+    "signal": "signal 4",
     "dataset": "dataset 2",
     "train": "train 5",
     "evaluate": "evaluate 5",

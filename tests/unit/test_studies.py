@@ -124,6 +124,17 @@ BROKEN: dict[str, tuple[dict[str, Any], str, list[list[str]]]] = {
         [["'A', H3K4me3: file 'a.bam' does not exist"], ["'B', H3K36me3: file 'b.bw' does not exist"]],
     ),
     "peaks": ({}, ROW + "A\tx.narrowPeak\ta36.bw\n", [["'A', H3K4me3: x.narrowPeak: holds peaks"]]),
+    "a file twice in a cell": (
+        {},
+        ROW + "A\ta4.bam; a4.bam\ta36.bw\n",
+        [["'A', H3K4me3: a4.bam; a4.bam: has a file twice"]],
+    ),
+    "reads and signal in a cell": ({}, ROW + "A\ta4.bam;a36.bw\tb36.bw\n", [["a4.bam; a36.bw: are reads and bigWig"]]),
+    "a replicate that is gone": (
+        {},
+        ROW + "A\ta4.bam;c.bam\ta36.bw\n",
+        [["'A', H3K4me3: file 'c.bam' does not exist"]],
+    ),
     "one file for two marks": (
         {},
         ROW + "A\ta4.bam\ta4.bam\n",

@@ -354,7 +354,13 @@ def _check_locations(study: Study, name: str, template: str) -> None:
         if where == template and template_errors:
             continue  # what is wrong with a template is so for every mark
         with template_errors.check() if where == template else errors.check(), located(where):
-            for location in study.binned(name) if column == "signal" else [study.signal(name, column)]:
+            locations = study.binned(name) if column == "signal" else study.signals(name, column)
+            kinds = {format_of(location) == "bigwig" for location in locations}
+            if len(kinds) > 1:
+                raise UserError(f"{'; '.join(locations)}: are reads and bigWig; give files of one kind for a mark")
+            if len(set(locations)) < len(locations):
+                raise UserError(f"{'; '.join(locations)}: has a file twice; remove one, or its reads count twice")
+            for location in locations:
                 if (format_of(location) == "binned") != (column == "signal"):
                     raise UserError(
                         f"{location!r} holds all marks of an epigenome; "
@@ -395,7 +401,8 @@ def _uses(study: Study) -> list[tuple[str, list[tuple[str, str]]]]:
     """Return each signal file as it is given first, and the (epigenome, column) pairs that give it."""
     uses: dict[str, tuple[str, list[tuple[str, str]]]] = {}
     for name in study.samples:
-        given = [(mark, study.signal(name, mark)) for mark in study.counted_marks if study.has_mark(name, mark)]
+        marks = [mark for mark in study.counted_marks if study.has_mark(name, mark)]
+        given = [(mark, location) for mark in marks for location in study.signals(name, mark)]
         if study.is_binned(name):
             given += [("signal", location) for location in study.binned(name)]
         for column, location in given:

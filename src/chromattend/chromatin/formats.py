@@ -11,6 +11,8 @@ FORMATS = {
     "bigwig": (".bigwig", ".bw"),
     "binned": (".csv", ".csv.gz"),
 }
+# Separates the files of one mark in a cell of the sheet, and in provenance.
+FILES = ";"
 PARTS = ("train", "valid", "test")
 # Formats that users may take for reads or signal: what to do.
 OTHER_FORMATS = {

@@ -14,6 +14,7 @@ from chromattend.chromatin.binned import doubled_marks
 from chromattend.chromatin.chromosomes import cause_of_empty, may_be_absent
 from chromattend.chromatin.count import LONGEST_READS
 from chromattend.chromatin.dataset import FEWEST_ON, MOST_ON, SPLITS, rows_of
+from chromattend.chromatin.formats import FILES
 from chromattend.chromatin.genes import FEW_IN_COMMON
 from chromattend.errors import listed
 from chromattend.files import atomic, read_table
@@ -332,7 +333,7 @@ def sources_table(dataset: xr.Dataset, signals: Sequence[xr.Dataset]) -> pd.Data
 
     Returns:
         epigenome, data (name of the mark, all marks, or expression), format, source (URL or path), sha256; one row
-        per file if a binned CSV has several.
+        per file of several.
     """
     attributes = dataset.attrs
     sources: list[tuple[str, Mapping[str, Any]]] = []
@@ -345,8 +346,7 @@ def sources_table(dataset: xr.Dataset, signals: Sequence[xr.Dataset]) -> pd.Data
     sources.append((EXPRESSION, {**expression, "format": "RPKM matrix"}))
     rows = []
     for data, source in sources:
-        checksums = str(source.get("sha256", "")).split()
-        places = str(source.get("source", "")).split() if len(checksums) > 1 else [str(source.get("source", ""))]
+        places, checksums = (str(source.get(name, "")).split(FILES) for name in ("source", "sha256"))
         if len(places) != len(checksums):
             places, checksums = [str(source.get("source", ""))], [str(source.get("sha256", ""))]
         rows += [

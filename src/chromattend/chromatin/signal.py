@@ -13,7 +13,7 @@ from chromattend.chromatin.bigwig import bin_bigwig
 from chromattend.chromatin.binned import doubled_marks, read_binned
 from chromattend.chromatin.bins import Bins
 from chromattend.chromatin.count import count_reads
-from chromattend.chromatin.formats import PUBLISHED_MARKS, format_of
+from chromattend.chromatin.formats import FILES, PUBLISHED_MARKS, format_of
 from chromattend.chromatin.reads import ReadOptions, read_bam, read_intervals
 from chromattend.files import sha256
 
@@ -65,6 +65,53 @@ def count_signal(
     )
 
 
+def count_replicates(
+    paths: Sequence[str | Path],
+    genes: pd.DataFrame,
+    bins: Bins,
+    chrom_sizes: dict[str, int],
+    *,
+    options: ReadOptions,
+    statistic: str,
+    replicates: str,
+    attributes: Mapping[str, object],
+) -> xr.Dataset:
+    """Count the files of one mark, such as replicates or sequencing lanes, see `count_signal`.
+
+    Args:
+        paths: all of reads, or all bigWig.
+        genes, bins, chrom_sizes, options, statistic: see `count_signal`.
+        replicates: `pool` adds the reads of all files, as if they were one; `mean` averages their counts. bigWigs are
+            averaged in any case.
+        attributes: as for `count_signal`; `source` names all files, separated by `FILES`.
+
+    Returns:
+        As `count_signal`; counts are float32 if they are averages. Reads are summed, chromosomes are empty if they are
+        in every file, and of median_length and one_start the largest is kept.
+    """
+    signals = [
+        count_signal(path, genes, bins, chrom_sizes, options=options, statistic=statistic, attributes=attributes)
+        for path in paths
+    ]
+    if len(signals) == 1:
+        return signals[0]
+    counts = np.stack([signal["counts"].values for signal in signals])
+    averaged = replicates == "mean" or signals[0].attrs["format"] == "bigwig"
+    joined = counts.mean(axis=0, dtype=np.float64).astype(np.float32) if averaged else counts.sum(axis=0)
+    merged = dict(signals[0].attrs)
+    for name in ("reads", "reads_elsewhere"):
+        if name in merged:
+            merged[name] = sum(int(signal.attrs[name]) for signal in signals)
+    for name in ("median_length", "one_start"):
+        if name in merged:
+            merged[name] = max(signal.attrs[name] for signal in signals)
+    if "empty_chromosomes" in merged:
+        empty = [str(signal.attrs["empty_chromosomes"]).split() for signal in signals]
+        merged["empty_chromosomes"] = " ".join(chrom for chrom in empty[0] if all(chrom in each for each in empty))
+    merged["sha256"] = FILES.join(str(signal.attrs["sha256"]) for signal in signals)
+    return signals[0].assign(counts=(("gene", "bin"), joined)).assign_attrs(merged)
+
+
 def import_binned(
     paths: Sequence[str | Path], bins: Bins, marks: Sequence[str], *, attributes: Mapping[str, object]
 ) -> xr.Dataset:
@@ -91,7 +138,7 @@ def import_binned(
         {
             **attributes,
             "format": "binned",
-            "sha256": " ".join(sha256(path) for path in paths),
+            "sha256": FILES.join(sha256(path) for path in paths),
             "doubled_marks": " ".join(doubled),
         },
     )

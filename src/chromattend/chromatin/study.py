@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from chromattend.chromatin.formats import PARTS, format_of
+from chromattend.chromatin.formats import FILES, PARTS, format_of
 from chromattend.chromatin.sheet import Epigenome
 from chromattend.errors import UserError
 from chromattend.pipeline.locations import download_name, fill, is_url
@@ -67,17 +67,18 @@ class Study:
         return mark in row.sources or "{mark}" in row.signal
 
     def has_signal(self, epigenome: str) -> bool:
-        """Return whether a mark of the epigenome comes as averaged signal (bigWig), so that it has no reads."""
+        """Return whether a mark of the epigenome is not whole reads: a bigWig, or the mean of several files."""
         if self.is_binned(epigenome):
             return False
-        return any(format_of(self.signal(epigenome, mark)) == "bigwig" for mark in self.marks)
+        files = [self.signals(epigenome, mark) for mark in self.marks]
+        averaged = self.config["replicates"] == "mean" and any(len(each) > 1 for each in files)
+        return averaged or any(format_of(file) == "bigwig" for each in files for file in each)
 
-    def signal(self, epigenome: str, mark: str) -> str:
-        """Return the URL or path of one mark of one epigenome."""
+    def signals(self, epigenome: str, mark: str) -> list[str]:
+        """Return the URLs or paths of one mark of one epigenome: one, or several that are counted together."""
         row = self.samples[epigenome]
-        if mark in row.sources:
-            return self._fill(row.sources[mark], epigenome=epigenome, mark=mark)
-        return self._fill(row.signal, epigenome=epigenome, mark=mark)
+        given = self._fill(row.sources.get(mark, row.signal), epigenome=epigenome, mark=mark)
+        return [file.strip() for file in given.split(FILES) if file.strip()]
 
     def binned(self, epigenome: str) -> list[str]:
         """Return the URLs or paths of an epigenome's binned CSV files: train, valid, test, or a single one."""
@@ -140,7 +141,7 @@ class Study:
                 yield from self.binned(epigenome)
             for mark in self.counted_marks:
                 if self.has_mark(epigenome, mark):
-                    yield self.signal(epigenome, mark)
+                    yield from self.signals(epigenome, mark)
 
 
 def wanted_marks(config: dict[str, Any]) -> list[str]:

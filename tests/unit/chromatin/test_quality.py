@@ -225,11 +225,11 @@ def test_sources_have_a_row_for_each_file() -> None:
     table = sources_table(usual(), [])
     assert table["data"].tolist() == [*usual()["mark"].values, "expression"]
     assert table["sha256"].tolist() == [*usual()["mark"].values, "ab" * 32]
-    binned = synthetic_dataset().assign_attrs(source="a.csv b.csv", sha256="1 2", format="binned")
+    binned = synthetic_dataset().assign_attrs(source="a.csv;b c.csv", sha256="1;2", format="binned")
     table = sources_table(binned, [])
     assert table[["data", "source", "sha256"]].to_numpy().tolist()[:2] == [
         ["all marks", "a.csv", "1"],
-        ["all marks", "b.csv", "2"],
+        ["all marks", "b c.csv", "2"],
     ]
 
 

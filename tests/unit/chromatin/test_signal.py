@@ -16,7 +16,7 @@ from chromattend.chromatin.expression import read_rpkm
 from chromattend.chromatin.formats import PUBLISHED_MARKS
 from chromattend.chromatin.genes import read_chrom_sizes
 from chromattend.chromatin.reads import ReadOptions
-from chromattend.chromatin.signal import PER_MARK, count_signal, import_binned, join_marks
+from chromattend.chromatin.signal import PER_MARK, count_replicates, count_signal, import_binned, join_marks
 from chromattend.errors import UserError
 from chromattend.files import read_netcdf, write_netcdf
 
@@ -189,3 +189,20 @@ def test_real_reads_become_the_published_dataset(
     assert imported.attrs["doubled_marks"] == ""
     for name in ("counts", "label", "rpkm", "split"):
         np.testing.assert_array_equal(imported[name], dataset[name])
+
+
+@pytest.mark.parametrize(("replicates", "factor", "kind"), [("pool", 1.0, np.integer), ("mean", 0.5, np.floating)])
+def test_replicates_are_pooled_or_averaged(
+    reads_file: Callable[[str], Path], table: pd.DataFrame, replicates: str, factor: float, kind: type
+) -> None:
+    first, second = reads_file("a.bed"), reads_file("b.bed")
+    second.write_text("".join(second.read_text().splitlines(keepends=True)[:-1]))
+    options: dict = {"options": ReadOptions(), "statistic": "mean", "attributes": {"source": "a.bed;b.bed"}}
+    one, other = (count_signal(path, table, BINS, SIZES, **options) for path in (first, second))
+    both = count_replicates([first, second], table, BINS, SIZES, replicates=replicates, **options)
+    assert np.issubdtype(both["counts"].dtype, kind)
+    assert np.array_equal(both["counts"].values, factor * (one["counts"].values + other["counts"].values))
+    assert both.attrs["reads"] == one.attrs["reads"] + other.attrs["reads"] > one.attrs["reads"]
+    assert both.attrs["sha256"] == f"{one.attrs['sha256']};{other.attrs['sha256']}"
+    alone = count_replicates([first], table, BINS, SIZES, replicates=replicates, **options)
+    xr.testing.assert_identical(alone, one)

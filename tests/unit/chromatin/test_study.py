@@ -348,8 +348,8 @@ def test_empty_cells_of_the_sheet_have_defaults(workdir: Path) -> None:
 @pytest.mark.parametrize("name", ["Zellé", "細胞1", "H1_p.12+a-b"])
 def test_an_epigenome_can_have_a_name_in_any_script(workdir: Path, name: str) -> None:
     study = load(workdir, f"epigenome\n{name}\n")
-    assert study.signal(name, "H3K4me3").endswith(f"/{name}-H3K4me3.tagAlign.gz")
-    assert study.local_path(study.signal(name, "H3K4me3"), "resources").endswith(f"/{name}-H3K4me3.tagAlign.gz")
+    assert study.signals(name, "H3K4me3")[0].endswith(f"/{name}-H3K4me3.tagAlign.gz")
+    assert study.local_path(study.signals(name, "H3K4me3")[0], "resources").endswith(f"/{name}-H3K4me3.tagAlign.gz")
 
 
 def test_select_keeps_the_order_of_the_sheet(workdir: Path) -> None:
@@ -368,7 +368,7 @@ def test_scored_epigenomes_are_counted_and_not_trained_on(workdir: Path) -> None
     study = load(**scoring(workdir, "B/deepchrome", "other/model.ckpt"))
     assert (list(study.epigenomes), list(study.scored), set(study.samples)) == (["A", "B"], ["N"], {"A", "B", "N"})
     assert study.own_checkpoints[:2] == ["A/logistic_regression", "A/linear_svc"]
-    assert study.signal("N", "H3K4me3").endswith("/N-H3K4me3.tagAlign.gz")
+    assert study.signals("N", "H3K4me3")[0].endswith("/N-H3K4me3.tagAlign.gz")
     assert any(path.endswith("/N-H3K4me3.tagAlign.gz") for path in study.downloads)
 
 
@@ -468,14 +468,14 @@ def test_marks_come_from_their_columns_or_from_the_template(workdir: Path) -> No
     )
     study = load(workdir, sheet, marks=["H3K4me3", "H3K9me3", "ATAC"])
     consolidated = f"{MIRROR}/byFileType/alignments/consolidated"
-    assert {mark: study.signal("A", mark) for mark in study.counted_marks} == {
+    assert {mark: study.signals("A", mark)[0] for mark in study.counted_marks} == {
         "H3K4me3": "own/me3.bam",
         "H3K9me3": "https://lab.example/a%20b/me3.bed.gz",
         "ATAC": f"{MIRROR}/A.bigWig",
         "H3K27ac": "own/ac.bw",
     }
-    assert study.signal("E003", "H3K4me3") == f"{consolidated}/E003-H3K4me3.tagAlign.gz"
-    assert study.signal("E003", "ATAC") == f"{workdir}/own/atac.bam"
+    assert study.signals("E003", "H3K4me3")[0] == f"{consolidated}/E003-H3K4me3.tagAlign.gz"
+    assert study.signals("E003", "ATAC")[0] == f"{workdir}/own/atac.bam"
     assert (study.has_mark("A", "H3K27ac"), study.has_mark("E003", "H3K27ac")) == (True, False)
     assert set(study.downloads) == {
         "other/lab.example/a b/me3.bed.gz",
@@ -493,8 +493,8 @@ def test_an_epigenome_can_have_its_own_template(workdir: Path) -> None:
     touch(workdir, *(f"own/X1.{mark}.bam" for mark in ("H3K4me3", "H3K9me3")))
     sheet = "epigenome\tsignal\nX1\town/{epigenome}.{mark}.bam\nE003\t\n"
     study = load(workdir, sheet, marks=["H3K4me3", "H3K9me3"], validation_mark=None)
-    assert study.signal("X1", "H3K9me3") == "own/X1.H3K9me3.bam"
-    assert study.signal("E003", "H3K9me3").startswith(MIRROR)
+    assert study.signals("X1", "H3K9me3")[0] == "own/X1.H3K9me3.bam"
+    assert study.signals("E003", "H3K9me3")[0].startswith(MIRROR)
 
 
 def test_a_template_without_mark_is_no_file_of_the_validation_mark(workdir: Path) -> None:

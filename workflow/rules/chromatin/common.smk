@@ -20,8 +20,8 @@ wildcard_constraints:
     change_model=one_of(CONFIG["differential"]["models"]),
 
 
-def signal_file(wildcards):
-    return local(STUDY.signal(wildcards.epigenome, wildcards.mark))
+def signal_files(wildcards):
+    return [local(location) for location in STUDY.signals(wildcards.epigenome, wildcards.mark)]
 
 
 def binned_files(wildcards):

@@ -1,7 +1,7 @@
 rule count:
     input:
         genes="<results>/genes.tsv",
-        signal=signal_file,
+        signal=signal_files,
         chrom_sizes=CONFIG["genome"]["chrom_sizes"],
     output:
         "<results>/{epigenome}/signal/{mark}.nc",
@@ -17,7 +17,8 @@ rule count:
     resources:
         runtime=growing(60),
     params:
-        source=lambda wildcards: STUDY.signal(wildcards.epigenome, wildcards.mark),
+        sources=lambda wildcards: STUDY.signals(wildcards.epigenome, wildcards.mark),
+        replicates=CONFIG["replicates"],
         genome=CONFIG["genome"]["name"],
         bins=CONFIG["bins"],
         reads=CONFIG["reads"],
