@@ -1,6 +1,7 @@
 from chromattend.pipeline.jobs import job
 
 from chromattend.chromatin.pages.index import write_index
+from chromattend.chromatin.pages.verdict import study_verdict
 from chromattend.files import read_table
 
 with job(snakemake):
@@ -14,4 +15,6 @@ with job(snakemake):
         validation=table.get("validation"),
         epigenomes=snakemake.params.epigenomes,
         split_rule=snakemake.params.split_rule,
+        verdict=study_verdict(table["auc"], table["comparisons"], table["wilcoxon"]),
+        validation_mark=snakemake.params.mark,
     )

@@ -224,7 +224,7 @@ def test_the_verdict_stands_first(tmp_path: Path) -> None:
     assert verdict.text.startswith("3 warnings in 1 epigenome.")
     rows = soup.find("table", {"data-name": "warnings"}).tbody.find_all("tr")
     assert [row.find_all("td")[1].text for row in rows] == ["H3K4me3"] * 3
-    assert rows[0].a["href"] == "E003/report.html"
+    assert rows[0].a["href"] == "E003/report.html#warnings"
     assert len(soup.find("table", {"data-name": "limits"}).tbody.find_all("tr")) == len(CHECKS)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -9,6 +10,16 @@ from chromattend.chromatin.figures import plot_depth
 from chromattend.chromatin.quality import CHECKS, EPIGENOME_COLUMNS, MARK_COLUMNS
 from chromattend.figures import inline_svg
 from chromattend.pages import render, table_rows
+
+
+def warning_rows(warnings: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows of `chromattend.chromatin.quality.warnings_table` for a page, each with its value as shown."""
+    by_name = {check.what: check for check in CHECKS}
+    rows = warnings.fillna({"mark": ""}).to_dict("records")
+    return [
+        {str(name): value for name, value in row.items()} | {"shown": by_name[row["what"]].shown(row["value"])}
+        for row in rows
+    ]
 
 
 def write_quality_page(
@@ -30,16 +41,14 @@ def write_quality_page(
         names: epigenome -> name.
         split_rule: how genes were split.
     """
-    by_name = {check.what: check for check in CHECKS}
     # Rare warnings come before warnings that the design of the study gives to every epigenome.
     frequency = warnings["what"].value_counts()
-    ordered = warnings.fillna({"mark": ""}).sort_values("what", key=lambda what: what.map(frequency), kind="stable")
-    rows = ordered.to_dict("records")
+    ordered = warnings.sort_values("what", key=lambda what: what.map(frequency), kind="stable")
     render(
         path,
         __package__,
         "quality.html",
-        warnings=[{**row, "shown": by_name[row["what"]].shown(row["value"])} for row in rows],
+        warnings=warning_rows(ordered),
         warned=warnings["epigenome"].nunique(),
         checks=[
             (

@@ -5,7 +5,6 @@
   const { plot, escape, colour, series } = chromattend;
   const parsed = (id) => JSON.parse(document.getElementById(id).textContent);
   const element = (id) => document.getElementById(id);
-  const DASHES = ["solid", "dash", "dot"];
 
   // ---- ROC curves
   function drawRoc() {
@@ -13,9 +12,11 @@
     plot(element("roc"), () => ({
       data: [
         ...curves.map((curve) => ({
-          type: "scatter", mode: "lines", name: escape(curve.title) + " (" + curve.auc.toFixed(3) + ")",
+          type: "scatter", mode: "lines+markers", name: escape(curve.title) + " (" + curve.auc.toFixed(3) + ")",
           x: curve.fpr, y: curve.tpr, customdata: curve.threshold,
-          line: { color: series(curve.style), width: 2, dash: DASHES[Math.floor(curve.style / 8)], simplify: false },
+          line: { color: curve.look.colour, width: 2, dash: curve.look.dash, simplify: false },
+          // A few symbols on each curve tell curves apart without colours.
+          marker: { color: curve.look.colour, symbol: curve.look.symbol, size: 7, maxdisplayed: 8 },
           hovertemplate: "<b>" + escape(curve.title) + "</b><br>true positives %{y:.1%}<br>false positives %{x:.1%}" +
             "<br>at P(ON) ≥ %{customdata:.3f}<extra></extra>",
         })),
@@ -191,6 +192,14 @@
     element(id).textContent = text;
   }
 
+  // A link to a public browser, where the page knows its address of the gene.
+  function outside(id, address) {
+    const link = element(id);
+    if (!link) return;
+    link.hidden = !address;
+    if (address) link.href = link.dataset.start + encodeURIComponent(address);
+  }
+
   async function facts(row) {
     const place = genes.place[row];
     fact("fact-symbol", genes.symbol[row] || genes.gene[row]);
@@ -201,6 +210,8 @@
     fact("fact-label", genes.label[row] ? "ON" : "OFF");
     element("fact-label").className = genes.label[row] ? "state on" : "state off";
     fact("fact-split", genes.split[row]);
+    outside("fact-ucsc", genes.chrom && genes.tss && genes.chrom[row] + ":" + Math.max(1, genes.tss[row] + 1 + data.bins[0]) + "-" + (genes.tss[row] + 1 - data.bins[0]));
+    outside("fact-ensembl", /^ENS/.test(genes.gene[row]) && withoutVersion(genes.gene[row]));
     for (const line of document.querySelectorAll("#gene-scores tbody tr")) {
       const score = share(await shares("score " + line.dataset.model, data.scores[line.dataset.model]), place);
       const [, value, call] = line.cells;
