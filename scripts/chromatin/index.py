@@ -1,7 +1,6 @@
 from chromattend.pipeline.jobs import job
 
 from chromattend.chromatin.pages.index import write_index
-from chromattend.chromatin.pages.verdict import study_verdict
 from chromattend.files import read_table
 
 with job(snakemake):
@@ -15,6 +14,6 @@ with job(snakemake):
         validation=table.get("validation"),
         epigenomes=snakemake.params.epigenomes,
         split_rule=snakemake.params.split_rule,
-        verdict=study_verdict(table["auc"], table["comparisons"], table["wilcoxon"]),
+        verdict=str(table["best"]["verdict"].iloc[0]),
         validation_mark=snakemake.params.mark,
     )

@@ -71,8 +71,7 @@ rule index:
         summary="<results>/tables/summary.tsv",
         published="<results>/tables/published.tsv",
         warnings="<results>/tables/warnings.tsv",
-        comparisons="<results>/tables/comparisons.tsv",
-        wilcoxon="<results>/tables/wilcoxon.tsv",
+        best="<results>/tables/best.tsv",
     output:
         "<results>/index.html",
     log:

@@ -15,8 +15,8 @@ from sklearn.metrics import roc_curve
 from chromattend.chromatin.chromosomes import cause_of_empty, listed, may_be_absent
 from chromattend.chromatin.pages.browser import browser_data, example_genes, gene_browsers
 from chromattend.chromatin.pages.quality import warning_rows
-from chromattend.chromatin.pages.verdict import best_model, epigenome_verdict
 from chromattend.chromatin.tables import auc_table, published_table
+from chromattend.chromatin.verdict import best_model, epigenome_verdict
 from chromattend.figures import look
 from chromattend.interpret import TITLES
 from chromattend.models.registry import REGISTRY, in_order

@@ -124,7 +124,7 @@ def write_index(
         auc, published, warnings, validation, epigenomes, validation_mark: see `index_values`.
         summary: see `chromattend.chromatin.tables.summary_table`.
         split_rule: how genes were split.
-        verdict: see `chromattend.chromatin.pages.verdict.study_verdict`.
+        verdict: see `chromattend.chromatin.verdict.study_verdict`.
     """
     values = index_values(auc, published, warnings, validation, epigenomes, validation_mark)
     method = validated_method(auc, validation)

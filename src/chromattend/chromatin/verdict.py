@@ -72,12 +72,7 @@ def study_verdict(auc: pd.DataFrame, comparisons: pd.DataFrame, wilcoxon: pd.Dat
         in which DeLong's test tells the models apart; of a single epigenome, `epigenome_verdict`.
     """
     names = list(auc["epigenome"].unique())
-    # Models that were run in some epigenomes only cannot be ranked by their means.
-    runs = auc.groupby("model")["epigenome"].nunique()
-    means = auc[auc["model"].isin(runs[runs == len(names)].index)].groupby("model", sort=False)["auc"].mean()
-    aucs = {str(model): float(mean) for model, mean in means.items()}
-    if not aucs:
-        return ""
+    aucs = {str(model): float(mean) for model, mean in auc.groupby("model", sort=False)["auc"].mean().items()}
     if len(names) == 1:
         return epigenome_verdict(aucs, comparisons)
     best = best_model(aucs)
@@ -98,6 +93,29 @@ def study_verdict(auc: pd.DataFrame, comparisons: pd.DataFrame, wilcoxon: pd.Dat
             said.append(f"Over the epigenomes it is not distinguishable from {title(rival)}: {ends}, {q_shown}.")
         said.append(f"DeLong's test finds it higher in {higher} and lower in {lower} of {len(names)} epigenomes.")
     return " ".join(said)
+
+
+ALL = "all epigenomes"
+
+
+def best_table(auc: pd.DataFrame, comparisons: pd.DataFrame, wilcoxon: pd.DataFrame) -> pd.DataFrame:
+    """Tabulate which model is best, over all epigenomes and in each.
+
+    Args:
+        auc, comparisons, wilcoxon: see `study_verdict`.
+
+    Returns:
+        epigenome, model (the best), auc (of all epigenomes, the mean) and verdict (in words): first a row of all
+        epigenomes, then one of each.
+    """
+    rows = []
+    for epigenome, own in auc.groupby("epigenome", sort=False):
+        aucs = dict(zip(own["model"], own["auc"], strict=True))
+        said = epigenome_verdict(aucs, comparisons[comparisons["epigenome"] == epigenome])
+        rows.append({"epigenome": epigenome, "model": best_model(aucs), "auc": aucs[best_model(aucs)], "verdict": said})
+    means = auc.groupby("model", sort=False)["auc"].mean()
+    first = {"epigenome": ALL, "model": means.idxmax(), "auc": means.max()}
+    return pd.DataFrame([first | {"verdict": study_verdict(auc, comparisons, wilcoxon)}, *rows])
 
 
 def _from(best: str, table: pd.DataFrame, column: str) -> dict[str, tuple[float, float, float, float]]:
