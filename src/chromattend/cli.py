@@ -66,6 +66,34 @@ def _parser() -> argparse.ArgumentParser:
     graphs.add_argument("--seed", type=int, default=1, help="random seed (%(default)s)")
     graphs.add_argument("--kind", default="random", help="shape of the graph: random, hub or small_world (%(default)s)")
 
+    init = commands.add_parser(
+        "init", help="write a sample sheet and a configuration for files of reads and signal, found by their names"
+    )
+    init.set_defaults(run=_init)
+    init.add_argument("folder", type=Path, help="folder of the study, for both files and the results")
+    init.add_argument("--genome", required=True, help="genome of the reads: hg19, hg38, mm10, or another")
+    init.add_argument(
+        "--samples",
+        nargs="+",
+        type=Path,
+        required=True,
+        metavar="PATH",
+        help="files, or folders to search, with names such as liver1_H3K4me3.bam or liver1/H3K4me3.bw",
+    )
+    init.add_argument(
+        "--expression", type=Path, metavar="FILE", help="matrix of expression values; default: looked for in --samples"
+    )
+    init.add_argument("--genes", type=Path, metavar="FILE", help="ids or symbols of the genes to study, one per line")
+    init.add_argument("--force", action="store_true", help="replace the files of an earlier call")
+
+    checks = commands.add_parser(
+        "check", help="check a configuration and its sheets as Snakemake does before the first job, and more of YAML"
+    )
+    checks.set_defaults(run=_check)
+    checks.add_argument(
+        "files", nargs="+", type=Path, metavar="CONFIG", help="configuration; of several, the last wins"
+    )
+
     predict = commands.add_parser(
         "predict", help="score the genes of a sample without RNA-seq, using trained models", description=_PREDICT
     )
@@ -180,6 +208,45 @@ def _simulate(options: argparse.Namespace) -> None:
     from chromattend.chromatin.simulate import simulate_mirror
 
     simulate_mirror(options.folder, chrom_sizes=options.chrom_sizes, genes=options.genes, seed=options.seed)
+
+
+def _init(options: argparse.Namespace) -> None:
+    from chromattend.chromatin.draft import draft_of, summary_of, write_draft
+
+    draft = draft_of(options.samples, options.expression)
+    config, sheet = write_draft(options.folder, draft, options.genome, genes=options.genes, force=options.force)
+    for sample, marks in summary_of(draft).items():
+        print(f"{sample}: {marks}")
+    print(f"expression: {draft.matrix or 'none'}")
+    if draft.annotation:
+        print(f"annotation: {draft.annotation}")
+    for note in draft.notes:
+        print(f"Note: {note}", file=sys.stderr)
+    print(f"\nWritten: {config}, {sheet}. Look at both, then:")
+    snakefile = "" if Path("workflow/Snakefile").is_file() else f" --snakefile {_checkout() / 'workflow/Snakefile'}"
+    print(f"  chromattend check {config}\n  snakemake --cores all{snakefile} --configfile {config}")
+
+
+def _check(options: argparse.Namespace) -> None:
+    from chromattend.chromatin.configuration import shared_files
+    from chromattend.chromatin.preview import has_genes
+    from chromattend.pipeline.config import read_merged
+    from chromattend.studies import load_studies
+
+    config = read_merged(options.files)
+    schemas = _checkout() / "workflow/schemas"
+    studies = load_studies(config, options.files[::-1], schemas, Path.cwd(), genes=has_genes)
+    for warning in shared_files(studies.chromatin):
+        print(f"Warning: {warning}", file=sys.stderr)
+    print(f"{options.files[0]}: no errors")
+
+
+def _checkout() -> Path:
+    """Return the checkout that this program is of."""
+    checkout = Path(__file__).resolve().parents[2]
+    if not (checkout / "workflow/Snakefile").is_file():
+        raise UserError(f"{checkout}: is not a checkout of chromattend; run make install in one")
+    return checkout
 
 
 def _predict(options: argparse.Namespace) -> None:

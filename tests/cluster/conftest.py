@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from builders import ROADMAP, merged
 from slurm import Slurm, missing
 
 from chromattend.chromatin.simulate import simulate_mirror
@@ -122,13 +123,16 @@ def mirror(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Path:
 
 def configure(checkout: Checkout, mirror: Path, **keys: object) -> None:
     """Write a configuration of one epigenome and one small network, and its sample sheet."""
-    config = {
-        "epigenomes": "sheet.tsv",
-        "mirror": mirror.as_uri(),
-        "genome": {"name": "synthetic", "chrom_sizes": "config/demo/synthetic.chrom.sizes"},
-        "genes": {"mode": "unique"},
-        "models": ["deepchrome"],
-        "interpret": {"attention": "none", "models": [], "named_genes": []},
-    }
+    config = merged(
+        ROADMAP,
+        {
+            "epigenomes": "sheet.tsv",
+            "mirror": mirror.as_uri(),
+            "genome": {"name": "synthetic", "chrom_sizes": "config/demo/synthetic.chrom.sizes"},
+            "genes": {"mode": "unique"},
+            "models": ["deepchrome"],
+            "interpret": {"attention": "none", "models": [], "named_genes": []},
+        },
+    )
     (checkout / "config/config.yaml").write_text(yaml.safe_dump(config | keys))
     (checkout / "sheet.tsv").write_text(SHEET)

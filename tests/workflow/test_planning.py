@@ -28,7 +28,7 @@ def test_networks_of_the_study_train_several_epigenomes_a_job(checkout: Path, tm
     rows = (checkout / "config/epigenomes.tsv").read_text().splitlines()
     chosen = ", ".join(row.split("\t")[0] for row in rows[1:17])
     (tmp_path / "several.yaml").write_text(f"select: [{chosen}]\ntraining: {{epigenomes_per_job: 10}}\n")
-    result = snakemake([*PLAN, "--configfile", str(tmp_path / "several.yaml")], checkout)
+    result = snakemake([*PLAN, "--configfile", "config/config.yaml", str(tmp_path / "several.yaml")], checkout)
     assert result.code == 0, result.output
     jobs = result.jobs
     assert jobs["train"] == 16 * 7  # the baselines
@@ -105,7 +105,7 @@ def hundred_sets(checkout: Path) -> list[str]:
         rows.append(f"S{number:03d}\tCTCF\tdata/S{number:03d}.fa\tshuffle\n")
     (folder / "sets.tsv").write_text(SHEET_COLUMNS + "".join(rows))
     (folder / "sets.yaml").write_text("sequence: {sheet: data/sets.tsv}\n")
-    return ["--configfile", "data/sets.yaml"]
+    return ["--configfile", "config/config.yaml", "data/sets.yaml"]
 
 
 def test_a_hundred_sets_of_sequences_are_planned_for_a_cluster(checkout: Path, hundred_sets: list[str]) -> None:
@@ -141,8 +141,7 @@ for path in sorted(Path("workflow/rules").rglob("*.smk")):
         exec(line)
 config = yaml.safe_load(Path("config/config.yaml").read_text())
 config |= yaml.safe_load(Path("data/sets.yaml").read_text())
-load_study(dict(config), SCHEMAS := Path("workflow/schemas"), Path.cwd())
-assert len(load_sequences(config, SCHEMAS, Path.cwd()).sets) == 100
+assert len(load_studies(config, [], Path("workflow/schemas"), Path.cwd()).sequences.sets) == 100
 print(*sorted({"numpy", "pandas", "torch", "scipy", "pysam"} & sys.modules.keys()))
 """
 

@@ -22,49 +22,37 @@ os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [str(CHECKOUT / "src")
 
 from chromattend import STAGE_VERSIONS
 from chromattend.chromatin.pages.about import about
-from chromattend.chromatin.configuration import load_study, shared_files
+from chromattend.chromatin.configuration import shared_files
+from chromattend.chromatin.preview import is_quick
 from chromattend.errors import UserError, printed
-from chromattend.graphs.configuration import load_graphs
-from chromattend.graphs.study import Sources
 from chromattend.models.registry import REGISTRY
-from chromattend.pipeline.config import part_of, read_parts
 from chromattend.pipeline.records import configuration_sha256
-from chromattend.robustness.configuration import load_robustness
-from chromattend.robustness.study import Offered
-from chromattend.sequence.configuration import load_sequences
+from chromattend.studies import load_studies
+from chromattend.training.protocols import resolve
 
 # The user's files are the first of these, and the last of them wins; then come those that a Snakefile names.
 FILES = [os.path.relpath(path) for path in workflow.configfiles]
 GIVEN = len(workflow.overwrite_configfiles)
-SCHEMAS = CHECKOUT / "workflow" / "schemas"
-NAME = FILES[0] if FILES else "config"
+if not config:
+    sys.exit(
+        "Error: there is no configuration: give one with --configfile, or run in a folder with config/config.yaml; "
+        "`chromattend init` writes one for your samples"
+    )
 try:
-    PARTS = read_parts([*reversed(FILES[:GIVEN]), *FILES[GIVEN:]], workflow.config_settings.config)
-    STUDY = load_study(config, SCHEMAS, Path.cwd(), NAME, PARTS)
-    DOWNLOADS = STUDY.downloads
-    SEQUENCES = load_sequences(config, SCHEMAS, Path.cwd(), lambda key: part_of(key, PARTS, NAME))
-    BINS = STUDY.config["bins"]
-    OFFERED = Sources(
-        groups={name: row.group for name, row in STUDY.epigenomes.items()},
-        marks=tuple(STUDY.marks),
-        bins=(BINS["upstream"] + BINS["downstream"]) // BINS["size"],
+    STUDIES = load_studies(
+        config,
+        [*reversed(FILES[:GIVEN]), *FILES[GIVEN:]],
+        CHECKOUT / "workflow" / "schemas",
+        Path.cwd(),
+        workflow.config_settings.config,
+        # Jobs read this file again.
+        genes=is_quick if workflow.is_main_process else lambda study: False,
     )
-    GRAPHS = load_graphs(config, SCHEMAS, Path.cwd(), lambda key: part_of(key, PARTS, NAME), OFFERED)
-    TESTABLE = Offered(
-        models=tuple(STUDY.config["models"]),
-        epigenomes={name: not STUDY.has_signal(name) for name in STUDY.epigenomes},
-        marks=tuple(STUDY.marks),
-        bin_size=BINS["size"],
-        span=BINS["upstream"] + BINS["downstream"],
-        sequence_models=tuple(SEQUENCES.models) if SEQUENCES else (),
-        sequence_sets=tuple(SEQUENCES.sets) if SEQUENCES else (),
-    )
-    ROBUSTNESS = load_robustness(config, SCHEMAS, Path.cwd(), lambda key: part_of(key, PARTS, NAME), TESTABLE)
-    if ROBUSTNESS:
-        DOWNLOADS |= ROBUSTNESS.downloads(STUDY.mirror)
 except UserError as error:
     # One line for each, without the traceback that Snakemake would add to an exception.
     sys.exit(printed(error))
+STUDY, SEQUENCES, GRAPHS, ROBUSTNESS = STUDIES.chromatin, STUDIES.sequences, STUDIES.graphs, STUDIES.robustness
+DOWNLOADS = STUDIES.downloads
 # Jobs read this file again, and would repeat the warnings.
 if workflow.is_main_process:
     for warning in shared_files(STUDY):

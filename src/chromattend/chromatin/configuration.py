@@ -26,8 +26,6 @@ from chromattend.text import read_cells, read_lines
 
 # Keys of the configuration that say something of epigenomes alone.
 NEEDS_EPIGENOMES = ("select", "marks", "sources", "predict", "pan_epigenome", "transfer", "differential")
-# What a source holds.
-_CONTENT = {"expression": "matrix of expression values", "annotation": "GTF or GFF3 file of the genes"}
 
 
 def read_schema(schemas: Path) -> dict[str, Any]:
@@ -120,12 +118,16 @@ def load_study(
     with errors.check():
         checksums = read_checksums(config, workdir)
     study = Study(config, trained, scored, workdir, checksums)
-    # Errors in names of marks and epigenomes would only be said again, in other words.
-    further = () if errors else (_check_several, _check_predict, _check_interpret)
-    for checks in (*further, _check_sources):
-        with errors.check():
-            checks(study, at)
+    # Errors in names of marks and epigenomes, and in the mirror, would be said again for each file.
+    of_files = () if errors else (_check_several, _check_predict, _check_interpret, _check_sources)
+    with errors.check():
+        with located(at("mirror")):
+            _ = study.mirror
+        for checks in (_check_shared_files, *of_files):
+            with errors.check():
+                checks(study, at)
     errors.report()
+    _ = study.downloads  # raises if two URLs collide
     return study
 
 
@@ -236,9 +238,6 @@ def _check_predict(study: Study, at: Place) -> None:
 def _check_sources(study: Study, at: Place) -> None:
     """Check that every source has a known format and that every local file exists."""
     errors = Collected()
-    with errors.check():
-        _check_shared_files(study, at)
-    errors.report()
     for name, row in study.samples.items():
         template = f"{study.config['epigenomes']}: epigenome {name!r}, signal"
         if row.signal == study.config["sources"]["signal"]:
@@ -253,20 +252,21 @@ def _check_sources(study: Study, at: Place) -> None:
             _check_locations(study, name, template)
     errors.report()
     _check_given_twice(study)
-    _ = study.downloads  # raises if two URLs collide
 
 
 def _check_shared_files(study: Study, at: Place) -> None:
     """Check the sources that all epigenomes share."""
     config = study.config
     errors = Collected()
-    with errors.check(), located(at("mirror")):
-        _ = study.mirror
     local = {"genome.chrom_sizes": config["genome"]["chrom_sizes"], "genes.include": config["genes"]["include"]}
-    for key in () if errors else ("expression", "annotation"):
+    # The genome has said what is missing beside it.
+    wanted = {"expression": "matrix of expression values", "annotation": "GTF or GFF3 file of the genes"}
+    for key, content in wanted.items():
+        if key == "annotation" and config["genome"]["chrom_sizes"] is None:
+            continue
         with errors.check(), located(at(f"sources.{key}")):
             if config["sources"][key] is None:
-                raise UserError(f"is not given; give the URL or path of the {_CONTENT[key]}")
+                raise UserError(f"is not given; give the URL or path of the {content}")
             location = study.source(key)
             if study.local_path(location, "") == location:
                 local[f"sources.{key}"] = location
@@ -275,23 +275,24 @@ def _check_shared_files(study: Study, at: Place) -> None:
             with errors.check(), located(at(key)):
                 check_file(path, study.workdir)
     errors.report()
-    if config["split"]["mode"] == "chromosome":
-        sizes = config["genome"]["chrom_sizes"]
+    sizes = config["genome"]["chrom_sizes"]
+    if config["split"]["mode"] == "chromosome" and sizes:
         chroms = {line.split()[0] for _, line in read_lines(study.workdir / sizes, sizes) if line.strip()}
         for key in ("split.valid_chromosomes", "split.test_chromosomes"):
-            for chrom in config["split"][key.removeprefix("split.")]:
+            for chrom in config["split"][key.removeprefix("split.")] or ():
                 if chrom not in chroms:
                     with errors.check():
                         raise UserError(
                             f"{at(key)}: {chrom!r} is not in {sizes}{did_you_mean(chrom, chroms)}; correct or remove it"
                         )
     if matrix := local.get("sources.expression"):
-        with closing(read_cells(study.workdir / matrix, matrix)) as rows:
-            number, header = next(rows, (1, []))
-        find_matrix_columns(f"{matrix}: line {number}", header, [])
-        for epigenome in study.epigenomes:
-            with errors.check():
-                find_matrix_columns(f"{matrix}: line {number}", header, [epigenome])
+        with errors.check():
+            with closing(read_cells(study.workdir / matrix, matrix)) as rows:
+                number, header = next(rows, (1, []))
+            find_matrix_columns(f"{matrix}: line {number}", header, [])
+            for epigenome in study.epigenomes:
+                with errors.check():
+                    find_matrix_columns(f"{matrix}: line {number}", header, [epigenome])
     errors.report()
 
 

@@ -252,7 +252,11 @@ def assign_split(
         chosen = pd.Series(np.repeat(SPLITS, part_sizes(len(genes), fractions)), index=genes.index)
     for part_name in SPLITS:
         if not (chosen == part_name).any():
-            raise UserError(f"split: no gene is in the {part_name} part; change mode, fractions or chromosomes")
+            fix = "change mode or fractions"
+            if mode == "chromosome":
+                places = ", ".join(f"{chrom} ({number})" for chrom, number in genes["chrom"].value_counts().items())
+                fix = f"the {len(genes)} genes are on {places}; choose other chromosomes, or split.mode: random"
+            raise UserError(f"split: no gene is in the {part_name} part; {fix}")
     return chosen
 
 

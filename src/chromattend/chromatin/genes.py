@@ -197,7 +197,7 @@ def build_gene_table(
         annotation: result of `read_annotation`.
         expressed: gene ids of the expression matrix.
         mode: `unique`, or `reproduction` for the papers' 19,802 rows, where 7 genes are listed twice.
-        include: gene ids to restrict the table to.
+        include: ids or symbols of the genes to restrict the table to; a symbol of several genes stands for all of them.
 
     Returns:
         Columns gene, symbol, chrom, tss, strand; one row per gene.
@@ -222,12 +222,15 @@ def build_gene_table(
         )
         logger.warning("fewer than half of the genes are in both annotation and matrix; left out are genes %s", apart)
     if include is not None:
-        unknown = include - set(table["gene"])
+        unknown = include - set(table["gene"]) - set(table["symbol"])
         if unknown:
-            logger.warning("genes.include: %d ids are not in the study, such as %s", len(unknown), min(unknown))
+            logger.warning("genes.include: %d genes are not in the study, such as %s", len(unknown), min(unknown))
         if len(unknown) == len(include) and not table.empty:
-            raise UserError(f"genes.include: none of its {len(include)} ids is in the study; give Ensembl gene ids")
-        table = table[table["gene"].isin(include)]
+            raise UserError(
+                f"genes.include: none of its {len(include)} genes is in the study, such as {min(unknown)}; give ids or "
+                f"symbols of the annotation, such as {table['gene'].iloc[0]}"
+            )
+        table = table[table["gene"].isin(include) | table["symbol"].isin(include)]
     if mode == "reproduction":
         twice = table[table["gene"].isin(list(TWICE_LISTED))]
         named = zip(table["gene"], table["symbol"], strict=True)

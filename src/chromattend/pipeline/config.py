@@ -65,6 +65,44 @@ def _given_twice(node: yaml.Node | None, path: str = "") -> Iterator[tuple[str, 
             yield from _given_twice(value, f"{full}.")
 
 
+def read_merged(files: Sequence[Path]) -> dict[str, Any]:
+    """Read configuration files, and merge them as Snakemake does: a later file wins, key by key.
+
+    Raises:
+        UserError: a file does not exist, is not valid YAML, or has no keys.
+    """
+    merged: dict[str, Any] = {}
+    errors = Collected()
+    for path in files:
+        with errors.check():
+            try:
+                content = yaml.load(path.read_text(encoding="utf-8-sig"), _Loader)
+            except OSError as error:
+                raise UserError(f"{path}: {error.strerror}; correct the path") from None
+            except UnicodeDecodeError:
+                raise UserError(f"{path}: is not UTF-8 text; save it as UTF-8") from None
+            except yaml.MarkedYAMLError as error:
+                mark = error.problem_mark or error.context_mark
+                line = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+                raise UserError(
+                    f"{path}: {line}is not valid YAML ({error.problem}); correct it: keys end with a colon and a "
+                    "blank, are indented by blanks, and brackets and quotes are closed"
+                ) from None
+            if not isinstance(content, dict):
+                raise UserError(f"{path}: has no keys; write lines such as 'epigenomes: samples.tsv'")
+            _merge(merged, content)
+    errors.report()
+    return merged
+
+
+def _merge(base: dict[str, Any], over: Mapping[str, Any]) -> None:
+    for key, value in over.items():
+        if isinstance(value, dict) and isinstance(base.get(key), dict):
+            _merge(base[key], value)
+        else:
+            base[key] = value
+
+
 def part_of(key: str, parts: Parts, default: str) -> str:
     """Return the name of the part that gives a key, such as `bins.size` or `marks.0`; the default if none does."""
     return next((name for name, content in parts if _gives(content, key)), default)

@@ -399,10 +399,9 @@ def test_an_error_names_the_file_that_has_the_key(
         (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump(content))
     (tmp_path / "sheet.tsv").write_text("epigenome\nE1\n")
     (tmp_path / "genome.sizes").write_text("chr1\t1000\n")
-    merged: dict[str, Any] = {"epigenomes": "sheet.tsv", "genome": {"chrom_sizes": "genome.sizes"}}
+    config = merged(ROADMAP, {"epigenomes": "sheet.tsv", "genome": {"chrom_sizes": "genome.sizes"}})
     for part in (base, changes, given):
-        for key, value in part.items():
-            merged[key] = {**merged.get(key, {}), **value} if isinstance(value, dict) else value
+        config = merged(config, part)
     parts = read_parts([tmp_path / "mine.yaml", tmp_path / "base.yaml"], given)
     with pytest.raises(UserError, match=words):
-        load_study(json.loads(json.dumps(merged)), SCHEMAS, tmp_path, "mine.yaml", parts)
+        load_study(json.loads(json.dumps(config)), SCHEMAS, tmp_path, "mine.yaml", parts)

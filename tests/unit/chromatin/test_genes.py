@@ -86,12 +86,14 @@ def test_include_restricts_the_table(write: Callable[..., Path], caplog: pytest.
     annotation = read_annotation(write("a.gtf", gtf("chr1", 1, 9, "+", "A") + gtf("chr1", 1, 9, "+", "B")))
     wanted = read_gene_list(write("genes.txt", "# mine\r\nA\r\nZ\r\n"))
     assert build_gene_table(annotation, pd.Index(["A", "B"]), include=wanted)["gene"].tolist() == ["A"]
-    assert "1 ids are not in the study, such as Z" in caplog.text
+    assert "1 genes are not in the study, such as Z" in caplog.text
+    named = annotation.assign(symbol=["PAX5", "TP53"])
+    assert build_gene_table(named, pd.Index(["A", "B"]), include={"TP53"})["gene"].tolist() == ["B"]
 
 
 def test_an_include_list_without_a_gene_of_the_study_is_refused(write: Callable[..., Path]) -> None:
     annotation = read_annotation(write("a.gtf", gtf("chr1", 1, 9, "+", "A")))
-    with pytest.raises(UserError, match=r"genes.include: none of its 2 ids is in the study; "):
+    with pytest.raises(UserError, match=r"genes.include: none of its 2 genes is in the study, such as PAX5; "):
         build_gene_table(annotation, pd.Index(["A"]), include={"TP53", "PAX5"})
     with pytest.raises(UserError, match="annotation and expression matrix: have no gene in common"):
         build_gene_table(annotation, pd.Index(["B"]), include={"A"})

@@ -1,7 +1,6 @@
 import json
 
 from chromattend.interpret import methods_of
-from chromattend.training.protocols import resolve
 
 # Models for transfer need not be among the compared models.
 TRAINED = sorted({*CONFIG["models"], *CONFIG["transfer"]})
