@@ -142,8 +142,8 @@ def _told_apart(best: str, rival: str, comparisons: pd.DataFrame) -> tuple[int, 
 
 
 def _range(low: float, high: float) -> str:
-    return "unknown" if pd.isna(low) else f"{low:.3f} to {high:.3f}".replace("-", "−")
+    return "unknown" if pd.isna(low) else f"{low:z.3f} to {high:z.3f}".replace("-", "−")
 
 
 def _signed(value: float) -> str:
-    return f"{value:+.3f}".replace("-", "−")
+    return f"{value:+z.3f}".replace("-", "−")

@@ -19,7 +19,7 @@ def about(study: Study) -> dict[str, Any]:
 
     Returns:
         Numbers, and texts for reStructuredText: epigenomes, marks, validation_mark, models (their titles), genome,
-        window, bin size, split, labels, genes, protocol, replicates, origins (of the files) and versions of the programs.
+        window, bin size, split, labels, genes, protocol, replicates, origins of the files, versions of the programs.
     """
     config = study.config
     bins = config["bins"]
