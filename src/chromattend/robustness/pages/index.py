@@ -22,7 +22,7 @@ FIGURES = {
     ),
     "depth": (
         "AUC, calls kept{alpha} over the share of the reads kept, by model",
-        "What is left with fewer reads: AUC, calls kept{attention}.",
+        "What is left with fewer reads: {left}.",
     ),
     "conditions": ("Calls changed by every condition and model", "Share of calls that each condition changes."),
     "marks": ("Reads added to and removed from each mark", "Reads that the worst case adds and removes, by direction."),
@@ -52,7 +52,8 @@ def write_index(
     for row in rows:
         row["address"] = f"chromatin/{quote(row['epigenome'])}/{quote(row['model'])}/report.html"
     attention = any(row["alpha_r_redraw"] is not None for row in rows)
-    alpha, attended = (" and r of alpha", ", and attention (r of alpha)") if attention else ("", "")
+    alpha = " and r of alpha" if attention else ""
+    left = "AUC, calls, and attention" if attention else "AUC and calls"
     render(
         path,
         __package__,
@@ -64,7 +65,7 @@ def write_index(
         figures=[
             (
                 embed_svg(file.read_text(encoding="utf-8"), f"figure-{name}", FIGURES[name][0].format(alpha=alpha)),
-                FIGURES[name][1].format(attention=attended),
+                FIGURES[name][1].format(left=left),
             )
             for name, file in (figures or {}).items()
         ],

@@ -9,6 +9,11 @@
   // ---- ROC curves
   function drawRoc() {
     const curves = parsed("roc-data");
+    // On a phone, or of many models, the legend would lie on the curves.
+    const within = window.innerWidth > 640 && curves.length <= 6;
+    const side = Math.min(element("roc").clientWidth - 75, 480);
+    const below = 85 + 20 * (curves.length + 1);
+    if (!within) Object.assign(element("roc").style, { height: side + 30 + below + "px", minHeight: 0 });
     plot(element("roc"), () => ({
       data: [
         ...curves.map((curve) => ({
@@ -24,11 +29,13 @@
           line: { color: colour("strong-line"), width: 1, dash: "dash" } },
       ],
       layout: {
-        xaxis: { title: { text: "False positive rate" }, range: [-0.005, 1], constrain: "domain", zeroline: false },
+        xaxis: { title: { text: "False positive rate", standoff: 8 }, range: [-0.005, 1], constrain: "domain", zeroline: false },
         yaxis: { title: { text: "True positive rate" }, range: [0, 1.005], scaleanchor: "x", constrain: "domain", zeroline: false },
-        legend: { x: 0.98, y: 0.02, xanchor: "right", yanchor: "bottom", bgcolor: "rgba(0,0,0,0)", font: { size: 11 } },
+        legend: within
+          ? { x: 0.98, y: 0.02, xanchor: "right", yanchor: "bottom", bgcolor: "rgba(0,0,0,0)", font: { size: 11 } }
+          : { x: 0, y: -75 / side, xanchor: "left", yanchor: "top", font: { size: 11 } },
         hovermode: "closest",
-        margin: { l: 60, r: 15, t: 30, b: 50 },
+        margin: { l: 60, r: 15, t: 30, b: within ? 50 : below },
       },
     }));
   }
