@@ -374,7 +374,7 @@ def test_nothing_overlaps_or_is_cut_on_a_phone(at: Any, phone: Callable[[], bool
         " && b.bottom > legend.top).length"
     )
     assert overlaps == 0
-    plot = at.execute_script("return document.querySelector('#roc .bglayer rect').getBoundingClientRect().width")
+    plot = at.execute_script("return document.getElementById('roc')._fullLayout.xaxis._length")
     assert plot > 250
     cut = at.execute_script(
         "return [...document.querySelectorAll('caption .in-view, p, h1, h2, li, dd, figcaption')]"
