@@ -424,7 +424,7 @@ def test_warnings_and_trust_are_where_they_matter(at: Any) -> None:
     caption = at.find_element(By.CSS_SELECTOR, "section[aria-labelledby=attention] figcaption").text
     assert caption.endswith("Not trusted: failed a test of faithfulness.")
     assert "has the highest test AUC" in text(at, "verdict")
-    assert "Written on 20" in at.find_element(By.TAG_NAME, "footer").text
+    assert "Written on 2026-09-21 (UTC) by chromattend" in at.find_element(By.TAG_NAME, "footer").text
 
 
 def test_the_page_of_a_whole_study_is_small_and_quick(
