@@ -105,16 +105,16 @@ def best_table(auc: pd.DataFrame, comparisons: pd.DataFrame, wilcoxon: pd.DataFr
         auc, comparisons, wilcoxon: see `study_verdict`.
 
     Returns:
-        epigenome, model (the best), auc (of all epigenomes, the mean) and verdict (in words): first a row of all
-        epigenomes, then one of each.
+        scope (`ALL` or an epigenome), model (the best), auc (of all epigenomes, the mean) and verdict (in words): first
+        a row of all epigenomes, then one of each.
     """
     rows = []
     for epigenome, own in auc.groupby("epigenome", sort=False):
         aucs = dict(zip(own["model"], own["auc"], strict=True))
         said = epigenome_verdict(aucs, comparisons[comparisons["epigenome"] == epigenome])
-        rows.append({"epigenome": epigenome, "model": best_model(aucs), "auc": aucs[best_model(aucs)], "verdict": said})
+        rows.append({"scope": epigenome, "model": best_model(aucs), "auc": aucs[best_model(aucs)], "verdict": said})
     means = auc.groupby("model", sort=False)["auc"].mean()
-    first = {"epigenome": ALL, "model": means.idxmax(), "auc": means.max()}
+    first = {"scope": ALL, "model": means.idxmax(), "auc": means.max()}
     return pd.DataFrame([first | {"verdict": study_verdict(auc, comparisons, wilcoxon)}, *rows])
 
 

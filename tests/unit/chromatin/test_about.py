@@ -26,7 +26,9 @@ def test_the_study_is_described_even_where_jobs_have_environments_of_their_own(
     # The marks of 56 epigenomes and the expression matrix are on one server, the annotation too if it is not local.
     assert re.fullmatch(r"3\d\d files from egg2\.wustl\.edu", found["origins"][0])
     own = load_study(
-        {**config, "sources": config["sources"] | {"annotation": "a.gtf"}}, repository / "workflow/schemas", repository
+        {**config, "sources": config["sources"] | {"annotation": "config/config.yaml"}},
+        repository / "workflow/schemas",
+        repository,
     )
     assert about.about(own)["origins"][1] == "1 local file"
     assert found["versions"]["torch"].startswith("2.")

@@ -78,7 +78,7 @@ def test_of_a_study(epigenomes: int, q: float, words: str) -> None:
 
 def test_the_table_has_the_study_and_each_epigenome() -> None:
     table = best_table(*study(3, 0.25))
-    assert table["epigenome"].tolist() == ["all epigenomes", "E000", "E001", "E002"]
+    assert table["scope"].tolist() == ["all epigenomes", "E000", "E001", "E002"]
     assert table["model"].tolist() == ["lstm"] * 4
     assert table["verdict"].str.contains("not distinguishable").tolist() == [False, False, False, True]
 
