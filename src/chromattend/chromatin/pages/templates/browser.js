@@ -397,7 +397,8 @@
     const note = element("gene-note");
     if (data.attentive.length)
       note.textContent = attention
-        ? (beta ? "Dashed line: equal attention to all marks. alpha and beta of " : "alpha of ") + element("gene-data").dataset["title" + data.attentive.indexOf(model)] + "."
+        ? (beta ? "Dashed line: equal attention to all marks. alpha and beta of " : "alpha of ") + element("gene-data").dataset["title" + data.attentive.indexOf(model)] +
+          ": alpha is its weight for a bin of a mark" + (beta ? ", beta its weight for a mark." : ".")
         : "The attention to this gene was not written; interpret.attention in the configuration selects the genes.";
     await Promise.all(drawings);
     // For measurements of the page's speed.
