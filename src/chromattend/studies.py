@@ -8,16 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from chromattend.chromatin.configuration import load_study
+from chromattend.chromatin.configuration import load_study, read_schema
 from chromattend.chromatin.preview import preview
 from chromattend.chromatin.study import Study
 from chromattend.errors import Collected, UserError
 from chromattend.graphs.configuration import load_graphs
+from chromattend.graphs.configuration import read_schema as graph_schema
 from chromattend.graphs.study import GraphStudy, Sources
-from chromattend.pipeline.config import part_of, read_parts
+from chromattend.pipeline.config import merged, part_of, read_parts, typed
 from chromattend.robustness.configuration import load_robustness
+from chromattend.robustness.configuration import read_schema as robustness_schema
 from chromattend.robustness.study import Offered, RobustnessStudy
 from chromattend.sequence.configuration import load_sequences
+from chromattend.sequence.configuration import read_schema as sequence_schema
 from chromattend.sequence.study import SequenceStudy
 
 
@@ -60,6 +63,8 @@ def load_studies(
     Raises:
         UserError: what would make a job fail later, one line for each error.
     """
+    if command_line:
+        config = merged(config, _typed(command_line, schemas))
     name = str(files[0]) if files else "config"
     parts = read_parts(files, command_line or {})
 
@@ -86,6 +91,18 @@ def load_studies(
         )
     downloads = chromatin.downloads | (robustness.downloads(chromatin.mirror) if robustness else {})
     return Studies(chromatin, sequences, graphs, robustness, downloads)
+
+
+def _typed(command_line: Mapping[str, Any], schemas: Path) -> dict[str, Any]:
+    """Return the keys of the command line with the types of the schemas."""
+    readers = {"sequence": sequence_schema, "graphs": graph_schema, "robustness": robustness_schema}
+    whole = read_schema(schemas)
+    return {
+        key: typed(value, readers[key](schemas))
+        if key in readers
+        else typed(value, whole["properties"].get(key, {}), whole)
+        for key, value in command_line.items()
+    }
 
 
 def _sources(study: Study) -> Sources:

@@ -1,5 +1,6 @@
 """The study and the demo, planned as they are committed."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -46,12 +47,32 @@ def test_one_epigenome_of_the_study_is_a_target(checkout: Path) -> None:
     assert "    benchmark: logs/benchmarks/train/E116/deepchrome.tsv\n" in result.output
 
 
+@pytest.mark.usefixtures("with_slurm")
 def test_the_slurm_profile_is_found_by_its_name(checkout: Path) -> None:
     # As the README says, in a process of its own.
     command = [sys.executable, "-m", "snakemake", "--profile", "slurm", "--dry-run", "--quiet", "rules"]
     result = run([*command, *ONE], checkout)
     assert result.code == 0, result.output
     assert result.jobs["train"] == 15
+
+
+@pytest.fixture
+def with_slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Slurm's commands on the path, which planning only looks for."""
+    for name in ("sbatch", "squeue"):
+        (tmp_path / name).write_text("#!/bin/sh\nexit 1\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+
+
+def test_a_machine_without_slurm_is_one_line(checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    result = snakemake(["--profile", "slurm", "--dry-run", *ONE], checkout)
+    assert result.code == 1
+    assert result.output.splitlines()[-1].startswith(
+        "Error: --profile slurm: sbatch is not on the path, so there is no"
+    )
+    assert "Traceback" not in result.output
 
 
 @pytest.fixture(scope="module")
@@ -108,6 +129,7 @@ def hundred_sets(checkout: Path) -> list[str]:
     return ["--configfile", "config/config.yaml", "data/sets.yaml"]
 
 
+@pytest.mark.usefixtures("with_slurm")
 def test_a_hundred_sets_of_sequences_are_planned_for_a_cluster(checkout: Path, hundred_sets: list[str]) -> None:
     result = snakemake(
         ["--profile", "slurm", "--dry-run", "--quiet", "rules", *hundred_sets, "--", "sequence"], checkout
@@ -120,6 +142,7 @@ def test_a_hundred_sets_of_sequences_are_planned_for_a_cluster(checkout: Path, h
     }
 
 
+@pytest.mark.usefixtures("with_slurm")
 def test_one_of_a_hundred_sets_is_a_target(checkout: Path, hundred_sets: list[str]) -> None:
     target = "results/sequence/S042/report.html"
     result = snakemake(["--profile", "slurm", "--dry-run", *hundred_sets, "--", target], checkout)

@@ -1,6 +1,7 @@
 import os
 import re
 import shlex
+import signal
 import sys
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from chromattend.chromatin.configuration import shared_files
 from chromattend.chromatin.preview import is_quick
 from chromattend.errors import UserError, printed
 from chromattend.models.registry import REGISTRY
+from chromattend.pipeline.outcome import on_error, on_success
 from chromattend.pipeline.records import configuration_sha256
 from chromattend.studies import load_studies
 from chromattend.training.protocols import resolve
@@ -53,6 +55,22 @@ except UserError as error:
     sys.exit(printed(error))
 STUDY, SEQUENCES, GRAPHS, ROBUSTNESS = STUDIES.chromatin, STUDIES.sequences, STUDIES.graphs, STUDIES.robustness
 DOWNLOADS = STUDIES.downloads
+# As by --rerun-incomplete: what an ended job left is made again, so that the same command always goes on.
+if workflow.dag_settings:
+    workflow.dag_settings.force_incomplete = True
+# Whether the user has ended the run.
+INTERRUPTED = []
+
+
+def interrupt(signal_number, frame):
+    """Let Snakemake end its jobs; a second signal would end it with a traceback, and with jobs that go on."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    INTERRUPTED.append(signal_number)
+    raise KeyboardInterrupt
+
+
+if workflow.is_main_process and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, interrupt)
 # Jobs read this file again, and would repeat the warnings.
 if workflow.is_main_process:
     for warning in shared_files(STUDY):

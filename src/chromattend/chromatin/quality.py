@@ -23,13 +23,13 @@ MARK_COLUMNS = [
     *("median_length", "one_start", "all_even", "constant"),
 ]
 EPIGENOME_COLUMNS = [
-    *("genes", "genes_in_common", "genes_left_out", "left_out"),
+    *("genes", "genes_in_common", "genes_left_out", "left_out", "train_genes", "split_mode"),
     *("on_share", "on_train", "on_valid", "on_test", "on_range", "overlap"),
 ]
 # Columns of integers, some of them missing.
 WHOLE = (
     *("reads", "reads_elsewhere", "genes_without_data", "one_start", "all_even", "constant"),
-    *("genes", "genes_left_out"),
+    *("genes", "genes_left_out", "train_genes"),
 )
 # Measures that are 1 or 0 -> what tables show as their limit.
 FLAGS = {"one_start": "one start", "all_even": "all even", "constant": "one value"}
@@ -78,6 +78,15 @@ class Check:
             return f"{value:.1%}".replace("%", " %")
         return f"{value:,.0f}" if value.is_integer() else f"{value:.3g}"
 
+
+# Fewer training genes are a small study.
+FEW_TO_TRAIN = 1000
+# What to do if the parts have different shares of ON genes, by the rule of the split.
+BALANCE = {
+    "sequential": "Use split.mode chromosome or random, unless you repeat the published study.",
+    "chromosome": "Hold out more or other chromosomes.",
+    "random": "The parts are small: give more genes, or another split.seed.",
+}
 
 # All limits in one place. They only inform: no stage leaves anything out because of them.
 CHECKS = (
@@ -162,6 +171,14 @@ CHECKS = (
         "Compare the gene ids; compare models within the epigenome only, as its test genes are others.",
     ),
     Check(
+        *("train_genes", "few training genes", FEW_TO_TRAIN, False, False),
+        "Genes that models learn from. With few, networks often do not beat a logistic regression, and AUCs of single "
+        "splits differ by several hundredths.",
+        "Compare networks with logistic_regression and random_forest before you trust them, give training the larger "
+        "part (split), or more genes; pan_epigenome learns from the genes of all epigenomes.",
+        share=False,
+    ),
+    Check(
         *("on_share", "many genes ON", MOST_ON, True, False),
         "Share of ON genes, where the median of the expression matrix sets the labels. The median is over all genes of "
         "the matrix, so genes outside the study, such as non-coding genes at 0, lower it.",
@@ -179,13 +196,13 @@ CHECKS = (
         *("on_range", "label balance differs between parts", 0.15, True, False),
         "Largest minus smallest share of ON genes among train, validation and test. A sequential split by Ensembl id "
         "puts more ON genes into train.",
-        "If split.mode is sequential, use chromosome or random, unless you repeat the published study; if chromosome, "
-        "hold out more or other chromosomes. Judge AUPR by its base rate.",
+        "{balance} Judge AUPR by its base rate.",
     ),
     Check(
         *("overlap", "test windows seen in training", 0.05, True, False),
         "Test genes whose window overlaps the window of a train or validation gene: the same reads are in both.",
-        "Use split.mode chromosome, which has no such overlaps, unless you repeat the published study.",
+        "Use split.mode chromosome, which has no such overlaps, unless you repeat the published study or have genes on "
+        "few chromosomes only.",
     ),
 )
 
@@ -208,20 +225,21 @@ def quality_table(
         without_signal (share of genes), empty_chromosomes (those with genes on which the file holds nothing),
         genes_without_data (genes on these, without chromosome Y), median_length (of reads, bp), one_start, all_even and
         constant (1 or 0); then the same in each row: genes, genes_in_common (share of the genes of annotation or
-        matrix, whichever has fewer, that are in both), genes_left_out, left_out (share), on_share (of ON genes; missing
-        with published labels), on_train, on_valid, on_test (share of ON genes in each part), on_range (their range) and
-        overlap (share of test genes whose window overlaps a train or validation window). Values that a source does not
-        give are missing: what is known of reads for bigWig and binned CSV, chromosomes of a binned CSV, and, for a
-        bigWig, whose values are not reads, relative_depth and all_even.
+        matrix, whichever has fewer, that are in both), genes_left_out, left_out (share), train_genes (their number),
+        split_mode, on_share (of ON genes; missing with published labels), on_train, on_valid, on_test (share of ON
+        genes in each part), on_range (their range) and overlap (share of test genes whose window overlaps a train or
+        validation window). Values that a source does not give are missing: what is known of reads for bigWig and binned
+        CSV, chromosomes of a binned CSV, and, for a bigWig, whose values are not reads, relative_depth and all_even.
     """
     marks = [str(mark) for mark in dataset["mark"].values]
     rows = [
         _of_mark(dataset["counts"].sel(mark=mark).values, dataset, mark, "model", _provenance(dataset.attrs, mark))
         for mark in marks
     ]
-    middle = np.median([row["depth"] for row in rows])
-    for row in rows:
-        if row["all_even"] is not None and middle > 0:
+    counted = [row for row in rows if row["all_even"] is not None]
+    middle = np.median([row["depth"] for row in counted]) if counted else 0
+    for row in counted:
+        if middle > 0:
             row["relative_depth"] = row["depth"] / middle
     rows += [
         _of_mark(
@@ -272,8 +290,8 @@ def _of_mark(
         row["share_elsewhere"] = int(row["reads_elsewhere"]) / total if total else 0.0
     row["depth"] = float(counts.mean(dtype=np.float64))
     row["without_signal"] = float((counts == 0).all(axis=1).mean())
-    # Values of a bigWig are not read counts.
-    counted = np.issubdtype(counts.dtype, np.integer)
+    # Values of a bigWig are not read counts. Beside one, the counts of other marks are whole numbers of another type.
+    counted = source.get("format") != "bigwig"
     row["all_even"] = int(bool(doubled_marks(counts[..., None], [mark]))) if counted else None
     row["constant"] = int(counts.min() == counts.max() != 0)
     return row
@@ -296,6 +314,8 @@ def _of_epigenome(dataset: xr.Dataset, overlaps: pd.DataFrame) -> dict[str, Any]
         "genes": len(label),
         "genes_left_out": left_out,
         "left_out": left_out / (len(label) + left_out),
+        "train_genes": int((split == "train").sum()),
+        "split_mode": dataset.attrs.get("split_rule", ""),
         "on_share": None if dataset.attrs.get("labels") == "published" else float((label == 1).mean()),
         **{f"on_{part}": share for part, share in on.items()},
         "on_range": max(on.values()) - min(on.values()),
@@ -388,7 +408,7 @@ def _files(sources: pd.DataFrame) -> dict[tuple[str, str], dict[str, Any]]:
 
 def _advice(check: Check, row: Mapping[str, Any]) -> str:
     if not check.of_mark:
-        return check.advice
+        return check.advice.format(balance=BALANCE.get(str(row.get("split_mode")), ""))
     chroms = row["empty_chromosomes"].split() if isinstance(row["empty_chromosomes"], str) else []
     advice = check.advice.format_map({**row, "empty_chromosomes": listed(chroms), "cause": cause_of_empty(chroms)})
     return f"{row['source']}: {advice}" if row.get("source") else advice

@@ -1,5 +1,6 @@
 """Settings of a Slurm cluster, read by the profile `slurm` before Snakemake has any configuration."""
 
+import shutil
 import subprocess
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -53,6 +54,20 @@ class Cluster:
         ):
             raise UserError(f"{path}: partitions: give the limits of each partition under its name, {{}} for no limits")
         return cls(**content)
+
+
+def check_slurm() -> None:
+    """Refuse a machine without Slurm's commands, before Snakemake submits the first job.
+
+    Raises:
+        UserError: `sbatch` or `squeue` is not on the path.
+    """
+    for program in ("sbatch", "squeue"):
+        if not shutil.which(program):
+            raise UserError(
+                f"--profile slurm: {program} is not on the path, so there is no Slurm here; run on a login node of the "
+                "cluster, or without the profile: snakemake --cores all"
+            )
 
 
 def check_folder(folder: str | Path) -> None:

@@ -1,5 +1,6 @@
 """Checking a configuration against its schema, with messages for users."""
 
+import copy
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -93,6 +94,41 @@ def read_merged(files: Sequence[Path]) -> dict[str, Any]:
             _merge(merged, content)
     errors.report()
     return merged
+
+
+def typed(value: Any, schema: Mapping[str, Any], root: Mapping[str, Any] | None = None) -> Any:
+    """Return values of Snakemake's `--config` with the types that a schema asks for.
+
+    Snakemake reads `--config 'interpret={genes: 20}'` as text below the first key: `20` stays `"20"`.
+
+    Args:
+        value: a mapping, list or value as Snakemake gives it.
+        schema: its JSON schema.
+        root: the schema with `$defs`; by default `schema`.
+    """
+    root = schema if root is None else root
+    if "$ref" in schema:
+        schema = root["$defs"][str(schema["$ref"]).rpartition("/")[2]] | schema
+    if isinstance(value, dict):
+        known, others = schema.get("properties", {}), schema.get("additionalProperties")
+        others = others if isinstance(others, dict) else {}
+        return {key: typed(each, known.get(key, others), root) for key, each in value.items()}
+    if isinstance(value, list):
+        return [typed(each, schema.get("items", {}), root) for each in value]
+    kinds = schema.get("type", "string")
+    if not isinstance(value, str) or ("string" in kinds and (value != "null" or "null" not in kinds)):
+        return value
+    try:
+        return yaml.load(value, _Loader)
+    except yaml.YAMLError:
+        return value
+
+
+def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a configuration with the keys of another, which wins, key by key."""
+    result = copy.deepcopy(dict(base))
+    _merge(result, over)
+    return result
 
 
 def _merge(base: dict[str, Any], over: Mapping[str, Any]) -> None:
@@ -223,8 +259,8 @@ def _explain(error: jsonschema.ValidationError, key: str) -> str:
         return f"{value} is not valid{did_you_mean(str(error.instance), expected)}; choose one of {choices}"
     if error.validator == "type":
         kinds = expected if isinstance(expected, list) else [expected]
-        # YAML reads 1e-3 as a string, and Snakemake's --config reads values within braces as strings.
-        hint = " (write 1e-3 as 0.001, and nested keys in a --configfile)" if isinstance(error.instance, str) else ""
+        # YAML reads 1e-3 as a string.
+        hint = " (write 1e-3 as 0.001)" if isinstance(error.instance, str) else ""
         if "string" in kinds and isinstance(error.instance, int | float):
             hint = " (put a name in quotes: YAML reads 001 as a number, and on as true)"
         return f"{value} has the wrong type; give {' or '.join(_KINDS[kind] for kind in kinds)}{hint}"

@@ -7,6 +7,7 @@ and the same again at the end. Here it runs rarely, and not at all at the end.
 
 import gc
 import logging
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +19,9 @@ from chromattend.pipeline.records import recorded
 
 # Still collects the cycles that a script leaves, such as a Trainer's: a training makes more objects than this.
 gc.set_threshold(50_000)
+# Ctrl-C reaches every job; what a job was importing or computing is not worth a traceback.
+if hasattr(sys.modules["__main__"], "snakemake"):
+    signal.signal(signal.SIGINT, lambda *_: sys.exit(128 + signal.SIGINT))
 
 
 @contextmanager

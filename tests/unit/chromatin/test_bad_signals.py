@@ -294,7 +294,8 @@ def test_a_file_is_read_rightly_warned_of_or_refused(
         assert len(warned) == 1
     else:
         assert warned == []
-    warnings = warnings_table(quality_table(dataset, [], NO_OVERLAPS, ALL_GENES), sources_table(dataset, []))
+    quality = quality_table(dataset, [], NO_OVERLAPS, ALL_GENES).assign(train_genes=1000)
+    warnings = warnings_table(quality, sources_table(dataset, []))
     assert set(warnings["what"]) == set(case.page)
     assert all(advice.startswith("data/reads.file: ") for advice in warnings["advice"])
     if case.counted is not None:

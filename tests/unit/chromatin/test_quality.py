@@ -1,6 +1,7 @@
 """Data quality: the measures, the warnings at their limits, and the page."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -24,6 +25,11 @@ EVIL = "<script>alert(1)</script>"
 NO_OVERLAPS = pd.DataFrame(columns=["gene", "split", "other_gene", "other_split", "chrom", "shared_bp"])
 
 
+def measured(*arguments: Any) -> pd.DataFrame:
+    """The quality of a study that has enough genes."""
+    return quality_table(*arguments).assign(train_genes=1000)
+
+
 def usual(epigenome: str = "E003") -> xr.Dataset:
     """A dataset without anything to warn of: as many ON genes in each part."""
     dataset = synthetic_dataset(epigenome=epigenome)
@@ -45,13 +51,13 @@ def change(dataset: xr.Dataset, mark: str, values: np.ndarray) -> xr.Dataset:
 
 
 def warned(dataset: xr.Dataset, overlaps: pd.DataFrame = NO_OVERLAPS) -> list[tuple[str, str]]:
-    table = warnings_table(quality_table(dataset, [], overlaps, ALL_GENES), sources_table(dataset, []))
+    table = warnings_table(measured(dataset, [], overlaps, ALL_GENES), sources_table(dataset, []))
     return list(zip(table["mark"], table["what"], strict=True))
 
 
 def test_measures_of_a_mark() -> None:
     dataset = change(usual(), "H3K4me1", 0)
-    row = quality_table(dataset, [], NO_OVERLAPS, ALL_GENES).set_index("mark").loc["H3K9me3"]
+    row = measured(dataset, [], NO_OVERLAPS, ALL_GENES).set_index("mark").loc["H3K9me3"]
     counts = dataset["counts"].sel(mark="H3K9me3").values
     assert (row["reads"], row["reads_elsewhere"]) == (1000, 10)
     assert row["share_elsewhere"] == pytest.approx(10 / 1010)
@@ -77,7 +83,7 @@ def test_measures_of_an_epigenome() -> None:
         ],
         columns=["gene", "split", "other_gene", "other_split"],
     )
-    row = quality_table(dataset.assign(label=("gene", label)), [], overlaps, ALL_GENES).iloc[0]
+    row = measured(dataset.assign(label=("gene", label)), [], overlaps, ALL_GENES).iloc[0]
     assert (row["genes"], row["genes_left_out"], row["left_out"]) == (640, 160, 0.2)
     assert (row["on_train"], row["on_valid"], row["on_test"], row["on_range"]) == (1, 0.25, 0.25, 0.75)
     assert row["overlap"] == 1 / 160
@@ -124,7 +130,7 @@ def test_reads_on_other_chromosomes_are_pointed_out() -> None:
 )
 def test_a_value_at_its_limit_is_fine(check) -> None:
     table, sources = (
-        quality_table(usual(), [], NO_OVERLAPS, ALL_GENES).astype({check.measure: float}),
+        measured(usual(), [], NO_OVERLAPS, ALL_GENES).astype({check.measure: float}),
         sources_table(usual(), []),
     )
     assert warnings_table(table.assign(**{check.measure: check.limit}), sources).empty
@@ -141,7 +147,7 @@ def test_files_of_the_same_content_are_named() -> None:
     first = first.assign_attrs(H3K4me1_sha256="H3K4me3", H3K4me1_source="copy.bed")
     second = second.assign_attrs({f"{mark}_sha256": f"other {mark}" for mark in second["mark"].values})
     second = second.assign_attrs(H3K9me3_sha256="H3K9me3", H3K9me3_source="E2.bed")
-    quality = pd.concat([quality_table(dataset, [], NO_OVERLAPS, ALL_GENES) for dataset in (first, second)])
+    quality = pd.concat([measured(dataset, [], NO_OVERLAPS, ALL_GENES) for dataset in (first, second)])
     table = warnings_table(quality, pd.concat([sources_table(dataset, []) for dataset in (first, second)]))
     assert set(table["what"]) == {"same content as another file"}
     advice = table.set_index(["epigenome", "mark"])["advice"]
@@ -161,7 +167,7 @@ def test_chromosomes_without_data_stay_text(tmp_path: Path) -> None:
     dataset = usual()
     dataset = dataset.assign_coords(chrom=("gene", np.resize(["1", "2", "Y"], dataset.sizes["gene"])))
     dataset = dataset.assign_attrs(H3K4me1_empty_chromosomes="2", H3K4me3_empty_chromosomes="Y")
-    write_table(quality_table(dataset, [], NO_OVERLAPS, ALL_GENES), tmp_path / "quality.tsv")
+    write_table(measured(dataset, [], NO_OVERLAPS, ALL_GENES), tmp_path / "quality.tsv")
     table = read_quality([tmp_path / "quality.tsv"])
     rows = table.set_index("mark")[["empty_chromosomes", "genes_without_data"]]
     assert rows.loc["H3K4me1"].tolist() == ["2", 213]
@@ -174,10 +180,33 @@ def test_chromosomes_without_data_stay_text(tmp_path: Path) -> None:
 def test_values_of_a_bigwig_are_not_judged_as_reads() -> None:
     dataset = usual()
     dataset = dataset.assign(counts=dataset["counts"].astype(np.float32) / 100)
-    table = quality_table(dataset, [], NO_OVERLAPS, ALL_GENES)
+    dataset = dataset.assign_attrs({f"{mark}_format": "bigwig" for mark in dataset["mark"].values})
+    table = measured(dataset, [], NO_OVERLAPS, ALL_GENES)
     assert table["all_even"].isna().all()
     assert table["relative_depth"].isna().all()
     assert warnings_table(table, sources_table(dataset, [])).empty
+
+
+def test_reads_beside_a_bigwig_are_judged_as_reads() -> None:
+    """The counts of all marks are then of the bigWig's type."""
+    counts = change(usual(), "H3K4me3", 2)["counts"].astype(np.float32)
+    dataset = usual().assign(counts=counts).assign_attrs(H3K9me3_format="bigwig")
+    table = measured(dataset, [], NO_OVERLAPS, ALL_GENES).set_index("mark")
+    assert table["all_even"].isna().tolist() == [False, False, False, False, True]
+    assert table["all_even"].tolist()[:4] == [0, 0, 0, 1]
+    assert table["relative_depth"].isna().tolist() == [False, False, False, False, True]
+    assert ("H3K4me3", "all counts even") in warned(dataset)
+
+
+def test_few_genes_and_the_rule_of_the_split_give_the_advice() -> None:
+    dataset = usual().assign_attrs(split_rule="chromosome")
+    label = np.where(dataset["split"].values == "test", 1, dataset["label"])
+    dataset = dataset.assign(label=("gene", label.astype(np.int8)))
+    quality = quality_table(dataset, [], NO_OVERLAPS, ALL_GENES)
+    assert set(quality["train_genes"]) == {320}
+    advice = warnings_table(quality, sources_table(dataset, [])).set_index("what")["advice"]
+    assert advice["few training genes"].startswith("Compare networks with logistic_regression")
+    assert advice["label balance differs between parts"].startswith("Hold out more or other chromosomes. Judge")
 
 
 def test_the_validation_mark_is_measured_on_the_same_genes() -> None:
@@ -186,7 +215,7 @@ def test_the_validation_mark_is_measured_on_the_same_genes() -> None:
     counts = np.ones((len(genes), dataset.sizes["bin"]), np.int32)
     counts[-1] = 1000
     signal = xr.Dataset({"counts": (("gene", "bin"), counts)}, {"gene": genes}, {"mark": "H3K27ac", "format": "bam"})
-    row = quality_table(dataset, [signal], NO_OVERLAPS, ALL_GENES).iloc[-1]
+    row = measured(dataset, [signal], NO_OVERLAPS, ALL_GENES).iloc[-1]
     assert (row["mark"], row["role"], row["format"], row["depth"]) == ("H3K27ac", "validation", "bam", 1)
     assert pd.isna(row["reads"])
 
@@ -204,7 +233,7 @@ def test_sources_have_a_row_for_each_file() -> None:
 
 
 def test_a_table_is_read_as_it_was_written(tmp_path: Path) -> None:
-    tables = [quality_table(usual(name), [], NO_OVERLAPS, ALL_GENES) for name in ("007", "E003")]
+    tables = [measured(usual(name), [], NO_OVERLAPS, ALL_GENES) for name in ("007", "E003")]
     paths = [tmp_path / f"{number}.tsv" for number in range(2)]
     for table, path in zip(tables, paths, strict=True):
         write_table(table, path)
@@ -212,7 +241,7 @@ def test_a_table_is_read_as_it_was_written(tmp_path: Path) -> None:
 
 
 def page(folder: Path, dataset: xr.Dataset, name: str = "H1") -> BeautifulSoup:
-    quality = quality_table(dataset, [], NO_OVERLAPS, ALL_GENES)
+    quality = measured(dataset, [], NO_OVERLAPS, ALL_GENES)
     write_quality_page(
         folder / "quality.html",
         quality=quality,
