@@ -84,14 +84,18 @@ def study_verdict(auc: pd.DataFrame, comparisons: pd.DataFrame, wilcoxon: pd.Dat
         difference, low, high, q = differences[rival]
         higher, lower = _told_apart(best, rival, comparisons)
         ends = f"median difference of AUC {_signed(difference)}, 95 % interval {_range(low, high)}"
+        single = f"DeLong's test finds it higher in {higher} and lower in {lower} of {len(names)} epigenomes."
         if len(names) < LEAST_EPIGENOMES:
-            said.append(f"Against {title(rival)}: {ends}; these are too few epigenomes for a test over them.")
+            said.append(f"Against {title(rival)}: {ends}; {single}")
         elif q < LIMIT:
-            said.append(f"Over the epigenomes it differs from {title(rival)}: {ends}, q {q:.2g}.")
+            said.append(f"Over the epigenomes it differs from {title(rival)}: {ends}, q {q:.2g}; {single}")
         else:
             q_shown = "no q" if pd.isna(q) else f"q {q:.2g}"
-            said.append(f"Over the epigenomes it is not distinguishable from {title(rival)}: {ends}, {q_shown}.")
-        said.append(f"DeLong's test finds it higher in {higher} and lower in {lower} of {len(names)} epigenomes.")
+            said.append(
+                f"Over the epigenomes it is not distinguishable from {title(rival)}: {ends}, {q_shown}; {single}"
+            )
+    if len(names) < LEAST_EPIGENOMES and len(said) > 1:
+        said.append(f"Fewer than {LEAST_EPIGENOMES} epigenomes are too few for a test over epigenomes.")
     return " ".join(said)
 
 

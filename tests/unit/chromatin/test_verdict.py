@@ -65,10 +65,15 @@ def study(epigenomes: int, q: float) -> tuple[pd.DataFrame, pd.DataFrame, pd.Dat
         (
             3,
             0.25,
-            "Against SVC (RBF): median difference of AUC +0.100, 95 % interval 0.090 to 0.110; these",
+            "Against SVC (RBF): median difference of AUC +0.100, 95 % interval 0.090 to 0.110; DeLong's",
         ),
-        (8, 0.01, "it differs from SVC (RBF): median difference of AUC +0.100, 95 % interval 0.090 to 0.110, q 0.01."),
+        (
+            8,
+            0.01,
+            "it differs from SVC (RBF): median difference of AUC +0.100, 95 % interval 0.090 to 0.110, q 0.01; DeLong's",
+        ),
         (8, 0.2, "it is not distinguishable from SVC (RBF): median difference of AUC +0.100"),
+        (3, 0.25, "Fewer than 6 epigenomes are too few for a test over epigenomes."),
         (8, 0.2, "DeLong's test finds it higher in 7 and lower in 0 of 8 epigenomes."),
     ],
 )
