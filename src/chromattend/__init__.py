@@ -16,7 +16,7 @@ STAGE_VERSIONS = {
     "train": "train 5",
     "evaluate": "evaluate 5",
     "interpret": "interpret 4",
-    "report": "report 9",
+    "report": "report 10",
     "predict": "predict 1",
     "sequence_dataset": "sequence_dataset 1",
     "sequence_explain": "sequence_explain 1",

@@ -70,7 +70,7 @@ def study(epigenomes: int, q: float) -> tuple[pd.DataFrame, pd.DataFrame, pd.Dat
         (
             8,
             0.01,
-            "it differs from SVC (RBF): median difference of AUC +0.100, 95 % interval 0.090 to 0.110, q 0.01; DeLong's",
+            "it differs from SVC (RBF): median difference of AUC +0.100, 95 % interval 0.090 to 0.110, q 0.01; ",
         ),
         (8, 0.2, "it is not distinguishable from SVC (RBF): median difference of AUC +0.100"),
         (3, 0.25, "Fewer than 6 epigenomes are too few for a test over epigenomes."),
