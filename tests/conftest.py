@@ -11,6 +11,9 @@ if not torch.cuda.is_available():
     # Without a GPU, Triton interprets the kernels, if this is set when it is imported.
     os.environ["TRITON_INTERPRET"] = "1"
 
+# Pages that tests compare have one date, also when the date changes between them.
+os.environ["SOURCE_DATE_EPOCH"] = "1790000000"
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 # Folders of long tests, the longest first.
 LONG = ("workflow", "learning", "browser")

@@ -14,4 +14,6 @@ with job(snakemake):
         validation=table.get("validation"),
         epigenomes=snakemake.params.epigenomes,
         split_rule=snakemake.params.split_rule,
+        verdict=str(table["best"]["verdict"].iloc[0]),
+        validation_mark=snakemake.params.mark,
     )

@@ -3,6 +3,7 @@ from pathlib import Path
 from chromattend.pipeline.jobs import job
 
 from chromattend.chromatin.pages.epigenome import Validation, write_page
+from chromattend.chromatin.quality import read_quality, warnings_table
 from chromattend.files import UNCOMPILED, read_json, read_netcdf, read_table
 
 with job(snakemake):
@@ -46,5 +47,10 @@ with job(snakemake):
         },
         turned=turned,
         validation=validation,
+        warnings=warnings_table(read_quality([snakemake.input.quality]), read_table(snakemake.input.sources)),
+        faithfulness={
+            model: read_table(path)
+            for model, path in zip(snakemake.params.explained, snakemake.input.faithfulness, strict=True)
+        },
         command=snakemake.params.command,
     )

@@ -5,6 +5,7 @@ from chromattend.pipeline.jobs import job
 import pandas as pd
 
 from chromattend.chromatin.tables import auc_table, published_table, summary_table
+from chromattend.chromatin.verdict import best_table
 from chromattend.files import read_json, read_table, write_table
 from chromattend.statistics import compare_over_epigenomes
 
@@ -26,4 +27,6 @@ with job(snakemake):
     write_table(published_table(auc, published_auc), snakemake.output.published, decimals=4)
     # p values need their exponents.
     write_table(comparisons, snakemake.output.comparisons, significant=4)
-    write_table(compare_over_epigenomes(wide), snakemake.output.wilcoxon, significant=4)
+    wilcoxon = compare_over_epigenomes(wide)
+    write_table(wilcoxon, snakemake.output.wilcoxon, significant=4)
+    write_table(best_table(auc, comparisons, wilcoxon), snakemake.output.best, decimals=4)

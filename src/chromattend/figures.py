@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from chromattend.files import atomic
-from chromattend.models.registry import REGISTRY
+from chromattend.models.registry import REGISTRY, in_order
 from chromattend.pages import embed_svg
 
 # Text stays text, so that figures are searchable and small. With the fixed salt and without a date, the same figure
@@ -47,6 +47,32 @@ _STYLE: Any = {
 mpl.rcParams.update(_STYLE)
 # Colours of the pages' charts, in the order of --series-1 to --series-8 in base.html.
 PAGE_COLOURS = ("#0072b2", "#d55e00", "#007a5a", "#a8457f", "#6b6100", "#5b4bb5", "#5f6b78", "#a33a3a")
+# Colours of the models, in the order of the registry. Each has a contrast of at least 3 with the white and with the
+# dark page. They are about equally light, so in grey, and partly to colour-blind readers, dash and symbol tell models
+# of one track apart: no two have both in common, and two that share one of them differ to colour-blind readers too.
+MODEL_COLOURS = dict(
+    zip(
+        REGISTRY,
+        (
+            *("#0b772c", "#905b5b", "#b74fac", "#5d98a5", "#4e7ca0", "#bd6886", "#eb4351", "#ef6616"),
+            *("#729d00", "#ec52a0", "#c15f09", "#726bc5", "#96681c", "#a877f8", "#1479f5", "#1070c2"),
+            *("#a089a8", "#b37410", "#c0556b", "#018911", "#5d9f5b", "#4566d9", "#b84dca", "#317396"),
+        ),
+        strict=True,
+    )
+)
+_DASHES: tuple[tuple[float, ...], ...] = ((), (6, 2.5), (2.5, 1.8), (6, 2, 1.5, 2), (11, 2.5))
+# The symbols' names in matplotlib and in plotly, and their paths for drawings of pages.
+_SYMBOLS = (
+    ("o", "circle", "M-6,0a6,6 0 1,0 12,0a6,6 0 1,0 -12,0z"),
+    ("s", "square", "M-5,-5h10v10h-10z"),
+    ("^", "triangle-up", "M0,-6L6,5H-6z"),
+    ("D", "diamond", "M0,-7L7,0L0,7L-7,0z"),
+    ("v", "triangle-down", "M0,6L6,-5H-6z"),
+    ("P", "cross", "M-2,-6h4v4h4v4h-4v4h-4v-4h-4v-4h4z"),
+    ("X", "x", "M-6,-3L-3,-6L0,-3L3,-6L6,-3L3,0L6,3L3,6L0,3L-3,6L-6,3L-3,0z"),
+    ("*", "star", "M0,-7L1.7,-2.3L6.7,-2.2L2.7,0.9L4.1,5.7L0,2.8L-4.1,5.7L-2.7,0.9L-6.7,-2.2L-1.7,-2.3z"),
+)
 STATE_COLOURS = {"ON": COLOURS[1], "OFF": COLOURS[0]}
 
 
@@ -91,22 +117,34 @@ def title(model: str) -> str:
     return REGISTRY[model].title
 
 
-def style_number(model: str) -> int:
-    """Return the number of a model in its track, which gives its colour and line in every figure and on every page.
-
-    There are eight colour-blind-safe colours. The networks that the key `models` can list have them first, with solid
-    lines; the baselines, and the models of other stages after them, have the same colours with another line or symbol.
-    """
-    track = [spec for spec in REGISTRY.values() if spec.track == REGISTRY[model].track]
-    listed = [spec.scope in ("epigenome", "sequence") for spec in track]
-    order = sorted(zip(listed, track, strict=True), key=lambda each: (not each[0], each[1].kind != "network"))
-    return [spec.name for _, spec in order].index(model)
-
-
 def style(model: str) -> dict[str, Any]:
-    """Return the colour and line of a model, for matplotlib; see `style_number`."""
-    round_number, colour = divmod(style_number(model), len(PAGE_COLOURS))
-    return {"color": PAGE_COLOURS[colour], "linestyle": ("-", "--", ":")[round_number]}
+    """Return the color, linestyle and marker of a model, for matplotlib; see `look`."""
+    dash, (marker, _, _) = _dash(model), _symbol(model)
+    return {"color": MODEL_COLOURS[model], "linestyle": (0, dash) if dash else "-", "marker": marker}
+
+
+def look(model: str) -> dict[str, str]:
+    """Return the colour, dash and symbol of a model for charts of pages, and the symbol's path, of radius 6 around 0.
+
+    They are those of `style`, in the light and in the dark scheme.
+    """
+    _, symbol, path = _symbol(model)
+    # Lines of pages are 2 px wide; matplotlib gives lengths of dashes in widths of the line.
+    dash = ",".join(f"{2 * length:g}px" for length in _dash(model)) or "solid"
+    return {"colour": MODEL_COLOURS[model], "dash": dash, "symbol": symbol, "path": path}
+
+
+def _place(model: str) -> int:
+    """Return the place of a model among those of its track, which share figures."""
+    return [spec.name for spec in REGISTRY.values() if spec.track == REGISTRY[model].track].index(model)
+
+
+def _dash(model: str) -> tuple[float, ...]:
+    return _DASHES[_place(model) % len(_DASHES)]
+
+
+def _symbol(model: str) -> tuple[str, str, str]:
+    return _SYMBOLS[_place(model) % len(_SYMBOLS)]
 
 
 def plot_roc(
@@ -124,14 +162,16 @@ def plot_roc(
     from sklearn.metrics import roc_curve
 
     figure, axes = _panel_of_models(len(metrics))
-    order = sorted(predictions, key=lambda model: -metrics[model]["test"]["auc"])
+    order = in_order(predictions)
     for model in order:
         test = predictions[model].query("split == 'test'")
         false_positive, true_positive, _ = roc_curve(test["label"], test["score"])
         test_metrics = metrics[model]["test"]
         interval = f"({test_metrics['auc_low']:.3f}-{test_metrics['auc_high']:.3f})"
         label = f"{title(model)}  {test_metrics['auc']:.3f} {interval}"
-        axes.plot(false_positive, true_positive, label=label, linewidth=1.6, **style(model))
+        axes.plot(
+            false_positive, true_positive, label=label, linewidth=1.6, markersize=4, markevery=0.15, **style(model)
+        )
     axes.plot([0, 1], [0, 1], color="0.6", linewidth=0.8, linestyle="--")
     axes.set(xlabel="False positive rate", ylabel="True positive rate", xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
     axes.set_aspect("equal")
@@ -156,7 +196,7 @@ def plot_calibration(
         noun, positive: what an example and the positive class are called.
     """
     figure, axes = _panel_of_models(len(metrics))
-    order = sorted(metrics, key=lambda model: metrics[model]["test"]["brier"])
+    order = in_order(metrics)
     for model in order:
         rows = calibration[calibration["model"] == model]
         label = f"{title(model)}  {metrics[model]['test']['brier']:.3f}"
@@ -164,8 +204,7 @@ def plot_calibration(
             rows["mean_predicted"],
             rows["share_on"],
             label=label,
-            marker="o",
-            markersize=3,
+            markersize=4,
             linewidth=1.3,
             **style(model),
         )

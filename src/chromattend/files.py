@@ -24,7 +24,7 @@ GZIP_ERRORS: tuple[type[Exception], ...] = (EOFError, OSError, zlib.error, igzip
 
 # Columns of any table that hold names: what users call their samples, and what databases call genes and chromosomes.
 NAMES = (
-    *("epigenome", "trained_on", "tested_on", "pair"),
+    *("epigenome", "trained_on", "tested_on", "pair", "scope"),
     *("gene", "symbol", "other_gene", "chrom", "mark", "validation_mark"),
     *("example", "train_example", "train_gene", "train_symbol"),
     *("set", "tf", "sequence", "edited", "view", "route", "motif", "consensus", "entry", "own_entry", "name", "family"),

@@ -12,8 +12,9 @@ from builders import synthetic_dataset
 
 from chromattend.chromatin.figures import plot_profile
 from chromattend.chromatin.pages.epigenome import write_page
+from chromattend.chromatin.quality import WARNING_COLUMNS
 from chromattend.evaluate import calibration_table, metrics, scores_of_test
-from chromattend.figures import plot_calibration, save
+from chromattend.figures import look, plot_calibration, save
 from chromattend.statistics import compare_aucs
 
 pytest.importorskip("selenium", reason="selenium is not installed")
@@ -79,6 +80,7 @@ def write(
     epigenome = dataset.attrs["epigenome"]
     save(plot_calibration(calibration_table(predictions), measured, epigenome), folder / "calibration.svg")
     save(plot_profile(dataset), folder / "profile.svg")
+    save(plot_profile(dataset), folder / "attentivechrome.svg")
     write_page(
         folder / "report.html",
         name=name,
@@ -94,6 +96,13 @@ def write(
         figures={key: folder / f"{key}.svg" for key in ("calibration", "profile")},
         maps=maps,
         influence=influence,
+        warnings=pd.DataFrame(
+            [(epigenome, "H3K4me1", "few reads", 0.1, "< 0.2", "Take a deeper experiment.")]
+        ).set_axis(WARNING_COLUMNS, axis=1),
+        attention=[folder / "attentivechrome.svg"],
+        faithfulness={
+            "attentivechrome": pd.DataFrame({"method": ["alpha", "alpha", "saliency"], "trustworthy": [1, 0, 1]})
+        },
         command=f"snakemake results/{epigenome}/report.html",
     )
     return folder / "report.html"
@@ -106,7 +115,14 @@ def dataset() -> xr.Dataset:
     symbols[630], symbols[631], symbols[632], symbols[633] = "PAX5", EVIL, "DOUBLE", "DOUBLE"
     genes = made["gene"].values.astype(object)
     genes[631] = "ENSG00000000631.7"
-    return made.assign_coords(symbol=("gene", symbols.astype(str)), gene=genes.astype(str))
+    made = made.assign_coords(
+        symbol=("gene", symbols.astype(str)),
+        gene=genes.astype(str),
+        chrom=("gene", np.full(len(genes), "chr7")),
+        tss=("gene", 10_000 * np.arange(1, len(genes) + 1)),
+    )
+    made["label"].attrs["threshold"] = 1.5
+    return made.assign_attrs(expression_unit="RPKM")
 
 
 @pytest.fixture(scope="module")
@@ -323,6 +339,92 @@ def test_everyone_can_use_it(
     search(at, "PAX5")
     drawn(at, "ENSG00000000630")
     assert violations() == []
+
+
+@pytest.mark.parametrize("name", ["light", "dark"])
+def test_a_model_looks_the_same_in_every_figure(at: Any, scheme: Callable[[str], None], name: str) -> None:
+    scheme(name)
+    traces = at.execute_script(
+        "return document.getElementById('roc').data.slice(0, -1)"
+        ".map((trace) => [trace.line.color, trace.line.dash, trace.marker.symbol])"
+    )
+    assert traces == [[look(model)[key] for key in ("colour", "dash", "symbol")] for model in MODELS]
+    drawn = at.execute_script(
+        "return [...document.querySelectorAll('#roc .scatterlayer .js-line')].map((p) => getComputedStyle(p).stroke)"
+    )
+    printed = at.execute_script(
+        "return [...document.querySelectorAll('.print-figure svg[aria-label^=Calibration] path')]"
+        ".map((p) => getComputedStyle(p).stroke)"
+    )
+    wanted = ["rgb({}, {}, {})".format(*bytes.fromhex(look(model)["colour"][1:])) for model in MODELS]
+    assert drawn[: len(MODELS)] == wanted
+    assert set(wanted) <= set(printed)
+
+
+def test_nothing_overlaps_or_is_cut_on_a_phone(at: Any, phone: Callable[[], bool]) -> None:
+    at.refresh()
+    search(at, "PAX5")
+    drawn(at, "ENSG00000000630")
+    assert phone()
+    overlaps = at.execute_script(
+        "const boxes = [...document.querySelectorAll('#roc .legend, #roc .xtitle, #roc .ytitle, #roc .xtick text')]"
+        ".map((e) => e.getBoundingClientRect());"
+        "const [legend, ...others] = boxes.sort((a, b) => b.width * b.height - a.width * a.height);"
+        "return others.filter((b) => b.left < legend.right && b.right > legend.left && b.top < legend.bottom"
+        " && b.bottom > legend.top).length"
+    )
+    assert overlaps == 0
+    plot = at.execute_script("return document.getElementById('roc')._fullLayout.xaxis._length")
+    assert plot > 250
+    cut = at.execute_script(
+        "return [...document.querySelectorAll('caption .in-view, p, h1, h2, li, dd, figcaption')]"
+        ".filter((e) => e.getBoundingClientRect().right > 390).map((e) => e.textContent.trim())"
+    )
+    assert cut == []
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_tables_fit_or_scroll_beside_their_first_column(at: Any, phone: Callable[[], bool], width: int) -> None:
+    at.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride", {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    )
+    moved = at.execute_script(
+        "return [...document.querySelectorAll('main table')].filter((t) => t.offsetWidth).map((table) => {"
+        " const box = table.closest('.scroll'), cell = table.querySelector('tbody td') || table.querySelector('th');"
+        " if (!box) return [table.scrollWidth <= document.documentElement.clientWidth, 0];"
+        " const before = cell.getBoundingClientRect().left; box.scrollLeft = 200;"
+        " return [true, Math.abs(cell.getBoundingClientRect().left - before), box.scrollLeft]; })"
+    )
+    assert len(moved) >= 5
+    assert all(fits and shift < 1 for fits, shift, *_ in moved)
+    # On a phone, some table does scroll.
+    assert width > 390 or any(len(each) == 3 and each[2] > 0 for each in moved)
+
+
+def test_a_gene_leads_to_public_browsers_and_names_its_threshold(at: Any, dataset: xr.Dataset) -> None:
+    search(at, "PAX5")
+    drawn(at, "ENSG00000000630")
+    gene = dataset.sel(gene="ENSG00000000630")
+    tss = int(gene["tss"]) + 1
+    links = [at.find_element(By.ID, f"fact-{name}") for name in ("ucsc", "ensembl")]
+    assert [link.get_attribute("href") for link in links] == [
+        "https://genome.ucsc.edu/cgi-bin/hgTracks?db=hg19&position="
+        + f"{gene['chrom'].item()}%3A{max(1, tss - 5000)}-{tss + 5000}",
+        "https://grch37.ensembl.org/Homo_sapiens/Gene/Summary?g=ENSG00000000630",
+    ]
+    assert {link.get_attribute("rel") for link in links} == {"noopener noreferrer"}
+    about = at.find_element(By.CSS_SELECTOR, ".gene-about dl").text
+    assert "Expression (RPKM)" in about
+    assert "(ON above 1.5)" in about
+
+
+def test_warnings_and_trust_are_where_they_matter(at: Any) -> None:
+    assert "Take a deeper experiment." in text(at, "warnings-table")
+    assert at.find_element(By.LINK_TEXT, "Data quality").get_attribute("href").endswith("/quality.html")
+    caption = at.find_element(By.CSS_SELECTOR, "section[aria-labelledby=attention] figcaption").text
+    assert caption.endswith("Not trusted: failed a test of faithfulness.")
+    assert "has the highest test AUC" in text(at, "verdict")
+    assert "Written on 2026-09-21 (UTC) by chromattend" in at.find_element(By.TAG_NAME, "footer").text
 
 
 def test_the_page_of_a_whole_study_is_small_and_quick(

@@ -1,5 +1,6 @@
 """The pages over all epigenomes in a real browser."""
 
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import unquote, urlparse
 
@@ -17,7 +18,8 @@ from chromattend.chromatin.pages.index import write_index
 from chromattend.chromatin.pages.quality import write_quality_page
 from chromattend.chromatin.quality import quality_table, sources_table, warnings_table
 from chromattend.chromatin.tables import published_table, summary_table
-from chromattend.models.registry import REGISTRY
+from chromattend.figures import look
+from chromattend.models.registry import REGISTRY, in_order
 
 EVIL = "<script>alert(1)</script>"
 MODELS = ["random_forest", "deepchrome", "attentivechrome", "lstm"]
@@ -118,6 +120,45 @@ def test_every_link_leads_somewhere(browser: WebDriver, pages: Path, name: str) 
         fragment = urlparse(link).fragment
         if fragment and urlparse(link).path.endswith(name):
             assert browser.find_elements(By.ID, fragment), link
+
+
+@pytest.mark.parametrize("name", ["light", "dark"])
+def test_a_model_looks_the_same_in_every_figure(
+    browser: WebDriver, pages: Path, scheme: Callable[[str], None], name: str
+) -> None:
+    scheme(name)
+    visit(browser, pages / "index.html")
+    traces = browser.execute_script(
+        "return document.getElementById('auc').data.filter((trace) => trace.showlegend !== false)"
+        ".map((trace) => [trace.name, trace.marker.color, trace.marker.symbol])"
+    )
+    ordered = in_order(MODELS)
+    assert traces == [[REGISTRY[model].title, look(model)["colour"], look(model)["symbol"]] for model in ordered]
+    dots = browser.execute_script(
+        "return [...document.querySelectorAll('td.dots svg')].map((svg) =>"
+        " [...svg.querySelectorAll('use')].map((dot) => getComputedStyle(dot).fill))"
+    )
+    wanted = {"rgb({}, {}, {})".format(*bytes.fromhex(look(model)["colour"][1:])) for model in MODELS}
+    assert len(dots) == len(EPIGENOMES)
+    assert all(set(each) == wanted for each in dots)
+
+
+@pytest.mark.parametrize("name", ["index.html", "quality.html"])
+def test_nothing_is_cut_on_a_phone(browser: WebDriver, pages: Path, phone: Callable[[], bool], name: str) -> None:
+    visit(browser, pages / name)
+    assert phone()
+    cut = browser.execute_script(
+        "return [...document.querySelectorAll('caption .in-view, p, h1, h2, li, figcaption, .legend')]"
+        ".filter((e) => e.getBoundingClientRect().right > 390).map((e) => e.textContent.trim())"
+    )
+    assert cut == []
+    moved = browser.execute_script(
+        "return [...document.querySelectorAll('.scroll')].map((box) => {"
+        " const cell = box.querySelector('tbody td'), before = cell.getBoundingClientRect().left;"
+        " box.scrollLeft = 150; return [box.scrollLeft, Math.abs(cell.getBoundingClientRect().left - before)]; })"
+    )
+    assert max(scrolled for scrolled, _ in moved) > 100
+    assert max(shift for _, shift in moved) < 1
 
 
 def test_the_table_sorts_by_a_heading(browser: WebDriver, pages: Path) -> None:

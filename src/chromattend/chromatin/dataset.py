@@ -42,7 +42,8 @@ def build_dataset(
         attributes: provenance.
 
     Returns:
-        `counts[gene, bin, mark]`, `rpkm[gene]` (RPKM), `label[gene]` (0 or 1), `split[gene]` and `depth[mark]`
+        `counts[gene, bin, mark]`, `rpkm[gene]` (RPKM), `label[gene]` (0 or 1; the attribute threshold is the
+        median that they were set by), `split[gene]` and `depth[mark]`
         (mean count per bin), with coordinates symbol, chrom, tss and strand by gene.
 
     Raises:
@@ -53,14 +54,15 @@ def build_dataset(
     dataset = _assemble(genes[counted], counts, rows, attributes, epigenome, int((~counted).sum()))
     table = genes.loc[counted, "gene"]
     if published_labels is None:
-        label, meaning = label_by_median(rpkm).loc[table].to_numpy(), "1: RPKM above the epigenome's median"
+        label, meaning = label_by_median(rpkm).loc[table].to_numpy(), "1: expression above the epigenome's median"
+        threshold = {"threshold": float(rpkm.median())}
         _check_median(rpkm, table, label, epigenome)
     else:
-        meaning = "1: ON, as published"
+        meaning, threshold = "1: ON, as published", {}
         label = published_labels.values[rows].astype(np.int8)
     dataset = dataset.assign(
         rpkm=("gene", rpkm.loc[table].to_numpy(), {"units": "RPKM"}),
-        label=("gene", label, {"long_name": meaning}),
+        label=("gene", label, {"long_name": meaning} | threshold),
         split=("gene", split[counted].to_numpy(str)),
     )
     for part in SPLITS:

@@ -80,12 +80,14 @@ def plot_attention(attention: xr.Dataset) -> Figure:
     return figure
 
 
-def plot_explanation(maps: xr.Dataset) -> Figure:
+def plot_explanation(maps: xr.Dataset, faithfulness: pd.DataFrame) -> Figure:
     """Draw the mean map of every method and mark, for genes predicted ON and OFF, and for untrained models.
 
     Args:
         maps: see `chromattend.chromatin.explain.Explanation`.
+        faithfulness: see `chromattend.interpret.faithfulness.faithfulness_table`; methods that failed are marked.
     """
+    trusted = faithfulness.groupby("method")["trustworthy"].min()
     methods, marks, position = [name for name in METHODS if name in maps], maps["mark"].values, _centres(maps)
     rows = [*methods, "optimum"]
     figure = Figure(figsize=(2.3 * len(marks) + 0.8, 1.45 * len(rows) + 0.8), layout="constrained")
@@ -109,7 +111,8 @@ def plot_explanation(maps: xr.Dataset) -> Figure:
             axes.tick_params(labelsize=7)
             axes.ticklabel_format(axis="y", style="sci", scilimits=(-2, 3))
             axes.yaxis.get_offset_text().set_fontsize(7)
-        line[0].set_ylabel(TITLES.get(row, TITLES["class_optimization"]).replace(" ", "\n", 1), fontsize=8)
+        label = TITLES.get(row, TITLES["class_optimization"]).replace(" ", "\n", 1)
+        line[0].set_ylabel(label + ("" if trusted.get(row, 1) else "\n(not trusted)"), fontsize=8)
     for axes, mark in zip(panels[0], marks, strict=True):
         axes.set_title(mark, fontsize=10)
     handles = dict(zip(*reversed(panels[0, 0].get_legend_handles_labels()), strict=True))

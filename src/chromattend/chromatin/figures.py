@@ -11,6 +11,7 @@ from matplotlib.lines import Line2D
 
 from chromattend.chromatin.dataset import rows_of
 from chromattend.figures import COLOURS, STATE_COLOURS, literal, sentence, style, title
+from chromattend.models.registry import in_order
 
 
 def plot_comparisons(comparisons: pd.DataFrame) -> Figure:
@@ -34,8 +35,7 @@ def plot_comparisons(comparisons: pd.DataFrame) -> Figure:
         ):
             difference.loc[sides] = median
             text.loc[sides] = f"{median:+.3f}{star}\n{won}/{row['epigenomes']}"
-    # The best model on top.
-    order = difference.mean(axis=1).sort_values(ascending=False).index
+    order = in_order(models)
     size = max(0.62 * len(models), 1.6)
     figure = Figure(figsize=(size + 2.6, size + 1.6), layout="constrained")
     axes = figure.subplots()
@@ -67,7 +67,7 @@ def plot_published(published: pd.DataFrame) -> Figure:
     Args:
         published: see `chromattend.chromatin.tables.published_table`; without rows the figure says so.
     """
-    models = list(dict.fromkeys(published["model"]))
+    models = in_order(published["model"])
     if not models:
         return sentence("No AUC of these epigenomes and models is published.")
     figure = Figure(figsize=(max(3.4 * len(models), 5), 3.9), layout="constrained")
@@ -101,7 +101,7 @@ def plot_auc(auc: pd.DataFrame, summary: pd.DataFrame, groups: Mapping[str, Sequ
     """
     import seaborn as sns  # slow to import, and most figures do not need it
 
-    models = list(dict.fromkeys(auc["model"]))
+    models = in_order(auc["model"])
     figure = Figure(figsize=(8, 0.7 * len(models) + 1.8), layout="constrained")
     axes = figure.subplots()
     if auc["epigenome"].nunique() >= 5:
@@ -220,7 +220,7 @@ def plot_dots(values: Mapping[str, float], limits: tuple[float, float]) -> Figur
     axes.set_axis_off()
     axes.axhline(0, color="0.6", linewidth=0.8)
     for model, value in values.items():
-        axes.plot(value, 0, "o", color=style(model)["color"], markersize=5.5, alpha=0.85, markeredgewidth=0)
+        axes.plot(value, 0, markersize=5.5, alpha=0.85, markeredgewidth=0, **style(model))
     margin = 0.04 * (limits[1] - limits[0]) or 0.01
     axes.set(xlim=(limits[0] - margin, limits[1] + margin), ylim=(-1, 1))
     return figure

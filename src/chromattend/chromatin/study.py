@@ -97,6 +97,11 @@ class Study:
         return f"{resources}/{download_name(location, self.mirror)}"
 
     @property
+    def locations(self) -> list[str]:
+        """URL or path of every file that the study reads, without repeats."""
+        return list(dict.fromkeys(self._locations()))
+
+    @property
     def downloads(self) -> dict[str, str]:
         """Path under the resources folder -> URL, for every source of the study that is a URL.
 

@@ -8,7 +8,7 @@ needed.
 """
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -146,6 +146,11 @@ REGISTRY = {
         _sequence("dilated", "Dilated CNN", "dilated:Dilated", relu=True),
     )
 }
+
+
+def in_order(models: Iterable[str]) -> list[str]:
+    """Return the names of models without repeats, in the order of the registry, which all figures and pages have."""
+    return sorted(set(models), key=list(REGISTRY).index)
 
 
 def read_spec(content: dict[str, Any]) -> Any:

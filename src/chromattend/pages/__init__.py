@@ -1,7 +1,10 @@
 """HTML pages: one Jinja environment, one base template, and everything inlined so that pages open offline."""
 
 import json
+import os
 import re
+import subprocess
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -113,9 +116,41 @@ def environment(package: str) -> jinja2.Environment:
         assert environment.loader is not None
         return _script_text(environment.loader.get_source(environment, name)[0])
 
-    environment.globals |= {"plotly_script": plotly_script, "script": script, "version": __version__}
-    environment.filters["embed_json"] = embed_json
+    environment.globals |= {"plotly_script": plotly_script, "script": script, "written": written}
+    environment.filters |= {"embed_json": embed_json, "file_name": file_name}
     return environment
+
+
+@cache
+def commit() -> str:
+    """Return the short commit of the checkout that this program runs from; empty where it is installed without one."""
+    folder = Path(__file__).resolve().parent
+    checkout = next((parent for parent in folder.parents if (parent / ".git").exists()), None)
+    # A package inside another project's checkout, such as that of a virtual environment, has not its commit.
+    if checkout is None or not folder.is_relative_to(checkout / "src"):
+        return ""
+    command = ["git", "-C", str(checkout), "rev-parse", "--short=10", "HEAD"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return ""
+
+
+def written() -> str:
+    """Return when and by which version a page is written, for its footer.
+
+    The date is that of today, or of SOURCE_DATE_EPOCH (seconds since 1970) where the environment gives it, so that a
+    page can be written again to the same bytes.
+    """
+    given = os.environ.get("SOURCE_DATE_EPOCH", "")
+    date = datetime.fromtimestamp(int(given), UTC) if given.isdecimal() else datetime.now(UTC)
+    of = f", commit {commit()}" if commit() else ""
+    return f"Written on {date:%Y-%m-%d} (UTC) by chromattend {__version__}{of}."
+
+
+def file_name(location: str) -> str:
+    """Return the file's name of a path or URL, for texts beside which the whole location is given."""
+    return location.rstrip("/").rpartition("/")[2] or location
 
 
 def render(path: str | Path, package: str, template: str, **values: Any) -> None:

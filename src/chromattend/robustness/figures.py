@@ -12,11 +12,11 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FormatStrFormatter, FuncFormatter, NullLocator, PercentFormatter
 
-from chromattend.figures import PAGE_COLOURS, literal, sentence, style, style_number, title
+from chromattend.figures import PAGE_COLOURS, literal, sentence, style, title
+from chromattend.models.registry import in_order
 from chromattend.robustness.pages.charts import proven_shares
 from chromattend.robustness.tables import Result, condition, right
 
-_MARKERS = "osD^vPX*"
 _PANELS = (("auc", "AUC"), ("kept", "Calls kept"), ("alpha_r", "r of alpha (median)"))
 # Kinds of noise.tsv in the heat map, besides the shares of the reads.
 _SHOWN = (
@@ -37,14 +37,11 @@ _MOST_BANDS = 2
 
 
 def _models(results: Sequence[Result]) -> list[str]:
-    return list(dict.fromkeys(result.model for result in results))
+    return in_order(result.model for result in results)
 
 
 def _legend(figure: Figure, models: Sequence[str], more: Sequence[Line2D | Patch] = ()) -> None:
-    handles = [
-        Line2D([], [], label=title(model), marker=_MARKERS[style_number(model) % 8], markersize=4.5, **style(model))
-        for model in models
-    ]
+    handles = [Line2D([], [], label=title(model), markersize=4.5, **style(model)) for model in models]
     figure.legend(
         handles=[*handles, *more], loc="outside lower center", ncols=4, fontsize=8.5, frameon=False, handlelength=2.6
     )
@@ -110,7 +107,7 @@ def _draw_depth(axes: Axes, table: pd.DataFrame, column: str, model: str, single
     look = style(model)
     if band:
         axes.fill_between(mean.index, low.fillna(mean), high.fillna(mean), color=look["color"], alpha=0.15, linewidth=0)
-    axes.plot(mean.index, mean, marker=_MARKERS[style_number(model) % 8], markersize=4.5, linewidth=1.8, **look)
+    axes.plot(mean.index, mean, markersize=4.5, linewidth=1.8, **look)
 
 
 def plot_reads(results: Sequence[Result]) -> Figure:
@@ -145,7 +142,7 @@ def plot_reads(results: Sequence[Result]) -> Figure:
         axes.plot(
             ordered[-1],
             len(ordered) / len(shares),
-            marker=_MARKERS[style_number(model) % 8],
+            marker=style(model)["marker"],
             color=colour,
             markersize=6,
         )

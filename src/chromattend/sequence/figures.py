@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from chromattend.figures import literal, sentence, style, title
-from chromattend.models.registry import REGISTRY
+from chromattend.models.registry import REGISTRY, in_order
 from chromattend.sequence.pages.dashboard import ROUTES
 
 # A rank beyond this is as good as none.
@@ -20,7 +20,7 @@ def plot_sequence_auc(auc: pd.DataFrame) -> Figure:
         auc: set, model, auc, auc_low, auc_high (95 %) on the test sequences.
     """
     best = auc.groupby("set")["auc"].max().sort_values(ascending=False, kind="stable")
-    models = sorted(auc["model"].unique(), key=lambda model: -auc.loc[auc["model"] == model, "auc"].mean())
+    models = in_order(auc["model"])
     networks = [model for model in models if REGISTRY[model].kind == "network"]
     floors = [model for model in models if model not in networks]
     figure = Figure(figsize=(7.6, max(1.7 + 0.34 * len(best), 2.6)), layout="constrained")
@@ -34,14 +34,14 @@ def plot_sequence_auc(auc: pd.DataFrame) -> Figure:
         y = own["set"].map(row)
         look = style(model)
         axes.vlines(own["auc"], y - 0.4, y + 0.4, linewidth=2, color=look["color"], linestyle=look["linestyle"])
-        handles.append(Line2D([], [], label=f"{title(model)} (floor)", linewidth=2, **look))
+        handles.append(Line2D([], [], label=f"{title(model)} (floor)", linewidth=2, **look | {"marker": ""}))
     for model, offset in zip(networks, offsets, strict=True):
         own = auc[auc["model"] == model]
         ends = np.stack([own["auc"] - own["auc_low"], own["auc_high"] - own["auc"]])
-        colour = style(model)["color"]
+        look = style(model) | {"linestyle": ""}
         y = own["set"].map(row) + offset
-        axes.errorbar(own["auc"], y, xerr=ends, fmt="o", markersize=4.5, linewidth=1, color=colour)
-        handles.append(Line2D([], [], label=title(model), marker="o", markersize=4.5, linestyle="", color=colour))
+        axes.errorbar(own["auc"], y, xerr=ends, markersize=4.5, elinewidth=1, **look)
+        handles.append(Line2D([], [], label=title(model), markersize=4.5, **look))
     axes.set_yticks(range(len(best)), [literal(str(name)) for name in best.index], fontsize=8)
     axes.set(ylim=(len(best) - 0.5, -0.5))
     axes.set_xlabel("AUC on the test sequences (95 % interval)", fontsize=10)

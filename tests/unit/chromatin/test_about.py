@@ -1,5 +1,6 @@
 """What the start page of the report says was run."""
 
+import re
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
@@ -22,6 +23,14 @@ def test_the_study_is_described_even_where_jobs_have_environments_of_their_own(
     assert (found["epigenomes"], found["split"], found["bin"]) == (56, "sequential", 100)
     assert found["models"][-1] == "AttentiveChrome"
     assert found["versions"]["chromattend"] == __version__
+    # The marks of 56 epigenomes and the expression matrix are on one server, the annotation too if it is not local.
+    assert re.fullmatch(r"3\d\d files from egg2\.wustl\.edu", found["origins"][0])
+    own = load_study(
+        {**config, "sources": config["sources"] | {"annotation": "config/config.yaml"}},
+        repository / "workflow/schemas",
+        repository,
+    )
+    assert about.about(own)["origins"][1] == "1 local file"
     assert found["versions"]["torch"].startswith("2.")
 
     def missing(package: str) -> str:

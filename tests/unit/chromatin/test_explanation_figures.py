@@ -75,7 +75,7 @@ def test_attention_is_drawn_where_no_gene_is_predicted_on(dataset: xr.Dataset, t
 
 
 def test_maps_of_every_method_are_drawn(explanation: Explanation, tmp_path: Path) -> None:
-    shown = " ".join(texts(plot_explanation(explanation.maps), tmp_path / "a.svg"))
+    shown = " ".join(texts(plot_explanation(explanation.maps, explanation.faithfulness), tmp_path / "a.svg"))
     for words in ("Saliency", "Occlusion", "without training (range)", "H3K4me3", "10 test genes", "CNN-alpha,beta"):
         assert words in shown
 
@@ -86,6 +86,8 @@ def test_methods_that_fail_a_test_are_marked(explanation: Explanation, tmp_path:
     shown = texts(plot_faithfulness(explanation.curves, table, "E003"), tmp_path / "a.svg")
     assert "Saliency (not trusted)" in shown
     assert {"Occlusion", "Random order", "Deletion", "Insertion", "E003"} <= set(shown)
+    labels = texts(plot_explanation(explanation.maps, table), tmp_path / "b.svg")
+    assert labels.count("(not trusted)") == 1
 
 
 def test_a_network_that_has_learned_nothing_is_marked(explanation: Explanation, tmp_path: Path) -> None:
@@ -103,7 +105,7 @@ def test_a_network_without_any_of_the_chosen_methods_has_its_class_optimisation(
     write_table(result.faithfulness, tmp_path / "f.tsv")
     table = pd.read_csv(tmp_path / "f.tsv", sep="\t")
     assert "Random order" in texts(plot_faithfulness(result.curves, table, "E003"), tmp_path / "a.svg")
-    assert any("Class" in text for text in texts(plot_explanation(result.maps), tmp_path / "b.svg"))
+    assert any("Class" in text for text in texts(plot_explanation(result.maps, table), tmp_path / "b.svg"))
 
 
 def validation(epigenomes: int) -> pd.DataFrame:
@@ -181,7 +183,7 @@ def test_named_genes_are_drawn_or_said_to_be_missing(tmp_path: Path) -> None:
 
 def test_a_figure_is_the_same_bytes_each_time(explanation: Explanation, tmp_path: Path) -> None:
     for name in ("a", "b"):
-        save(plot_explanation(explanation.maps), tmp_path / name)
+        save(plot_explanation(explanation.maps, explanation.faithfulness), tmp_path / name)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 

@@ -54,6 +54,8 @@ def page(
         validation=validation,
         epigenomes=epigenomes,
         split_rule="sequential",
+        validation_mark="H3K4me3",
+        verdict="One model is best.",
     )
     return BeautifulSoup((folder / "index.html").read_bytes(), "html.parser")
 
@@ -72,14 +74,14 @@ def test_epigenomes_stand_from_best_to_worst_with_their_figures(usual: Beautiful
     rows = cells(usual)
     assert [row[0] for row in rows] == ["E123", "E116", "E003"]
     assert rows[2][1:6] == ["H1 Cells", "ESC", "1", REGISTRY["attentivechrome"].title, "0.720"]
-    assert rows[2][7:] == ["0.720", "0.710", "0.700"]
+    assert rows[2][7:] == ["0.700", "0.710", "0.720"]
     swatches = [rect["fill"] for rect in usual.select("svg.swatch rect")]
     assert swatches == ["#000", "#000000", "#924965"]
 
 
 def test_pages_are_linked(usual: BeautifulSoup) -> None:
     links = {link["href"] for link in usual.find_all("a")}
-    assert {"E003/report.html", "E116/report.html", "report.html", "quality.html"} <= links
+    assert {"E003/report.html", "E003/report.html#warnings", "E116/report.html", "report.html", "quality.html"} <= links
     assert not any("://" in link for link in links)
 
 
@@ -91,7 +93,7 @@ def test_every_epigenome_has_a_line_of_dots_with_ids_of_its_own(usual: Beautiful
 
 def test_the_data_of_the_charts_are_those_of_the_tables(usual: BeautifulSoup) -> None:
     data = json.loads(usual.find("script", id="data").text)
-    assert [model["id"] for model in data["models"]] == MODELS[::-1]
+    assert [model["id"] for model in data["models"]] == MODELS
     (epigenome,) = (row for row in data["epigenomes"] if row["id"] == "E003")
     assert epigenome["aucs"]["deepchrome"] == pytest.approx([0.71, 0.69, 0.73])
     assert epigenome["published"] == {"deepchrome": [{"auc": 0.77, "kind": "published", "by": "DeepChrome"}]}
@@ -103,25 +105,30 @@ def test_the_comparison_begins_with_three(usual: BeautifulSoup) -> None:
     assert all(box.has_attr("checked") and box.parent.name == "label" for box in boxes)
 
 
-def test_the_best_validation_is_that_of_a_trained_model(tmp_path: Path) -> None:
+def test_the_validation_is_that_of_one_named_method_even_where_another_is_higher(tmp_path: Path) -> None:
     validation = pd.DataFrame(
         [
-            ("E003", "random", 20, 0.9),
-            ("E003", "trained", 20, 0.5),
-            ("E003", "trained", 30, 0.6),
-            ("E116", "trained", 2, None),
+            ("E003", "attentivechrome", "alpha", "random_1", "H3K4me3", 20, 0.9),
+            ("E003", "attentivechrome", "alpha", "trained", "H3K4me3", 30, 0.6),
+            ("E003", "attentivechrome", "alpha", "trained", "H3K4me1", 30, 0.8),
+            ("E003", "attentivechrome", "saliency", "trained", "H3K4me3", 20, 0.7),
+            ("E003", "deepchrome", "saliency", "trained", "H3K4me3", 20, 0.9),
+            ("E116", "attentivechrome", "alpha", "trained", "H3K4me3", 2, None),
         ],
-        columns=["epigenome", "weights", "genes", "pearson"],
+        columns=["epigenome", "model", "method", "weights", "mark", "genes", "pearson"],
     )
     warnings = pd.DataFrame(columns=WARNING_COLUMNS)
     auc = auc_of(list(GROUPS))
-    found = index_values(auc, published_table(auc, KNOWN), warnings, validation, GROUPS)["epigenomes"]
+    found = index_values(auc, published_table(auc, KNOWN), warnings, validation, GROUPS, "H3K4me3")["epigenomes"]
     assert {row["id"]: row["validated"] for row in found} == {
         "E003": {"r": 0.6, "genes": 30},
         "E116": None,
         "E123": None,
     }
-    shown = {row[0]: row[7] for row in cells(page(tmp_path, validation=validation))}
+    soup = page(tmp_path, validation=validation)
+    assert "Validation r (AttentiveChrome, Attention (alpha))" in [heading.text for heading in soup.find_all("th")]
+    assert soup.find(id="verdict").text == "One model is best."
+    shown = {row[0]: row[7] for row in cells(soup)}
     assert shown == {"E003": "0.60 (30 genes)", "E116": "–", "E123": "–"}
 
 

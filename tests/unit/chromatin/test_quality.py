@@ -11,9 +11,10 @@ import yaml
 from bs4 import BeautifulSoup
 from builders import ALL_GENES, synthetic_dataset
 
-from chromattend.chromatin.pages.quality import write_quality_page
+from chromattend.chromatin.pages.quality import warning_rows, write_quality_page
 from chromattend.chromatin.quality import (
     CHECKS,
+    WARNING_COLUMNS,
     quality_table,
     read_quality,
     sources_table,
@@ -272,8 +273,22 @@ def test_the_verdict_stands_first(tmp_path: Path) -> None:
     assert verdict.text.startswith("3 warnings in 1 epigenome.")
     rows = soup.find("table", {"data-name": "warnings"}).tbody.find_all("tr")
     assert [row.find_all("td")[1].text for row in rows] == ["H3K4me3"] * 3
-    assert rows[0].a["href"] == "E003/report.html"
+    assert rows[0].a["href"] == "E003/report.html#warnings"
     assert len(soup.find("table", {"data-name": "limits"}).tbody.find_all("tr")) == len(CHECKS)
+
+
+@pytest.mark.parametrize(
+    ("advice", "brief"),
+    [
+        ("/home/me/reads/a.bed.gz: take a deeper experiment", "a.bed.gz: take a deeper experiment"),
+        ("Same as H3K4me3 of E1 (file:///data/x/b.bw); on/off", "Same as H3K4me3 of E1 (b.bw); on/off"),
+        ("https://mirror.example/x/c.bam: holds nothing", "c.bam: holds nothing"),
+        ("Give BAM and/or bigWig in bins.size", "Give BAM and/or bigWig in bins.size"),
+    ],
+)
+def test_advice_on_pages_names_files_without_their_folders(advice: str, brief: str) -> None:
+    row = pd.DataFrame([("E003", "H3K4me3", "few reads", 0.1, "< 0.2", advice)], columns=WARNING_COLUMNS)
+    assert [(each["brief"], each["advice"], each["shown"]) for each in warning_rows(row)] == [(brief, advice, "0.1")]
 
 
 def test_a_study_without_warnings_says_so(tmp_path: Path) -> None:

@@ -6,8 +6,10 @@ import pytest
 from builders import texts
 from robustness_builders import result_of
 
+from chromattend.figures import look, save
 from chromattend.robustness.figures import plot_conditions, plot_depth, plot_marks, plot_reads
-from chromattend.robustness.tables import Result
+from chromattend.robustness.pages.index import write_index
+from chromattend.robustness.tables import Result, study_table
 
 
 @pytest.fixture(scope="module")
@@ -24,6 +26,34 @@ def test_the_depth_has_a_panel_of_attention_only_if_a_model_has_it(results: list
     line = plot_depth(results).axes[0].lines[0]
     assert sorted(line.get_xdata()) == [0.02, 0.05, 0.1, 0.25, 0.5, 1]
     assert line.get_ydata()[-1] == 0.862
+
+
+def test_models_look_as_on_all_pages_and_come_in_one_order(results: list[Result]) -> None:
+    for plot in (plot_depth, plot_reads):
+        figure = plot(results[::-1])
+        handles = figure.legends[0].legend_handles[:2]
+        assert [handle.get_label() for handle in handles] == ["DeepChrome", "AttentiveChrome"]
+        for handle, model in zip(handles, ("deepchrome", "attentivechrome"), strict=True):
+            assert handle.get_color() == look(model)["colour"]
+            assert handle.get_color() in {line.get_color() for line in figure.axes[0].lines}
+
+
+@pytest.mark.parametrize(
+    ("alpha", "caption"),
+    [
+        (0.8, "What is left with fewer reads: AUC, calls, and attention."),
+        (None, "What is left with fewer reads: AUC and calls."),
+    ],
+)
+def test_the_index_speaks_of_attention_only_where_a_model_has_it(
+    results: list[Result], tmp_path: Path, alpha: float | None, caption: str
+) -> None:
+    save(plot_depth(results), tmp_path / "depth.svg")
+    table = study_table(results).assign(alpha_r_redraw=alpha)
+    write_index(tmp_path / "index.html", chromatin=table, figures={"depth": tmp_path / "depth.svg"})
+    page = (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert f"<figcaption>{caption}</figcaption>" in page
+    assert ("r of alpha over the share" in page) == (alpha is not None)
 
 
 def test_the_reads_end_at_the_share_that_turns(results: list[Result], tmp_path: Path) -> None:

@@ -340,7 +340,7 @@ def test_the_index_of_all_sets(tmp_path: Path) -> None:
     assert links[0] == "USF1/report.html"
     assert "<" not in links[2]
     assert " " not in links[2]
-    assert len(page.select(".plot circle")) == 6
+    assert len(page.select(".plot path")) == 6
     assert len(page.select(".plot .tie")) == 3
 
 

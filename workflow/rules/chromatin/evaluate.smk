@@ -41,6 +41,12 @@ rule tables:
         published_summary=workflow.source_path("../../../resources/published_summary.tsv"),
         published_auc=workflow.source_path("../../../resources/published_auc.tsv"),
     output:
+        best=report(
+            "<results>/tables/best.tsv",
+            caption="../../report/chromatin/best.rst",
+            category="Performance",
+            labels={"content": "Which model is best, and by how much (table)", "epigenome": "all"},
+        ),
         auc=report(
             "<results>/tables/auc.tsv",
             caption="../../report/chromatin/auc_table.rst",

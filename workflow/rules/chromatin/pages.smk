@@ -40,6 +40,9 @@ rule page:
         maps=expand("<results>/{{epigenome}}/{model}/attention.nc", model=BROWSED),
         influence=expand("<results>/{{epigenome}}/{model}/influence.tsv", model=EXPLAINED),
         explanations="<results>/{epigenome}/validation.tsv" if EXPLAINED else [],
+        faithfulness=expand("<results>/{{epigenome}}/{model}/faithfulness.tsv", model=EXPLAINED),
+        quality="<results>/{epigenome}/quality.tsv",
+        sources="<results>/{epigenome}/sources.tsv",
     output:
         "<results>/{epigenome}/report.html",
     log:
@@ -68,6 +71,7 @@ rule index:
         summary="<results>/tables/summary.tsv",
         published="<results>/tables/published.tsv",
         warnings="<results>/tables/warnings.tsv",
+        best="<results>/tables/best.tsv",
     output:
         "<results>/index.html",
     log:
@@ -80,6 +84,7 @@ rule index:
             for epigenome in STUDY.epigenomes.values()
         },
         split_rule=CONFIG["split"]["mode"],
+        mark=CONFIG["interpret"]["validation"]["mark"] or "",
         version=STAGE_VERSIONS["report"],
     script:
         "../../../scripts/chromatin/index.py"

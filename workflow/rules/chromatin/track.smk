@@ -13,7 +13,7 @@ include: "predict.smk"
 
 
 CHROMATIN_REPORTED = [
-    *expand("<results>/tables/{table}.tsv", table=["auc", "summary", "published", "comparisons", "wilcoxon"]),
+    *expand("<results>/tables/{table}.tsv", table=["best", "auc", "summary", "published", "comparisons", "wilcoxon"]),
     "<results>/tables/split_overlaps.tsv",
     *expand("<results>/tables/{table}.tsv", table=["warnings", "quality", "sources"]),
     "<results>/figures/depth.svg",

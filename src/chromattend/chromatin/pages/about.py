@@ -1,8 +1,10 @@
 """Description of the study, for the start page of its report."""
 
 import re
+from collections import Counter
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
+from urllib.parse import urlsplit
 
 from chromattend import __version__
 from chromattend.chromatin.study import Study
@@ -17,7 +19,7 @@ def about(study: Study) -> dict[str, Any]:
 
     Returns:
         Numbers, and texts for reStructuredText: epigenomes, marks, validation_mark, models (their titles), genome,
-        window, bin size, split, labels, genes, protocol, replicates, sources and versions of the programs.
+        window, bin size, split, labels, genes, protocol, replicates, origins of the files, versions of the programs.
     """
     config = study.config
     bins = config["bins"]
@@ -35,13 +37,28 @@ def about(study: Study) -> dict[str, Any]:
         "genes": config["genes"]["mode"],
         "protocol": config["training"]["protocol"],
         "seed": config["training"]["seed"],
-        "mirror": config["mirror"],
+        "origins": _origins(study),
         "versions": {
             "chromattend": __version__,
             **{name: _version(name) for name in ("torch", "pytorch-lightning", "scikit-learn", "snakemake")},
         },
     }
     return {name: _escaped(value) for name, value in values.items()}
+
+
+def _origins(study: Study) -> list[str]:
+    """Return where the study's files come from: numbers of files by host, and of local files."""
+    hosts = Counter(
+        parts.hostname if (parts := urlsplit(location)).scheme in ("http", "https", "ftp") else None
+        for location in study.locations
+    )
+    local = hosts.pop(None, 0)
+    said = [f"{_files(number)} from {host}" for host, number in sorted(hosts.items())]
+    return [*said, *([f"{_files(local, 'local ')}"] if local else [])]
+
+
+def _files(number: int, kind: str = "") -> str:
+    return f"{number:,} {kind}file{'' if number == 1 else 's'}"
 
 
 def _escaped(value: Any) -> Any:

@@ -25,6 +25,26 @@ NOT_TURNED = 65534
 EXAMPLES = 4
 
 
+# Genomes that public browsers know: the name of the assembly at UCSC, and the address of its species at Ensembl.
+_BROWSERS = {
+    "hg19": ("hg19", "https://grch37.ensembl.org/Homo_sapiens"),
+    "hg38": ("hg38", "https://www.ensembl.org/Homo_sapiens"),
+    "mm10": ("mm10", "https://nov2020.archive.ensembl.org/Mus_musculus"),
+    "mm39": ("mm39", "https://www.ensembl.org/Mus_musculus"),
+}
+
+
+def gene_browsers(genome: str) -> dict[str, str] | None:
+    """Return the addresses that links to a gene of a genome begin with, at ucsc and ensembl; None if neither has it."""
+    if genome not in _BROWSERS:
+        return None
+    assembly, ensembl = _BROWSERS[genome]
+    return {
+        "ucsc": f"https://genome.ucsc.edu/cgi-bin/hgTracks?db={assembly}&position=",
+        "ensembl": f"{ensembl}/Gene/Summary?g=",
+    }
+
+
 def shown_genes(dataset: xr.Dataset, attention: Mapping[str, xr.Dataset]) -> np.ndarray:
     """Return the rows of the dataset whose marks are on the page.
 

@@ -13,11 +13,13 @@ import xarray as xr
 from sklearn.metrics import roc_curve
 
 from chromattend.chromatin.chromosomes import cause_of_empty, listed, may_be_absent
-from chromattend.chromatin.pages.browser import browser_data, example_genes
+from chromattend.chromatin.pages.browser import browser_data, example_genes, gene_browsers
+from chromattend.chromatin.pages.quality import warning_rows
 from chromattend.chromatin.tables import auc_table, published_table
-from chromattend.figures import style_number
+from chromattend.chromatin.verdict import best_model, epigenome_verdict
+from chromattend.figures import look
 from chromattend.interpret import TITLES
-from chromattend.models.registry import REGISTRY
+from chromattend.models.registry import REGISTRY, in_order
 from chromattend.pages import embed_svg, render
 
 # A screen cannot resolve more points of a curve.
@@ -87,6 +89,8 @@ def write_page(
     influence: Mapping[str, pd.DataFrame] | None = None,
     turned: Mapping[str, pd.DataFrame] | None = None,
     validation: Validation | None = None,
+    warnings: pd.DataFrame | None = None,
+    faithfulness: Mapping[str, pd.DataFrame] | None = None,
     uncompiled: Sequence[str] = (),
     command: str,
 ) -> None:
@@ -102,21 +106,30 @@ def write_page(
         predictions: model -> see `chromattend.evaluate.predict`, of the same models as `metrics`.
         published: AUCs that others report, see `chromattend.chromatin.tables.published_table`.
         figures: SVG files to embed: calibration and profile.
-        attention: SVG files of the attention of each attentive model.
+        attention: SVG files of the attention of each attentive model, named by it.
         maps: attentive model -> see `chromattend.chromatin.attention.attention_maps`, for the gene browser.
         influence: explained model -> `chromattend.chromatin.explain.Explanation.influence`, for the gene browser.
         turned: tested model -> see `chromattend.chromatin.pages.browser.browser_data`, for the gene browser.
         validation: comparison of explanations with the validation mark, if there are any.
+        warnings: see `chromattend.chromatin.quality.warnings_table`, of this epigenome; None if it was not judged.
+        faithfulness: explained model -> see `chromattend.interpret.faithfulness.faithfulness_table`.
         uncompiled: models whose LSTMs could not be compiled for their training.
         command: command that writes the page again.
     """
     split, label = dataset["split"].values, dataset["label"].values
     maps, influence = maps or {}, influence or {}
+    trust = {
+        (model, str(method)): bool(least)
+        for model, table in (faithfulness or {}).items()
+        for method, least in table.groupby("method")["trustworthy"].min().items()
+    }
     epigenome = str(dataset.attrs["epigenome"])
-    ranked = sorted(metrics.items(), key=lambda item: -item[1]["test"]["auc"])
+    shown = [(model, metrics[model]) for model in in_order(metrics)]
+    aucs = {model: float(metric["test"]["auc"]) for model, metric in shown}
+    best = best_model(aucs)
     titles = {model: REGISTRY[model].title for model in metrics}
-    ordered = {model: predictions[model] for model, _ in ranked}
-    own = auc_table({(epigenome, model): metric for model, metric in ranked}, str(dataset.attrs["split_rule"]))
+    ordered = {model: predictions[model] for model, _ in shown}
+    own = auc_table({(epigenome, model): metric for model, metric in shown}, str(dataset.attrs["split_rule"]))
     render(
         path,
         __package__,
@@ -135,18 +148,28 @@ def write_page(
             for signal in signals
             if not all(map(may_be_absent, chroms := str(signal.get("empty_chromosomes", "")).split()))
         ],
-        models=ranked,
-        to_best=_differences(comparisons, ranked[0][0]),
+        models=shown,
+        best=best,
+        verdict=epigenome_verdict(aucs, comparisons),
+        to_best=_differences(comparisons, best),
+        warnings=warning_rows(warnings) if warnings is not None else [],
+        browsers=gene_browsers(str(dataset.attrs.get("genome", ""))),
+        unit=str(dataset.attrs.get("expression_unit", "expression, as given")),
+        threshold=_threshold(dataset),
+        trust=trust,
         published=published_table(own, published).to_dict("records"),
         titles=titles,
         roc=_roc_curves(ordered, metrics),
         genes=browser_data(dataset, ordered, maps, influence, turned),
-        examples=example_genes(dataset, ordered, maps, ranked[0][0]),
+        examples=example_genes(dataset, ordered, maps, best),
         attentive=list(maps),
         influenced=list(influence),
         figures={key: _inline_svg(file, FIGURES[key].format(epigenome)) for key, file in figures.items()},
         attention=[
-            _inline_svg(file, f"Mean attention of genes predicted ON and OFF, {file.stem}", f"attention-{number}")
+            (
+                file.stem,
+                _inline_svg(file, f"Mean attention of genes predicted ON and OFF, {file.stem}", f"attention-{number}"),
+            )
             for number, file in enumerate(attention)
         ],
         validation=validation,
@@ -154,6 +177,12 @@ def write_page(
         correlation=_correlation,
         command=command,
     )
+
+
+def _threshold(dataset: xr.Dataset) -> float | None:
+    """Return the expression above which a gene is ON; None where the labels were given or the dataset does not say."""
+    value = dataset["label"].attrs.get("threshold")
+    return None if value is None else float(value)
 
 
 def _roc_curves(
@@ -170,7 +199,7 @@ def _roc_curves(
         curves.append(
             {
                 "title": REGISTRY[model].title,
-                "style": style_number(model),
+                "look": look(model),
                 "auc": round(float(metrics[model]["test"]["auc"]), 4),
                 "fpr": fpr[keep].round(4).tolist(),
                 "tpr": tpr[keep].round(4).tolist(),

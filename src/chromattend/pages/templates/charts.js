@@ -29,7 +29,8 @@ const chromattend = (() => {
     const config = {
       responsive: true,
       displaylogo: false,
-      displayModeBar: element.dataset.bar !== "no",
+      // On a phone its buttons would lie on the legend.
+      displayModeBar: element.dataset.bar !== "no" && window.innerWidth > 640,
       // Only buttons that work within the page: plotly's default set has one that sends the data to a server.
       modeBarButtons: [["toImage", "zoom2d", "pan2d", "resetScale2d"]],
       showSendToCloud: false,

@@ -21,8 +21,8 @@ FIGURES = {
         "reads.",
     ),
     "depth": (
-        "AUC, calls kept and r of alpha over the share of the reads kept, by model",
-        "What is left with fewer reads: AUC, calls, and attention.",
+        "AUC, calls kept{alpha} over the share of the reads kept, by model",
+        "What is left with fewer reads: {left}.",
     ),
     "conditions": ("Calls changed by every condition and model", "Share of calls that each condition changes."),
     "marks": ("Reads added to and removed from each mark", "Reads that the worst case adds and removes, by direction."),
@@ -51,6 +51,9 @@ def write_index(
     rows = table_rows(chromatin) if chromatin is not None else []
     for row in rows:
         row["address"] = f"chromatin/{quote(row['epigenome'])}/{quote(row['model'])}/report.html"
+    attention = any(row["alpha_r_redraw"] is not None for row in rows)
+    alpha = " and r of alpha" if attention else ""
+    left = "AUC, calls, and attention" if attention else "AUC and calls"
     render(
         path,
         __package__,
@@ -60,10 +63,13 @@ def write_index(
         sequences=sequences,
         sentence=sentence(rows, images),
         figures=[
-            (embed_svg(file.read_text(encoding="utf-8"), f"figure-{name}", FIGURES[name][0]), FIGURES[name][1])
+            (
+                embed_svg(file.read_text(encoding="utf-8"), f"figure-{name}", FIGURES[name][0].format(alpha=alpha)),
+                FIGURES[name][1].format(left=left),
+            )
             for name, file in (figures or {}).items()
         ],
-        attention=any(row["alpha_r_redraw"] is not None for row in rows),
+        attention=attention,
         title=title,
         percent=percent,
         links=links,

@@ -6,8 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from chromattend.figures import style_number
-from chromattend.models.registry import REGISTRY
+from chromattend.figures import look
+from chromattend.models.registry import REGISTRY, in_order
 from chromattend.pages import render, table_rows
 from chromattend.sequence.pages.dashboard import ROUTES, without_own
 from chromattend.sequence.views import recommended
@@ -25,23 +25,21 @@ def index_values(
         sets: see `write_index`.
 
     Returns:
-        Models with id, title, style and floor, networks first and best mean AUC first among each; and sets, best AUC
-        first, with what the table shows of them.
+        Models with id, title, look and floor; and sets, best AUC first, with what the table shows of them.
     """
-    means = auc.groupby("model")["auc"].mean()
-    order = sorted(means.index, key=lambda model: (REGISTRY[model].kind == "baseline", -means[model]))
+    order = in_order(auc["model"])
     models = [
         {
             "id": str(model),
             "title": REGISTRY[model].title,
-            "style": style_number(model),
+            "look": look(model),
             "floor": REGISTRY[model].kind == "baseline",
         }
         for model in order
     ]
     rows = []
     for name, facts in sets.items():
-        own = auc[auc["set"] == name].set_index("model")
+        own: Any = auc[auc["set"] == name].set_index("model")
         explained = motifs[motifs["set"] == name].set_index("model")
         # Of the explained models, the one with the highest AUC tells what was learned, as on the dashboard.
         explained = explained.loc[[model for model in explained.index if model in own.index]]

@@ -5,17 +5,23 @@
   const { plot, escape, colour, series } = chromattend;
   const parsed = (id) => JSON.parse(document.getElementById(id).textContent);
   const element = (id) => document.getElementById(id);
-  const DASHES = ["solid", "dash", "dot"];
 
   // ---- ROC curves
   function drawRoc() {
     const curves = parsed("roc-data");
+    // On a phone, or of many models, the legend would lie on the curves.
+    const within = window.innerWidth > 640 && curves.length <= 6;
+    const side = Math.min(element("roc").clientWidth - 75, 480);
+    const below = 85 + 20 * (curves.length + 1);
+    if (!within) Object.assign(element("roc").style, { height: side + 30 + below + "px", minHeight: 0 });
     plot(element("roc"), () => ({
       data: [
         ...curves.map((curve) => ({
-          type: "scatter", mode: "lines", name: escape(curve.title) + " (" + curve.auc.toFixed(3) + ")",
+          type: "scatter", mode: "lines+markers", name: escape(curve.title) + " (" + curve.auc.toFixed(3) + ")",
           x: curve.fpr, y: curve.tpr, customdata: curve.threshold,
-          line: { color: series(curve.style), width: 2, dash: DASHES[Math.floor(curve.style / 8)], simplify: false },
+          line: { color: curve.look.colour, width: 2, dash: curve.look.dash, simplify: false },
+          // A few symbols on each curve tell curves apart without colours.
+          marker: { color: curve.look.colour, symbol: curve.look.symbol, size: 7, maxdisplayed: 8 },
           hovertemplate: "<b>" + escape(curve.title) + "</b><br>true positives %{y:.1%}<br>false positives %{x:.1%}" +
             "<br>at P(ON) ≥ %{customdata:.3f}<extra></extra>",
         })),
@@ -23,11 +29,13 @@
           line: { color: colour("strong-line"), width: 1, dash: "dash" } },
       ],
       layout: {
-        xaxis: { title: { text: "False positive rate" }, range: [-0.005, 1], constrain: "domain", zeroline: false },
+        xaxis: { title: { text: "False positive rate", standoff: 8 }, range: [-0.005, 1], constrain: "domain", zeroline: false },
         yaxis: { title: { text: "True positive rate" }, range: [0, 1.005], scaleanchor: "x", constrain: "domain", zeroline: false },
-        legend: { x: 0.98, y: 0.02, xanchor: "right", yanchor: "bottom", bgcolor: "rgba(0,0,0,0)", font: { size: 11 } },
+        legend: within
+          ? { x: 0.98, y: 0.02, xanchor: "right", yanchor: "bottom", bgcolor: "rgba(0,0,0,0)", font: { size: 11 } }
+          : { x: 0, y: -75 / side, xanchor: "left", yanchor: "top", font: { size: 11 } },
         hovermode: "closest",
-        margin: { l: 60, r: 15, t: 30, b: 50 },
+        margin: { l: 60, r: 15, t: 30, b: within ? 50 : below },
       },
     }));
   }
@@ -191,6 +199,14 @@
     element(id).textContent = text;
   }
 
+  // A link to a public browser, where the page knows its address of the gene.
+  function outside(id, address) {
+    const link = element(id);
+    if (!link) return;
+    link.hidden = !address;
+    if (address) link.href = link.dataset.start + encodeURIComponent(address);
+  }
+
   async function facts(row) {
     const place = genes.place[row];
     fact("fact-symbol", genes.symbol[row] || genes.gene[row]);
@@ -201,6 +217,8 @@
     fact("fact-label", genes.label[row] ? "ON" : "OFF");
     element("fact-label").className = genes.label[row] ? "state on" : "state off";
     fact("fact-split", genes.split[row]);
+    outside("fact-ucsc", genes.chrom && genes.tss && genes.chrom[row] + ":" + Math.max(1, genes.tss[row] + 1 + data.bins[0]) + "-" + (genes.tss[row] + 1 - data.bins[0]));
+    outside("fact-ensembl", /^ENS/.test(genes.gene[row]) && withoutVersion(genes.gene[row]));
     for (const line of document.querySelectorAll("#gene-scores tbody tr")) {
       const score = share(await shares("score " + line.dataset.model, data.scores[line.dataset.model]), place);
       const [, value, call] = line.cells;
@@ -379,7 +397,8 @@
     const note = element("gene-note");
     if (data.attentive.length)
       note.textContent = attention
-        ? (beta ? "Dashed line: equal attention to all marks. alpha and beta of " : "alpha of ") + element("gene-data").dataset["title" + data.attentive.indexOf(model)] + "."
+        ? (beta ? "Dashed line: equal attention to all marks. alpha and beta of " : "alpha of ") + element("gene-data").dataset["title" + data.attentive.indexOf(model)] +
+          ": alpha is its weight for a bin of a mark" + (beta ? ", beta its weight for a mark." : ".")
         : "The attention to this gene was not written; interpret.attention in the configuration selects the genes.";
     await Promise.all(drawings);
     // For measurements of the page's speed.

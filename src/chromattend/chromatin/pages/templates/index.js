@@ -3,7 +3,7 @@
   "use strict";
   const { models, epigenomes } = JSON.parse(document.getElementById("data").textContent);
   const { plot, escape, colour, series } = chromattend;
-  // Eight colours, then the same colours with another symbol, so that no two models look alike.
+  // Epigenomes have eight colours, then the same colours with another symbol, so that no two look alike.
   const signs = ["circle", "diamond", "square", "triangle-up"];
   const sign = (index) => signs[Math.floor(index / 8) % signs.length];
   const three = (value) => value.toFixed(3);
@@ -28,7 +28,7 @@
           return `<b>${escape(row.id)}</b> ${escape(row.name)}<br>${escape(model.title)}: ${three(auc)} (${three(low)} to ${three(high)})`;
         }),
         hovertemplate: "%{text}<extra></extra>",
-        marker: { color: series(model.style), symbol: sign(model.style), size: 9, opacity: 0.9 },
+        marker: { color: model.look.colour, symbol: model.look.symbol, size: 9, opacity: 0.9 },
       });
       const reported = epigenomes.flatMap((row) => (row.published[model.id] || []).map((value) => ({ row, ...value })));
       if (reported.length) {
@@ -45,7 +45,7 @@
             (value) => `<b>${escape(value.row.id)}</b><br>${escape(model.title)}, ${escape(value.kind)} (${escape(value.by)}): ${three(value.auc)}`,
           ),
           hovertemplate: "%{text}<extra></extra>",
-          marker: { color: series(model.style), symbol: "line-ns-open", size: 11, line: { width: 2, color: series(model.style) } },
+          marker: { color: model.look.colour, symbol: "line-ns-open", size: 11, line: { width: 2, color: model.look.colour } },
         });
       }
     });
