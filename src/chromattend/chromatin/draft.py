@@ -11,7 +11,7 @@ from pathlib import Path
 import yaml
 
 from chromattend.chromatin.formats import format_of
-from chromattend.chromatin.sheet import ROADMAP_MARKS
+from chromattend.chromatin.sheet import FEATURE_COUNTS, ROADMAP_MARKS, is_feature_counts, stem_of
 from chromattend.errors import UserError, did_you_mean, listed
 from chromattend.files import atomic
 from chromattend.text import read_cells
@@ -212,6 +212,8 @@ def _columns(path: Path) -> list[str]:
             _, header = next(rows, (1, []))
     except UserError:
         return []
+    if is_feature_counts(header):
+        return [stem_of(name) for name in header[len(FEATURE_COUNTS) :]]
     return [name for name in header if name != "gene_id"] if "gene_id" in header else []
 
 

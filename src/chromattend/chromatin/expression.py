@@ -9,13 +9,14 @@ import numpy as np
 import pandas as pd
 
 from chromattend.chromatin.genes import without_version
-from chromattend.chromatin.sheet import find_matrix_columns
+from chromattend.chromatin.sheet import FEATURE_COUNTS, find_matrix_columns, is_feature_counts
 from chromattend.errors import UserError
 from chromattend.text import read_cells, text_of
 
 # With no other characters, Python's numbers are those that tables have, so nan, inf, 1_000 and digits of other scripts
 # are not numbers.
 NUMERALS = frozenset("0123456789.eE+- ")
+LENGTH = FEATURE_COUNTS.index("Length")
 # What a spreadsheet makes of MARCH1, SEPT2 and DEC1.
 DATE = re.compile(r"\d{1,2}-(Mar|Sep|Sept|Dec)|(Mar|Sep|Dec)-\d{1,2}", re.IGNORECASE)
 
@@ -34,28 +35,46 @@ def read_matrix(path: str | Path, epigenomes: Sequence[str]) -> pd.DataFrame:
 
     The matrix is tab-separated text with a header line, a column `gene_id` and a column per epigenome. Rows may end in
     an extra tab, as in Roadmap's matrices. The row of a gene's copy on Y (`_PAR_Y`) is left out after that of the gene.
+    The output of featureCounts is read as it is, and its counts become TPM: the count over the gene's length, over the
+    sum of that over all genes of the file, times 1,000,000 (Wagner et al., Theory in Biosciences 131:281, 2012).
 
     Returns:
-        RPKM by gene id (see `without_version`), float64, one column per epigenome.
+        Values by gene id (see `without_version`), float64, one column per epigenome.
 
     Raises:
         UserError: an epigenome has no column or two, a gene has no id or is given twice, or a value is not a
             non-negative number; the message names the line.
     """
     with closing(read_cells(path)) as rows:
-        genes, values = _read_columns(path, rows, epigenomes)
+        genes, values, lengths = _read_columns(path, rows, epigenomes)
+    if lengths:
+        rates = values / np.array(lengths)[:, None]
+        sums = rates.sum(axis=0)
+        for epigenome, total in zip(epigenomes, sums, strict=True):
+            if total == 0:
+                raise UserError(f"{path}: {epigenome} has no read in any gene; give the counts of another file")
+        values = 1e6 * rates / sums
     return pd.DataFrame(values, index=pd.Index(genes, name="gene_id"), columns=list(epigenomes))
+
+
+def unit_of(path: str | Path) -> str:
+    """Return the unit of the values of `read_matrix`, or nothing if the matrix does not tell."""
+    with closing(read_cells(path)) as rows:
+        _, header = next(rows, (1, []))
+    return "TPM" if is_feature_counts(header) else ""
 
 
 def _read_columns(
     path: str | Path, rows: Iterator[tuple[int, list[str]]], epigenomes: Sequence[str]
-) -> tuple[list[str], np.ndarray]:
-    """Return the gene ids and the values, shape (gene, epigenome)."""
+) -> tuple[list[str], np.ndarray, list[float]]:
+    """Return the gene ids, the values, shape (gene, epigenome), and, for featureCounts, the genes' lengths (bp)."""
     number, header = next(rows, (1, []))
     if not header:
         raise UserError(f"{path}: is empty; give the RPKM matrix")
     names, *columns = find_matrix_columns(f"{path}: line {number}", header, epigenomes)
+    counted = is_feature_counts(header)
     lines: dict[str, int] = {}
+    lengths: list[float] = []
     values: list[list[float]] = []
     for number, cells in rows:
         name = text_of(cells[names])
@@ -90,9 +109,16 @@ def _read_columns(
                 + fix
             )
         values.append(numbers)
+        if counted:
+            length = _non_negative(text_of(cells[LENGTH]))
+            if not length:
+                raise UserError(
+                    f"{path}: line {number}: Length of {gene} is {cells[LENGTH]!r}, not a number above 0; repair it"
+                )
+            lengths.append(length)
     if not lines:
         raise UserError(f"{path}: has a header line but no gene; give the RPKM matrix")
-    return list(lines), np.array(values, dtype=float).reshape(len(lines), len(columns))
+    return list(lines), np.array(values, dtype=float).reshape(len(lines), len(columns)), lengths
 
 
 def _non_negative(text: str) -> float | None:

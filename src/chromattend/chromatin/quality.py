@@ -343,7 +343,7 @@ def sources_table(dataset: xr.Dataset, signals: Sequence[xr.Dataset]) -> pd.Data
         sources += [(str(mark), _provenance(attributes, str(mark))) for mark in dataset["mark"].values]
     sources += [(str(signal.attrs["mark"]), signal.attrs) for signal in signals]
     expression = {"source": attributes["expression_source"], "sha256": attributes["expression_sha256"]}
-    sources.append((EXPRESSION, {**expression, "format": "RPKM matrix"}))
+    sources.append((EXPRESSION, {**expression, "format": f"{attributes.get('expression_unit', 'expression')} matrix"}))
     rows = []
     for data, source in sources:
         places, checksums = (str(source.get(name, "")).split(FILES) for name in ("source", "sha256"))

@@ -1,11 +1,12 @@
 """The sample sheet, with one row per epigenome, and the table of known checksums."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from chromattend.errors import Collected, UserError, did_you_mean
+from chromattend.errors import Collected, UserError, did_you_mean, listed
 from chromattend.pipeline.config import check
 from chromattend.pipeline.locations import read_checksum_table
 from chromattend.text import find_columns, read_small_table, text_of
@@ -37,6 +38,8 @@ RESERVED_NAMES = (
     "quality.html",
 )
 MISSING = "none"
+# First columns of featureCounts' output.
+FEATURE_COUNTS = ("Geneid", "Chr", "Start", "End", "Strand", "Length")
 # What tables write for no data elsewhere, which nobody calls a file.
 NOT_FILES = ("na", "n/a", "nan", "null", "-", ".", "missing")
 
@@ -129,15 +132,47 @@ def parse_epigenome(row: dict[str, str], mark_columns: list[str], config: dict[s
     )
 
 
+def is_feature_counts(header: Sequence[str]) -> bool:
+    """Return whether a matrix is the output of featureCounts, whose further columns are counts by BAM file."""
+    return tuple(header[: len(FEATURE_COUNTS)]) == FEATURE_COUNTS
+
+
+def stem_of(bam: str) -> str:
+    """Return the name of a BAM file without its folder and ending, as featureCounts has it in its header line."""
+    return re.sub(r"\.(bam|sam|cram)$", "", bam.rpartition("/")[2], flags=re.IGNORECASE)
+
+
 def find_matrix_columns(where: str, header: Sequence[str], epigenomes: Sequence[str]) -> list[int]:
     """Return the positions of `gene_id` and of epigenomes in the header line of an expression matrix.
+
+    In featureCounts' output, an epigenome is the BAM file of its name, or the only one whose name begins with it and a
+    separator.
 
     Raises:
         UserError: a column is missing or given twice.
     """
+    if is_feature_counts(header):
+        return [0, *(_bam_of(where, header, epigenome) for epigenome in epigenomes)]
     return find_columns(
         where, header, ["gene_id", *epigenomes], "a tab-separated matrix with gene_id and one column per epigenome"
     )
+
+
+def _bam_of(where: str, header: Sequence[str], epigenome: str) -> int:
+    stems = [stem_of(name) for name in header]
+    first = len(FEATURE_COUNTS)
+    found = [position for position in range(first, len(stems)) if stems[position] == epigenome] or [
+        position
+        for position in range(first, len(stems))
+        if stems[position].startswith(tuple(f"{epigenome}{separator}" for separator in "._-"))
+    ]
+    if len(found) != 1:
+        many = f"has the columns {listed([header[position] for position in found])}, which all begin with {epigenome!r}"
+        none = f"has no column of {epigenome!r}{did_you_mean(epigenome, stems[first:])}"
+        raise UserError(
+            f"{where}: {many if found else none}; name the epigenome as featureCounts' output names its BAM file"
+        )
+    return found[0]
 
 
 def read_checksums(config: dict[str, Any], workdir: Path) -> dict[str, tuple[str | None, int | None]]:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from chromattend.chromatin.expression import label_by_median, read_matrix, read_rpkm
+from chromattend.chromatin.expression import label_by_median, read_matrix, read_rpkm, unit_of
 from chromattend.errors import UserError
 
 HEADER = "gene_id\tE000\tE003\n"
@@ -89,6 +89,40 @@ def test_a_truncated_matrix_is_refused(write: Callable[..., Path]) -> None:
     path.write_bytes(path.read_bytes()[:-30])
     with pytest.raises(UserError, match="truncated or damaged"):
         read_rpkm(path, "E003")
+
+
+COUNTS = (
+    "# Program:featureCounts v2.0.6; Command: featureCounts -a genes.gtf a.bam\n"
+    "Geneid\tChr\tStart\tEnd\tStrand\tLength\tdata/E003.bam\t/x/E004.sorted.bam\n"
+    "ENSG00000000001.4\tchr1;chr1\t1;50\t20;90\t+;+\t1000\t10\t0\n"
+    "ENSG00000000002\tchr1\t1\t2\t-\t4000\t120\t7\n"
+)
+
+
+def test_counts_of_feature_counts_become_tpm(write: Callable[..., Path]) -> None:
+    path = write("counts.txt", COUNTS)
+    table = read_matrix(path, ["E004", "E003"])
+    assert table.index.tolist() == ["ENSG00000000001", "ENSG00000000002"]
+    # 10 reads of 1 kb and 120 of 4 kb: rates of 10 and 30.
+    assert table["E003"].tolist() == [250_000, 750_000]
+    assert table["E004"].tolist() == [0, 1_000_000]
+    assert unit_of(path) == "TPM"
+    assert unit_of(write("m.tsv", HEADER)) == ""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("data/E003.bam", "data/E03.bam", "line 2: has no column of 'E003', did you mean 'E03'?; name the epigenome"),
+        ("data/E003.bam\t/x/E004.sorted", "E003.a.bam\tE003.b", "E003.a.bam, E003.b.bam, which all begin with 'E003'"),
+        ("\t4000\t", "\t0\t", "line 4: Length of ENSG00000000002 is '0', not a number above 0; repair it"),
+        ("\t120\t", "\t-1\t", "line 4: E003 of ENSG00000000002 is '-1', not a non-negative number"),
+    ],
+)
+def test_bad_output_of_feature_counts_is_refused(write: Callable[..., Path], old: str, new: str, words: str) -> None:
+    with pytest.raises(UserError) as caught:
+        read_rpkm(write("counts.txt", COUNTS.replace(old, new)), "E003")
+    assert words in str(caught.value)
 
 
 def test_ties_at_the_median_are_off() -> None:

@@ -63,6 +63,7 @@ rule dataset:
         marks=STUDY.marks,
         genome=CONFIG["genome"]["name"],
         expression=STUDY.source("expression"),
+        unit=CONFIG["sources"]["expression_unit"],
         split_rule=CONFIG["split"]["mode"],
         version=STAGE_VERSIONS["dataset"],
     script:
