@@ -73,7 +73,8 @@ class Recipe:
                 list(dict.fromkeys(mark for model in models.values() for mark in model.input_spec.marks)),
                 bins_of(inputs),
                 inputs.quantity,
-                ReadOptions(**options.get("reads", {})),
+                # Before there was a choice, mates were counted.
+                ReadOptions(**({"paired": "mates"} | options["reads"] if "reads" in options else {})),
                 options.get("bigwig", {}).get("statistic", "mean"),
                 counting,
             )

@@ -556,10 +556,10 @@ def test_a_failed_run_leaves_the_last_table(
 
 
 def test_options_of_another_version_are_refused(trained: Trained, tmp_path: Path) -> None:
-    counting = '{"reads": {"paired": true}}'
+    counting = '{"reads": {"umis": true}}'
     inputs = ChromatinInputs("deepchrome", MARKS, list(range(-1000, 1000, 100)), counting=counting)
     Network(inputs, {}).save(tmp_path / "new.ckpt")
-    with pytest.raises(UserError, match=r"new: its reads were counted with options .*paired.*; update chromattend"):
+    with pytest.raises(UserError, match=r"new: its reads were counted with options .*umis.*; update chromattend"):
         trained.predict(tmp_path / "new.ckpt")
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pysam
 import pytest
 
 from chromattend.chromatin.reads import ReadOptions, read_bam, read_intervals
@@ -208,3 +209,57 @@ def test_a_bam_damaged_in_the_middle_is_refused(write_bam: Callable[..., Path]) 
     with pytest.raises(UserError) as caught:
         list(read_bam(path))
     one_line(caught, path)
+
+
+def pairs_bam(path: Path, seed: int = 4) -> list[pysam.AlignedSegment]:
+    """Write a paired-end BAM file: proper pairs, pairs that are not, single reads and a duplicate pair."""
+    generator = np.random.default_rng(seed)
+    header = pysam.AlignmentHeader.from_references(["chr1", "chr2"], [50_000, 20_000])
+    records = []
+    for number in range(300):
+        start, size = int(generator.integers(0, 15_000)), int(generator.integers(60, 600))
+        proper, single, duplicate = number % 5 != 0, number % 11 == 0, number % 7 == 0
+        for mate in range(1 if single else 2):
+            read = pysam.AlignedSegment(header)
+            read.query_name = f"r{number}"
+            read.reference_id = int(number % 3 == 0)
+            read.reference_start = start if mate == 0 else start + size - 50
+            read.cigartuples = [(0, 50)]
+            read.mapping_quality = 30
+            read.is_reverse, read.is_duplicate = mate == 1, duplicate
+            if not single:
+                read.is_paired, read.is_proper_pair = True, proper
+                read.is_read1, read.is_read2 = mate == 0, mate == 1
+                read.next_reference_id, read.next_reference_start = read.reference_id, start
+                read.template_length = size if mate == 0 else -size
+            records.append(read)
+    records.sort(key=lambda read: (read.reference_id, read.reference_start))
+    with pysam.AlignmentFile(str(path), "wb", header=header) as file:
+        for read in records:
+            file.write(read)
+    return records
+
+
+@pytest.mark.parametrize("options", [{}, {"paired": "mates"}, {"duplicates": True}, {"extend_to": 200}])
+def test_proper_pairs_are_fragments(tmp_path: Path, options: dict) -> None:
+    """As a plain loop over pysam's records has it."""
+    expected = []
+    for read in pairs_bam(tmp_path / "pairs.bam"):
+        if read.is_duplicate and not options.get("duplicates"):
+            continue
+        start, end = read.reference_start, read.reference_end
+        pair = read.is_proper_pair and options.get("paired") != "mates"
+        if pair and read.template_length < 0:
+            continue
+        if pair:
+            end = start + read.template_length
+        elif "extend_to" in options:
+            start, end = (max(end - 200, 0), end) if read.is_reverse else (start, start + 200)
+        expected.append((read.reference_name, start, end))
+    sizes = {"chr1": 50_000, "chr2": 20_000}
+    found = [
+        (block.chroms[code], int(start), int(end))
+        for block in read_bam(tmp_path / "pairs.bam", ReadOptions(**options), sizes)
+        for code, start, end in zip(block.codes, block.starts, block.ends, strict=True)
+    ]
+    assert sorted(found) == sorted(expected)

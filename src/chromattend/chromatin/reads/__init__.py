@@ -21,6 +21,8 @@ from chromattend.files import GZIP_ERRORS
 BLOCK_BYTES = 1 << 20
 # Errors that a damaged BAM file can raise.
 BAM_ERRORS: tuple[type[Exception], ...] = (*GZIP_ERRORS, ValueError)
+# Flags of a read whose mate is where the aligner expects it.
+_PROPER = pysam.FPAIRED | pysam.FPROPER_PAIR
 _BEFORE_READS = re.compile(rb"(?:\xef\xbb\xbf)?(?:(?:%s)[^\r\n]*[\r\n]|[\r\n])*" % "|".join(COMMENTS).encode())
 
 
@@ -52,6 +54,8 @@ class ReadOptions:
         min_mapq: minimum mapping quality (BAM).
         duplicates, secondary, qc_fail: count reads with these flags (BAM); secondary includes supplementary
             alignments.
+        paired: `fragments` counts a proper pair of a BAM file once, as the interval from its first to its last base;
+            shift and extension do not apply to it. `mates` counts both reads.
     """
 
     shift: int = 0
@@ -60,6 +64,7 @@ class ReadOptions:
     duplicates: bool = False
     secondary: bool = False
     qc_fail: bool = False
+    paired: str = "fragments"
 
     @property
     def needs_strand(self) -> bool:
@@ -166,8 +171,8 @@ def read_bam(
 ) -> Iterator[Reads]:
     """Stream the alignments of a BAM file, each from its first to its last aligned base; no index is needed.
 
-    By default, mapped, primary, non-duplicate reads that passed quality checks are counted. `bedtools multicov` also
-    counts secondary and supplementary alignments, and unmapped reads that have a position.
+    By default, mapped, primary, non-duplicate reads that passed quality checks are counted, proper pairs as fragments.
+    `bedtools multicov` also counts secondary and supplementary alignments, and unmapped reads that have a position.
 
     Raises:
         UserError: the file is not a BAM file, is truncated, or has no alignment that is counted.
@@ -185,14 +190,22 @@ def read_bam(
         excluded = options.excluded_flags()
         for block in read_alignments(path, len(chroms)):
             counted = (block.flags & excluded == 0) & (block.mapq >= options.min_mapq) & block.placed
+            pairs = np.zeros(len(counted), dtype=bool)
+            if options.paired == "fragments":
+                pairs = (block.flags & _PROPER == _PROPER) & (block.templates != 0)
+                counted &= ~pairs | (block.templates > 0)
             codes, starts, ends = (values[counted] for values in (block.codes, block.starts, block.ends))
+            pairs = pairs[counted]
             total += len(counted)
             number += len(codes)
             if not len(codes):
                 continue
             if options.needs_strand:
                 minus = block.flags[counted] & pysam.FREVERSE != 0
-                starts, ends = options.move(starts, ends, minus, limits[codes])
+                moved = options.move(starts, ends, minus, limits[codes])
+                starts, ends = np.where(pairs, starts, moved[0]), np.where(pairs, ends, moved[1])
+            if pairs.any():
+                ends = np.where(pairs, starts + block.templates[counted], ends)
             yield Reads(chroms, codes, starts, ends, lengths)
     except BAM_ERRORS as error:
         raise UserError(f"{path}: is not a readable BAM file or is truncated ({error}); create it again") from None

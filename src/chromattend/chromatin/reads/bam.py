@@ -35,6 +35,7 @@ class Alignments:
         codes: reference sequence as an index into the sequences of the header, int32; -1 if there is none.
         starts, ends: first base and end of the last aligned base, in bp from 0, int64.
         flags, mapq: SAM flags and mapping quality.
+        templates: length of a pair's fragment (bp), int32: above 0 in the leftmost mate, below 0 in the other.
         placed: whether the record has a reference sequence, a position and a CIGAR.
     """
 
@@ -43,6 +44,7 @@ class Alignments:
     ends: np.ndarray
     flags: np.ndarray
     mapq: np.ndarray
+    templates: np.ndarray
     placed: np.ndarray
 
 
@@ -179,6 +181,7 @@ def _alignments(data: bytearray, places: np.ndarray, references: int) -> Alignme
         ends=starts + np.maximum(spans, 1),
         flags=flags,
         mapq=mapq,
+        templates=field("<i4", places + 32),
         placed=(codes >= 0) & (starts >= 0) & (operations > 0),
     )
 
