@@ -3,15 +3,18 @@
 import re
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 from bs4 import BeautifulSoup
+from builders import merged
 from docutils.core import publish_parts
 
 from chromattend import __version__
 from chromattend.chromatin.configuration import load_study
 from chromattend.chromatin.pages import about
+from chromattend.chromatin.study import Study
 
 
 def test_the_study_is_described_even_where_jobs_have_environments_of_their_own(
@@ -38,6 +41,32 @@ def test_the_study_is_described_even_where_jobs_have_environments_of_their_own(
 
     monkeypatch.setattr(about, "version", missing)
     assert about.about(study)["versions"]["torch"] == r"of the rules\' environments"
+
+
+def alone_with_deepchrome(config: dict[str, Any], repository: Path) -> Study:
+    changed = merged(config, {"models": ["deepchrome"], "interpret": {"models": ["deepchrome"]}})
+    return load_study(changed, repository / "workflow/schemas", repository)
+
+
+def test_methods_say_what_the_configuration_says(repository: Path) -> None:
+    config = yaml.safe_load((repository / "config/config.yaml").read_text())
+    text = about.methods(load_study(config, repository / "workflow/schemas", repository))
+    assert text.startswith("Signal of histone marks was counted in bins of 100 bp from 5,000 bp upstream to 5,000 bp")
+    assert "genome hg19) for 56 samples. Genes were divided in the order of their ids" in text
+    assert "ON if its expression (RPKM) was above the sample's median" in text
+    explained = (
+        "DeepChrome, LSTM-alpha and AttentiveChrome were explained on at most 500 test genes with Attention (alpha)"
+    )
+    assert explained in text
+    assert "Attention" not in about.methods(alone_with_deepchrome(config, repository))
+    assert text.endswith("Singh et al., Bioinformatics 32, i639 (2016); Singh et al., NIPS 30 (2017).")
+    example = yaml.safe_load((repository / "config/demo/config.yaml").read_text())
+    example |= {"models": ["random_forest"], "split": {"mode": "random"}}
+    text = about.methods(load_study(example, repository / "workflow/schemas", repository))
+    assert "Genes were divided at random, in shares of 3:1:1 for training, validation and test, and" in text
+    assert "Random forest were trained" not in text
+    assert "explained" not in text
+    assert "Singh" not in text
 
 
 @pytest.mark.parametrize(
