@@ -72,9 +72,10 @@ def methods(study: Study) -> str:
         if config["labels"] == "published"
         else f"and labelled ON if {value} was above the sample's median, else OFF"
     )
+    in_shares = "in shares of {} for training, validation and test"
     parts = {
-        "sequential": "in the order of their ids, as by Singh et al. (2016), in shares of {} for training, validation and test",
-        "random": "at random, in shares of {} for training, validation and test",
+        "sequential": f"in the order of their ids, as by Singh et al. (2016), {in_shares}",
+        "random": f"at random, {in_shares}",
         "chromosome": "by chromosome, with {} for validation, {} for test and the others for training",
     }[split["mode"]]
     shares = ":".join(f"{share:g}" for share in split["fractions"])
