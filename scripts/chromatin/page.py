@@ -27,6 +27,7 @@ with job(snakemake):
         snakemake.output[0],
         name=snakemake.params.name,
         group=snakemake.params.group,
+        metadata=snakemake.params.metadata,
         dataset=read_netcdf(snakemake.input.dataset),
         signals=[read_netcdf(path).attrs for path in signals],
         metrics=dict(zip(models, map(read_json, snakemake.input.metrics), strict=True)),

@@ -65,6 +65,15 @@ def test_a_study_may_be_of_another_track_alone(folder: Path) -> None:
     assert studies.downloads == {}
 
 
+def test_further_columns_are_metadata(folder: Path) -> None:
+    (folder / "sheet.tsv").write_text(
+        SHEET.replace("H3K36me3\n", "H3K36me3\tage (years)\tsex\n").replace(".bw\n", ".bw\t7\t\n")
+    )
+    study = load_studies(CONFIG, [], SCHEMAS, folder).chromatin
+    assert study.marks == ["H3K4me3", "H3K36me3"]
+    assert study.sample_rows()[1] == {"epigenome": "B", "name": "B", "group": "", "use": "trained", "age (years)": "7"}
+
+
 ROW = "epigenome\tH3K4me3\tH3K36me3\n"
 # Changes to the configuration, the sheet, and for each line what it says.
 BROKEN: dict[str, tuple[dict[str, Any], str, list[list[str]]]] = {

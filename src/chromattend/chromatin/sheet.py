@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,11 @@ RESERVED_NAMES = (
     "quality.html",
 )
 MISSING = "none"
+# Columns of the sheet that are no marks, and names that the table of samples has, too.
+FIXED = ("epigenome", "name", "group", "colour", "signal")
+TAKEN = ("use", "marks")
+METADATA = re.compile(r"\w[\w ()-]*")
+_MARK_LIKE = re.compile(r"H(2A|2B|3|4)[A-Z]?\d", re.IGNORECASE)
 # First columns of featureCounts' output.
 FEATURE_COUNTS = ("Geneid", "Chr", "Start", "End", "Strand", "Length")
 # What tables write for no data elsewhere, which nobody calls a file.
@@ -54,6 +59,7 @@ class Epigenome:
         signal: template of the URLs or paths of its marks; empty if there is none.
         sources: mark -> URL or path, for the marks whose column the row fills.
         missing: marks that the sheet declares to have no data.
+        metadata: further columns of the sheet, such as the donor's age, without empty cells.
     """
 
     id: str
@@ -63,12 +69,16 @@ class Epigenome:
     signal: str
     sources: Mapping[str, str]
     missing: frozenset[str]
+    metadata: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_sheet(
     path: Path, name: str, schema: dict[str, Any], wanted: set[str]
 ) -> tuple[dict[str, dict[str, str]], list[str]]:
-    """Read the sample sheet into rows by epigenome, and the names of its mark columns."""
+    """Read the sample sheet into rows by epigenome, and the names of its mark columns.
+
+    A column that is neither fixed nor a mark is metadata, unless its name is so like one that it may be misspelled.
+    """
     if not path.is_file():
         raise UserError(f"key 'epigenomes': file {name!r} does not exist; give the path of the sample sheet")
     number, header, table = read_small_table(path, name, comments=True)
@@ -77,16 +87,23 @@ def read_sheet(
     where = f"{name}: line {number}"
     expected = "a tab-separated sheet with one row per epigenome, whose lines that begin with # are comments"
     find_columns(where, header, ["epigenome", *header], expected)
-    fixed = list(schema["properties"])
-    columns = [column for column in header if column not in fixed]
     errors = Collected()
-    for column in columns:
-        if column not in ROADMAP_MARKS and column not in wanted:
+    columns = [column for column in header if column in ROADMAP_MARKS or column in wanted]
+    for column in header:
+        if column not in columns and column not in FIXED and (column in TAKEN or not METADATA.fullmatch(column)):
             with errors.check():
                 raise UserError(
-                    f"{where}: unknown column {column!r}{did_you_mean(column, [*fixed, *sorted(wanted)])}; "
-                    f"use {', '.join(fixed)} or the name of a mark that the configuration lists"
+                    f"{where}: column {column!r} cannot be metadata; give it another name, of letters, digits, blanks "
+                    "and - _ ( )"
                 )
+        elif column not in columns and column not in FIXED:
+            like = did_you_mean(column, [*FIXED, *sorted({*ROADMAP_MARKS, *wanted})])
+            if like or _MARK_LIKE.match(column):
+                with errors.check():
+                    raise UserError(
+                        f"{where}: unknown column {column!r}{like}; correct it, use the name of a mark that the "
+                        "configuration lists, or, for metadata, another name"
+                    )
 
     rows: dict[str, dict[str, str]] = {}
     lines: dict[str, int] = {}
@@ -129,6 +146,9 @@ def parse_epigenome(row: dict[str, str], mark_columns: list[str], config: dict[s
         signal=row.get("signal") or config["sources"]["signal"] or "",
         sources={mark: cell for mark, cell in cells.items() if cell != MISSING},
         missing=frozenset(mark for mark, cell in cells.items() if cell == MISSING),
+        metadata={
+            column: cell for column, cell in row.items() if cell and column not in mark_columns and column not in FIXED
+        },
     )
 
 

@@ -38,6 +38,20 @@ class Study:
         """All epigenomes whose signal is counted."""
         return self.epigenomes | self.scored
 
+    def sample_rows(self) -> list[dict[str, str]]:
+        """Return the table of samples: epigenome, name, group, use (trained or scored), and the sheet's metadata."""
+        columns = dict.fromkeys(column for row in self.samples.values() for column in row.metadata)
+        return [
+            {
+                "epigenome": name,
+                "name": row.name,
+                "group": row.group,
+                "use": "trained" if name in self.epigenomes else "scored",
+                **{column: row.metadata.get(column, "") for column in columns},
+            }
+            for name, row in self.samples.items()
+        ]
+
     @property
     def own_checkpoints(self) -> list[str]:
         """`{epigenome}/{model}` of every model that the study trains, and the pan-epigenome model."""

@@ -53,6 +53,7 @@ rule page:
         **({"tested": ROBUSTNESS.models} if ROBUSTNESS else {}),
         name=lambda wildcards: STUDY.epigenomes[wildcards.epigenome].name,
         group=lambda wildcards: STUDY.epigenomes[wildcards.epigenome].group,
+        metadata=lambda wildcards: dict(STUDY.epigenomes[wildcards.epigenome].metadata),
         command=lambda wildcards, output: command_for(output[0]),
         mark=CONFIG["interpret"]["validation"]["mark"],
         validation_mark=CONFIG["validation_mark"],

@@ -17,6 +17,26 @@ rule quality:
         "../../../scripts/chromatin/quality.py"
 
 
+rule samples:
+    output:
+        report(
+            "<results>/tables/samples.tsv",
+            caption="../../report/chromatin/samples.rst",
+            category="Data quality",
+            labels={"content": "Samples and their metadata (table)", "epigenome": "all"},
+        ),
+    log:
+        "<logs>/samples.log",
+    localrule: True
+    conda:
+        ENVIRONMENT
+    params:
+        rows=STUDY.sample_rows(),
+        version=STAGE_VERSIONS["report"],
+    script:
+        "../../../scripts/chromatin/samples.py"
+
+
 rule quality_tables:
     input:
         quality=expand("<results>/{epigenome}/quality.tsv", epigenome=STUDY.epigenomes),

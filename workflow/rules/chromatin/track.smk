@@ -15,7 +15,7 @@ include: "predict.smk"
 CHROMATIN_REPORTED = [
     *expand("<results>/tables/{table}.tsv", table=["best", "auc", "summary", "published", "comparisons", "wilcoxon"]),
     "<results>/tables/split_overlaps.tsv",
-    *expand("<results>/tables/{table}.tsv", table=["warnings", "quality", "sources"]),
+    *expand("<results>/tables/{table}.tsv", table=["samples", "warnings", "quality", "sources"]),
     "<results>/figures/depth.svg",
     *expand("<results>/figures/{figure}.svg", figure=["auc", "comparisons", "published"]),
     *expand(

@@ -77,6 +77,7 @@ def write_page(
     *,
     name: str,
     group: str,
+    metadata: Mapping[str, str] | None = None,
     dataset: xr.Dataset,
     signals: Sequence[Mapping[str, Any]],
     metrics: Mapping[str, Mapping[str, Mapping[str, float]]],
@@ -98,7 +99,7 @@ def write_page(
 
     Args:
         path: the HTML file.
-        name, group: as in the sample sheet.
+        name, group, metadata: as in the sample sheet.
         dataset: see `chromattend.chromatin.dataset.build_dataset`.
         signals: attributes of the signal files.
         metrics: model -> see `chromattend.evaluate.metrics`.
@@ -137,6 +138,7 @@ def write_page(
         epigenome=epigenome,
         name=name,
         group=group,
+        metadata=metadata or {},
         attributes=dataset.attrs,
         parts={
             part: {"genes": int((split == part).sum()), "on": float(label[split == part].mean())}
