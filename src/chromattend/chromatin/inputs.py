@@ -27,6 +27,7 @@ class ChromatinInputs:
         counting: how reads were counted or signal was summarised, as JSON; empty if unknown.
         task: `classification` into ON and OFF, or `regression` of the dataset's variable `target`.
         epigenomes: training epigenomes of a model that takes the epigenome as input; empty for other models.
+        signal_marks: marks that came as averaged signal, beside reads of others; empty with `reads`, and if unknown.
     """
 
     noun: ClassVar[str] = "gene"
@@ -41,6 +42,7 @@ class ChromatinInputs:
     counting: str = ""
     task: str = "classification"
     epigenomes: list[str] = field(default_factory=list)
+    signal_marks: list[str] = field(default_factory=list)
 
     @classmethod
     def of(cls, model: str, dataset: xr.Dataset, inputs: Form = "log") -> "ChromatinInputs":
@@ -64,6 +66,9 @@ class ChromatinInputs:
             counting=dataset.attrs.get("counting", ""),
             task="regression" if "target" in dataset else "classification",
             epigenomes=sorted(set(dataset["epigenome"].values.tolist())) if "epigenome" in dataset.coords else [],
+            signal_marks=[
+                mark for mark in dataset["mark"].values.tolist() if dataset.attrs.get(f"{mark}_format") == "bigwig"
+            ],
         )
 
     @property

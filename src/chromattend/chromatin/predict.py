@@ -33,7 +33,8 @@ class Recipe:
     Attributes:
         marks: every mark that at least one model takes.
         bins: the window and its bins.
-        quantity: `reads` to count, or `signal` to average.
+        quantity: `reads` to count, or `signal` if at least one mark is averaged.
+        signal_marks: marks to average; empty if all are reads, or if it is unknown which are.
         reads: which reads are counted, and at which position.
         statistic: `mean` or `sum` of a bigWig's values.
         counting: `reads` and `statistic` as JSON; empty if no model records how its data were counted.
@@ -42,6 +43,7 @@ class Recipe:
     marks: list[str]
     bins: Bins
     quantity: str
+    signal_marks: frozenset[str]
     reads: ReadOptions
     statistic: str
     counting: str
@@ -73,6 +75,7 @@ class Recipe:
                 list(dict.fromkeys(mark for model in models.values() for mark in model.input_spec.marks)),
                 bins_of(inputs),
                 inputs.quantity,
+                frozenset(mark for model in models.values() for mark in model.input_spec.signal_marks),
                 # Before there was a choice, mates were counted.
                 ReadOptions(**({"paired": "mates"} | options["reads"] if "reads" in options else {})),
                 options.get("bigwig", {}).get("statistic", "mean"),
@@ -253,10 +256,15 @@ def score(models: Mapping[str, TrainedModel], dataset: xr.Dataset) -> pd.DataFra
 def _check_formats(files: Mapping[str, str], recipe: Recipe) -> None:
     """Check that the files give reads or signal as the models need, before hours of counting."""
     kinds = {mark: format_of(path) for mark, path in files.items()}
+    known = recipe.quantity == "reads" or bool(recipe.signal_marks)
     for mark, kind in kinds.items():
-        if kind == "bigwig" and recipe.quantity == "reads":
-            raise UserError(f"{files[mark]}: is a bigWig, but the checkpoints take reads; give tagAlign, BED or BAM")
-    # A training dataset of both kinds counts as signal, so only files without any bigWig are certainly wrong.
+        if kind == "bigwig" and known and mark not in recipe.signal_marks:
+            raise UserError(
+                f"{files[mark]}: is a bigWig, but the checkpoints take reads of {mark}; give tagAlign, BED or BAM"
+            )
+        if kind != "bigwig" and mark in recipe.signal_marks:
+            raise UserError(f"{files[mark]}: holds reads, but the checkpoints take signal of {mark}; give a bigWig")
+    # Of older checkpoints of both kinds, only files without any bigWig are certainly wrong.
     if recipe.quantity == "signal" and "bigwig" not in kinds.values():
         raise UserError(f"{next(iter(files.values()))}: holds reads, but the checkpoints take signal; give bigWigs")
 
