@@ -52,6 +52,12 @@ def test_a_study_of_ones_own_takes_its_genome_and_nothing_of_the_published_study
     assert mouse.config["split"]["valid_chromosomes"] == ["chr2", "chr5", "chr8"]
 
 
+def test_excluded_regions_of_the_genome_are_downloaded(folder: Path) -> None:
+    config = merged(CONFIG, {"genome": {"excluded": "known"}})
+    (url,) = load_studies(config, [], SCHEMAS, folder).downloads.values()
+    assert url.endswith("hg38-blacklist.v2.bed.gz")
+
+
 def test_annotation_of_the_genome_is_downloaded(folder: Path) -> None:
     config = merged(CONFIG, {"sources": {"annotation": None}})
     (url,) = load_studies(config, [], SCHEMAS, folder).downloads.values()
@@ -133,6 +139,16 @@ BROKEN: dict[str, tuple[dict[str, Any], str, list[list[str]]]] = {
         [["'A', H3K4me3: file 'a.bam' does not exist"], ["'B', H3K36me3: file 'b.bw' does not exist"]],
     ),
     "peaks": ({}, ROW + "A\tx.narrowPeak\ta36.bw\n", [["'A', H3K4me3: x.narrowPeak: holds peaks"]]),
+    "regions that are gone": (
+        {"genome": {"excluded": "x.bed"}},
+        SHEET,
+        [["'genome.excluded': file 'x.bed' does not exist"]],
+    ),
+    "regions of a genome that is not known": (
+        {"genome": {"name": "dm6", "chrom_sizes": "sizes", "excluded": "known"}, "split": {"mode": "random"}},
+        SHEET,
+        [["'genome.excluded': 'known' is for hg19, hg38, mm10; give the BED"], ["file 'sizes' does not exist"]],
+    ),
     "a file twice in a cell": (
         {},
         ROW + "A\ta4.bam; a4.bam\ta36.bw\n",

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from chromattend.chromatin.formats import PUBLISHED_MARKS, format_of
-from chromattend.chromatin.genomes import fill_genome
+from chromattend.chromatin.genomes import KNOWN, fill_genome
 from chromattend.chromatin.sheet import (
     ROADMAP_MARKS,
     find_matrix_columns,
@@ -259,6 +259,9 @@ def _check_shared_files(study: Study, at: Place) -> None:
     config = study.config
     errors = Collected()
     local = {"genome.chrom_sizes": config["genome"]["chrom_sizes"], "genes.include": config["genes"]["include"]}
+    excluded = config["genome"]["excluded"]
+    if excluded and excluded != KNOWN and not is_url(excluded):
+        local["genome.excluded"] = excluded
     # The genome has said what is missing beside it.
     wanted = {"expression": "matrix of expression values", "annotation": "GTF or GFF3 file of the genes"}
     for key, content in wanted.items():

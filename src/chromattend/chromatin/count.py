@@ -10,6 +10,7 @@ import pandas as pd
 
 from chromattend.chromatin.bins import CHROM_SIZES, Bins, check_chromosomes
 from chromattend.chromatin.chromosomes import check_lengths, find_empty_chromosomes, listed
+from chromattend.chromatin.excluded import Regions, overlaps
 from chromattend.chromatin.reads import Reads
 from chromattend.errors import UserError
 
@@ -99,7 +100,12 @@ def _before(values: np.ndarray, firsts: np.ndarray, bins: Bins) -> np.ndarray:
 
 
 def count_reads(
-    blocks: Iterable[Reads], genes: pd.DataFrame, bins: Bins, chrom_sizes: dict[str, int], source: str | Path
+    blocks: Iterable[Reads],
+    genes: pd.DataFrame,
+    bins: Bins,
+    chrom_sizes: dict[str, int],
+    source: str | Path,
+    excluded: Regions | None = None,
 ) -> tuple[np.ndarray, dict[str, Any]]:
     """Count the reads that overlap each bin by at least 1 bp, as `bedtools multicov` does.
 
@@ -112,11 +118,13 @@ def count_reads(
         bins: the window and its bins.
         chrom_sizes: chromosome lengths (bp). Reads on other chromosomes are left out and counted.
         source: the file's name, for messages.
+        excluded: regions; a read that shares a base with one is not counted.
 
     Returns:
         Counts, int32, shape (gene, bin), and what the file holds: `reads`, their number on the genome's chromosomes;
         `reads_elsewhere`; `empty_chromosomes`, those with genes but without reads, separated by spaces;
-        `median_length` of the reads (bp, of a sample); `one_start`, 1 if all reads start at one position, else 0.
+        `median_length` of the reads (bp, of a sample); `one_start`, 1 if all reads start at one position, else 0;
+        `reads_excluded`, the number of reads in excluded regions, which are not among `reads`, if there are regions.
 
     Raises:
         UserError: no read is on a chromosome of the genome, a read reaches beyond a chromosome's end, or the file has
@@ -124,6 +132,8 @@ def count_reads(
     """
     check_chromosomes(genes, chrom_sizes)
     windows = _Windows(genes, bins, chrom_sizes)
+    regions = excluded.on_axis(windows.offsets) if excluded else None
+    left_out = 0
     inside, elsewhere, unknown = 0, 0, set[str]()
     chroms: list[str] = []
     offsets = sizes = np.zeros(0, dtype=np.int64)
@@ -165,7 +175,12 @@ def count_reads(
                 f"{source}: a read on {chroms[code]} ends at {last}, but the chromosome ends at {sizes[code]}; "
                 f"give the {CHROM_SIZES} of the reads' genome build"
             )
-        windows.add(starts + shift, ends + shift)
+        starts, ends = starts + shift, ends + shift
+        if regions is not None:
+            kept = ~overlaps(starts, ends, regions)
+            left_out += len(kept) - int(kept.sum())
+            starts, ends = starts[kept], ends[kept]
+        windows.add(starts, ends)
     if not inside and not unknown:
         raise UserError(f"{source}: has no reads; give a file with reads")
     if not inside:
@@ -194,8 +209,11 @@ def count_reads(
             elsewhere,
             listed(sorted(unknown)),
         )
+    if left_out:
+        logger.info("%s: %d of %d reads are in excluded regions and not counted", source, left_out, inside)
     return bins.orient(windows.count(), genes), {
-        "reads": inside,
+        "reads": inside - left_out,
+        **({"reads_excluded": left_out} if regions is not None else {}),
         "reads_elsewhere": elsewhere,
         "empty_chromosomes": " ".join(empty),
         "median_length": median,

@@ -8,6 +8,8 @@ from chromattend.errors import UserError, did_you_mean, listed
 from chromattend.pipeline.config import Place, read_yaml
 
 # Chromosomes of the split that a genome gives.
+# Stands for the genome's own list of excluded regions.
+KNOWN = "known"
 CHROMOSOMES = ("valid_chromosomes", "test_chromosomes")
 
 
@@ -52,6 +54,10 @@ def fill_genome(config: dict[str, Any], resources: Path, workdir: Path, at: Plac
         # Within the working directory, records and logs name the file as a user would.
         inside = path.is_relative_to(workdir)
         genome["chrom_sizes"] = os.path.relpath(path, workdir) if inside else str(path)
+    if genome["excluded"] == KNOWN:
+        if not preset:
+            raise UserError(f"{at('genome.excluded')}: {KNOWN!r} is for {listed(known)}; give the BED file of regions")
+        genome["excluded"] = preset["excluded"]
     if sources["annotation"] is None:
         sources["annotation"] = preset["annotation"]
     for key in CHROMOSOMES:

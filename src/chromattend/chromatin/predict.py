@@ -38,6 +38,7 @@ class Recipe:
         reads: which reads are counted, and at which position.
         statistic: `mean` or `sum` of a bigWig's values.
         counting: `reads` and `statistic` as JSON; empty if no model records how its data were counted.
+        excluded: regions whose reads were not counted, or nothing.
     """
 
     marks: list[str]
@@ -47,6 +48,7 @@ class Recipe:
     reads: ReadOptions
     statistic: str
     counting: str
+    excluded: str = ""
 
     @classmethod
     def of(cls, models: Mapping[str, TrainedModel]) -> "Recipe":
@@ -80,6 +82,7 @@ class Recipe:
                 ReadOptions(**({"paired": "mates"} | options["reads"] if "reads" in options else {})),
                 options.get("bigwig", {}).get("statistic", "mean"),
                 counting,
+                options.get("excluded", ""),
             )
         except TypeError:
             name = first["counting"][0]
@@ -197,6 +200,11 @@ def count_files(
     check_tss(genes, sizes)
     if not recipe.counting:
         logger.warning("the checkpoints do not record how their reads were counted; the default options are used")
+    if recipe.excluded:
+        logger.warning(
+            "the models' reads in %s were not counted; here all reads are: leave these out of the files",
+            recipe.excluded,
+        )
     logger.info("chromosome sizes: %s", chrom_sizes)
     signals = []
     for number, (mark, path) in enumerate(files.items(), start=1):

@@ -13,6 +13,7 @@ from chromattend.chromatin.bigwig import bin_bigwig
 from chromattend.chromatin.binned import doubled_marks, read_binned
 from chromattend.chromatin.bins import Bins
 from chromattend.chromatin.count import count_reads
+from chromattend.chromatin.excluded import Regions
 from chromattend.chromatin.formats import FILES, PUBLISHED_MARKS, format_of
 from chromattend.chromatin.reads import ReadOptions, read_bam, read_intervals
 from chromattend.files import sha256
@@ -21,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 # Attributes that differ between the files of marks; they are kept per mark when marks are joined.
 PER_MARK = (
-    *("source", "sha256", "format", "reads", "reads_elsewhere"),
+    *("source", "sha256", "format", "reads", "reads_elsewhere", "reads_excluded"),
     *("empty_chromosomes", "median_length", "one_start"),
 )
 
@@ -35,6 +36,7 @@ def count_signal(
     options: ReadOptions,
     statistic: str,
     attributes: Mapping[str, object],
+    excluded: Regions | None = None,
 ) -> xr.Dataset:
     """Count the reads, or average the signal, of one mark's file; the file extension determines the format.
 
@@ -46,6 +48,7 @@ def count_signal(
         options: which reads are counted, and at which position.
         statistic: `mean` or `sum` of a bigWig's values.
         attributes: provenance to store: epigenome, mark, source, genome.
+        excluded: regions whose reads are not counted; bigWigs are read as they are.
 
     Returns:
         `counts[gene, bin]`: int32 for reads, float32 for a bigWig. Attributes add the file's SHA-256 and
@@ -56,7 +59,7 @@ def count_signal(
         counts, findings = bin_bigwig(path, genes, bins, chrom_sizes, statistic)
     else:
         reader = read_bam if kind == "bam" else read_intervals
-        counts, findings = count_reads(reader(path, options, chrom_sizes), genes, bins, chrom_sizes, path)
+        counts, findings = count_reads(reader(path, options, chrom_sizes), genes, bins, chrom_sizes, path, excluded)
     return _packed(
         xr.DataArray(counts, dims=("gene", "bin")),
         genes["gene"].to_numpy(str),
@@ -75,12 +78,13 @@ def count_replicates(
     statistic: str,
     replicates: str,
     attributes: Mapping[str, object],
+    excluded: Regions | None = None,
 ) -> xr.Dataset:
     """Count the files of one mark, such as replicates or sequencing lanes, see `count_signal`.
 
     Args:
         paths: all of reads, or all bigWig.
-        genes, bins, chrom_sizes, options, statistic: see `count_signal`.
+        genes, bins, chrom_sizes, options, statistic, excluded: see `count_signal`.
         replicates: `pool` adds the reads of all files, as if they were one; `mean` averages their counts. bigWigs are
             averaged in any case.
         attributes: as for `count_signal`; `source` names all files, separated by `FILES`.
@@ -90,7 +94,16 @@ def count_replicates(
         in every file, and of median_length and one_start the largest is kept.
     """
     signals = [
-        count_signal(path, genes, bins, chrom_sizes, options=options, statistic=statistic, attributes=attributes)
+        count_signal(
+            path,
+            genes,
+            bins,
+            chrom_sizes,
+            options=options,
+            statistic=statistic,
+            attributes=attributes,
+            excluded=excluded,
+        )
         for path in paths
     ]
     if len(signals) == 1:
@@ -99,7 +112,7 @@ def count_replicates(
     averaged = replicates == "mean" or signals[0].attrs["format"] == "bigwig"
     joined = counts.mean(axis=0, dtype=np.float64).astype(np.float32) if averaged else counts.sum(axis=0)
     merged = dict(signals[0].attrs)
-    for name in ("reads", "reads_elsewhere"):
+    for name in ("reads", "reads_elsewhere", "reads_excluded"):
         if name in merged:
             merged[name] = sum(int(signal.attrs[name]) for signal in signals)
     for name in ("median_length", "one_start"):

@@ -155,6 +155,8 @@ class Study:
         if self.samples:
             yield self.source("expression")
             yield self.source("annotation")
+            if self.config["genome"]["excluded"]:
+                yield self.config["genome"]["excluded"]
         for epigenome in self.samples:
             if self.is_binned(epigenome):
                 yield from self.binned(epigenome)

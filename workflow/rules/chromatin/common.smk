@@ -121,7 +121,9 @@ def counting(wildcards):
     """Return the counting options of an epigenome as JSON; empty for a binned CSV, whose options are unknown."""
     if STUDY.is_binned(wildcards.epigenome):
         return ""
-    return json.dumps({key: CONFIG[key] for key in ("reads", "bigwig")}, sort_keys=True)
+    excluded = CONFIG["genome"]["excluded"]
+    options = {key: CONFIG[key] for key in ("reads", "bigwig")} | ({"excluded": excluded} if excluded else {})
+    return json.dumps(options, sort_keys=True)
 
 
 def redraws(wildcards):

@@ -3,6 +3,7 @@ rule count:
         genes="<results>/genes.tsv",
         signal=signal_files,
         chrom_sizes=CONFIG["genome"]["chrom_sizes"],
+        excluded=local(CONFIG["genome"]["excluded"]) if CONFIG["genome"]["excluded"] else [],
     output:
         "<results>/{epigenome}/signal/{mark}.nc",
     log:
