@@ -86,6 +86,12 @@ def _parser() -> argparse.ArgumentParser:
     init.add_argument("--genes", type=Path, metavar="FILE", help="ids or symbols of the genes to study, one per line")
     init.add_argument("--force", action="store_true", help="replace the files of an earlier call")
 
+    crate = commands.add_parser(
+        "crate", help="describe the files of a results folder as an RO-Crate (Workflow Run Crate 0.5)"
+    )
+    crate.set_defaults(run=_crate)
+    crate.add_argument("results", help="results folder of a study that has run")
+
     checks = commands.add_parser(
         "check", help="check a configuration and its sheets as Snakemake does before the first job, and more of YAML"
     )
@@ -225,6 +231,12 @@ def _init(options: argparse.Namespace) -> None:
     print(f"\nWritten: {config}, {sheet}. Look at both, then:")
     snakefile = "" if Path("workflow/Snakefile").is_file() else f" --snakefile {_checkout() / 'workflow/Snakefile'}"
     print(f"  chromattend check {config}\n  snakemake --cores all{snakefile} --configfile {config}")
+
+
+def _crate(options: argparse.Namespace) -> None:
+    from chromattend.pipeline.crate import write_crate
+
+    print(f"Written: {write_crate(options.results, _checkout() / 'workflow/Snakefile')}")
 
 
 def _check(options: argparse.Namespace) -> None:
