@@ -58,7 +58,7 @@ def test_files_inputs_and_the_run_are_described(results: Path) -> None:
     assert [entity["@id"] for entity in run_of["result"]] == ["A/dataset.nc", "tables/auc.tsv"]
     # The dataset is a result, not an input from outside.
     reads = (results.parent / "reads.bam").as_uri()
-    assert run_of["object"] == {"@id": reads}
+    assert run_of["object"] == [{"@id": reads}]
     assert graph[reads]["sha256"] == hashlib.sha256(b"reads").hexdigest()
     assert graph["tables/auc.tsv"]["sha256"] == hashlib.sha256(b"auc\n").hexdigest()
     assert graph["tables/auc.tsv"]["contentSize"] == "4"
