@@ -49,6 +49,10 @@ class Collected:
         except UserError as error:
             self.errors.append(error)
 
+    def add(self, message: str) -> None:
+        """Keep an error of its own."""
+        self.errors.append(UserError(message))
+
     def __bool__(self) -> bool:
         """Return whether there are errors."""
         return bool(self.errors)

@@ -87,30 +87,26 @@ def load_study(
     for mark in wanted_marks(config):
         if not MARK_NAME.fullmatch(mark):
             key = "marks" if mark in config["marks"] else "validation_mark"
-            with errors.check():
-                raise UserError(f"{at(key)}: {mark!r} is not a valid name; use letters, digits and . + - _")
+            errors.add(f"{at(key)}: {mark!r} is not a valid name; use letters, digits and . + - _")
         elif mark not in ROADMAP_MARKS and mark not in columns:
-            with errors.check():
-                raise UserError(
-                    f"{at('marks')}: unknown mark {mark!r}{did_you_mean(mark, ROADMAP_MARKS)}; "
-                    f"correct it, or, for a mark outside Roadmap, add a column of this name to {config['epigenomes']}"
-                )
+            errors.add(
+                f"{at('marks')}: unknown mark {mark!r}{did_you_mean(mark, ROADMAP_MARKS)}; "
+                f"correct it, or, for a mark outside Roadmap, add a column of this name to {config['epigenomes']}"
+            )
 
     select, only_scored = config["select"], config["predict"]["epigenomes"]
     for key, names in (("select", select), ("predict.epigenomes", only_scored)):
         for unknown in (name for name in names if name not in rows):
-            with errors.check():
-                raise UserError(
-                    f"{at(key)}: epigenome {unknown!r} is not in {config['epigenomes']}"
-                    f"{did_you_mean(unknown, rows)}; add its row or remove it"
-                )
+            errors.add(
+                f"{at(key)}: epigenome {unknown!r} is not in {config['epigenomes']}"
+                f"{did_you_mean(unknown, rows)}; add its row or remove it"
+            )
     for name in only_scored:
         if name in select:
-            with errors.check():
-                raise UserError(
-                    f"{at('predict.epigenomes')}: {name!r} is also in 'select'; an epigenome is either "
-                    "trained on or only scored, so remove it from one of the two"
-                )
+            errors.add(
+                f"{at('predict.epigenomes')}: {name!r} is also in 'select'; an epigenome is either "
+                "trained on or only scored, so remove it from one of the two"
+            )
     parsed = {name: parse_epigenome(row, columns, config) for name, row in rows.items()}
     trained = {name: row for name, row in parsed.items() if name not in only_scored and (not select or name in select)}
     scored = {name: row for name, row in parsed.items() if name in only_scored}
@@ -284,10 +280,9 @@ def _check_shared_files(study: Study, at: Place) -> None:
         for key in ("split.valid_chromosomes", "split.test_chromosomes"):
             for chrom in config["split"][key.removeprefix("split.")] or ():
                 if chrom not in chroms:
-                    with errors.check():
-                        raise UserError(
-                            f"{at(key)}: {chrom!r} is not in {sizes}{did_you_mean(chrom, chroms)}; correct or remove it"
-                        )
+                    errors.add(
+                        f"{at(key)}: {chrom!r} is not in {sizes}{did_you_mean(chrom, chroms)}; correct or remove it"
+                    )
     if matrix := local.get("sources.expression"):
         with errors.check():
             with closing(read_cells(study.workdir / matrix, matrix)) as rows:
@@ -334,11 +329,10 @@ def _check_single_marks(study: Study, name: str, template: str, at: Place) -> No
     needed = [mark for mark in study.marks if row.signal and mark not in row.missing]
     unnamed = [mark for mark in needed if not study.has_mark(name, mark)]
     if unnamed:
-        with errors.check():
-            raise UserError(
-                f"{template}: {row.signal!r} lacks {{mark}}, so it cannot name the file of {listed(unnamed)}; "
-                "put {mark} into it or fill the mark's column"
-            )
+        errors.add(
+            f"{template}: {row.signal!r} lacks {{mark}}, so it cannot name the file of {listed(unnamed)}; "
+            "put {mark} into it or fill the mark's column"
+        )
     errors.report()
     if study.config["labels"] == "published" and name in study.epigenomes:
         raise UserError(
@@ -382,11 +376,10 @@ def _check_given_twice(study: Study) -> None:
         (first, mark), *others = uses
         for name, other in others:
             if other != mark:
-                with errors.check():
-                    raise UserError(
-                        f"{study.config['epigenomes']}: epigenome {name!r}, {other}: file {location!r} is also given "
-                        f"for {mark} of {first!r}; give each mark its own file"
-                    )
+                errors.add(
+                    f"{study.config['epigenomes']}: epigenome {name!r}, {other}: file {location!r} is also given "
+                    f"for {mark} of {first!r}; give each mark its own file"
+                )
     errors.report()
 
 

@@ -91,19 +91,17 @@ def read_sheet(
     columns = [column for column in header if column in ROADMAP_MARKS or column in wanted]
     for column in header:
         if column not in columns and column not in FIXED and (column in TAKEN or not METADATA.fullmatch(column)):
-            with errors.check():
-                raise UserError(
-                    f"{where}: column {column!r} cannot be metadata; give it another name, of letters, digits, blanks "
-                    "and - _ ( )"
-                )
+            errors.add(
+                f"{where}: column {column!r} cannot be metadata; give it another name, of letters, digits, blanks "
+                "and - _ ( )"
+            )
         elif column not in columns and column not in FIXED:
             like = did_you_mean(column, [*FIXED, *sorted({*ROADMAP_MARKS, *wanted})])
             if like or _MARK_LIKE.match(column):
-                with errors.check():
-                    raise UserError(
-                        f"{where}: unknown column {column!r}{like}; correct it, use the name of a mark that the "
-                        "configuration lists, or, for metadata, another name"
-                    )
+                errors.add(
+                    f"{where}: unknown column {column!r}{like}; correct it, use the name of a mark that the "
+                    "configuration lists, or, for metadata, another name"
+                )
 
     rows: dict[str, dict[str, str]] = {}
     lines: dict[str, int] = {}
@@ -114,20 +112,15 @@ def read_sheet(
         with errors.check():
             check(row, schema, lambda _, where=where: where)  # type: ignore[misc]
         if epigenome in rows:
-            with errors.check():
-                raise UserError(
-                    f"{where}: epigenome {epigenome!r} is given twice, also in line {lines[epigenome]}; "
-                    "remove or rename one row"
-                )
+            errors.add(
+                f"{where}: epigenome {epigenome!r} is given twice, also in line {lines[epigenome]}; "
+                "remove or rename one row"
+            )
         for column in columns:
             if row[column].lower() in (*NOT_FILES, MISSING) and row[column] != MISSING:
-                with errors.check():
-                    raise UserError(
-                        f"{where}: {column}: {row[column]!r} is not a file; write {MISSING} for a mark without data"
-                    )
+                errors.add(f"{where}: {column}: {row[column]!r} is not a file; write {MISSING} for a mark without data")
         if epigenome in RESERVED_NAMES:
-            with errors.check():
-                raise UserError(f"{where}: epigenome name {epigenome!r} is reserved for another result; rename it")
+            errors.add(f"{where}: epigenome name {epigenome!r} is reserved for another result; rename it")
         rows[epigenome], lines[epigenome] = row, number
     errors.report()
     if not rows:

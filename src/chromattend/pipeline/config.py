@@ -195,8 +195,7 @@ def check(instance: dict[str, Any], schema: dict[str, Any], where: Callable[[str
             unknown = [str(name) for name in error.instance if name not in error.schema["properties"]]
         for name in unknown:
             full = f"{key}.{name}" if key and name else key or name
-            with errors.check():
-                raise UserError(f"{where(full)}: {_explain(error, full)}")
+            errors.add(f"{where(full)}: {_explain(error, full)}")
     errors.report()
 
 
