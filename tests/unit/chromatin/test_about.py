@@ -5,6 +5,7 @@ from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from typing import Any
 
+import jinja2
 import pytest
 import yaml
 from bs4 import BeautifulSoup
@@ -41,6 +42,25 @@ def test_the_study_is_described_even_where_jobs_have_environments_of_their_own(
 
     monkeypatch.setattr(about, "version", missing)
     assert about.about(study)["versions"]["torch"] == r"of the rules\' environments"
+
+
+def start_page(repository: Path, study: Study) -> str:
+    """The start page of the report as Snakemake renders it."""
+    template = jinja2.Environment(trim_blocks=True, lstrip_blocks=True).from_string((repository / "workflow/report/workflow.rst").read_text())
+    text = template.render(snakemake={"config": {"about": about.about(study)}})
+    html: str = publish_parts(text, writer="html", settings_overrides={"report_level": 5})["body"]
+    assert "system-message" not in publish_parts(text, writer="html", settings_overrides={"report_level": 1})["body"]
+    return html
+
+
+def test_the_start_page_is_valid_with_and_without_epigenomes(repository: Path) -> None:
+    config = yaml.safe_load((repository / "config/config.yaml").read_text())
+    whole = start_page(repository, load_study(config, repository / "workflow/schemas", repository))
+    assert "Methods, to paste" in whole
+    assert "56 epigenomes, 15 models" in whole
+    alone = start_page(repository, load_study({}, repository / "workflow/schemas", repository))
+    assert "has run its tracks without epigenomes" in alone
+    assert "Genome" not in alone
 
 
 def alone_with_deepchrome(config: dict[str, Any], repository: Path) -> Study:
