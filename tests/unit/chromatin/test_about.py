@@ -46,7 +46,8 @@ def test_the_study_is_described_even_where_jobs_have_environments_of_their_own(
 
 def start_page(repository: Path, study: Study) -> str:
     """The start page of the report as Snakemake renders it."""
-    template = jinja2.Environment(trim_blocks=True, lstrip_blocks=True).from_string((repository / "workflow/report/workflow.rst").read_text())
+    environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True)
+    template = environment.from_string((repository / "workflow/report/workflow.rst").read_text())
     text = template.render(snakemake={"config": {"about": about.about(study)}})
     html: str = publish_parts(text, writer="html", settings_overrides={"report_level": 5})["body"]
     assert "system-message" not in publish_parts(text, writer="html", settings_overrides={"report_level": 1})["body"]
