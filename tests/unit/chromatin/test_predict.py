@@ -246,7 +246,7 @@ def test_a_bigwig_is_summarised_as_for_the_checkpoint(trained: Trained, tmp_path
     assert table["sum"].tolist() == evaluate(model, dataset)["score"].tolist()
     with pytest.raises(UserError, match="holds reads, but the checkpoints take signal; give bigWigs"):
         trained.predict(tmp_path / "sum.ckpt")
-    # A model of both kinds knows which mark is of which.
+    # A model of both kinds knows the kind of each mark.
     both, _ = train("logistic_regression", dataset.assign_attrs({f"{MARKS[0]}_format": "bigwig"}))
     both.save(tmp_path / "both.ckpt")
     with pytest.raises(UserError, match=f"is a bigWig, but the checkpoints take reads of {MARKS[1]}; give tagAlign"):
