@@ -204,7 +204,8 @@ def test_parts_share_out_all_images(count: int, shares: tuple[float, ...], seed:
     assert abs(len(parts.detector) - count * shares[1] / sum(shares)) <= 1
     assert abs(len(parts.test) - count * shares[2] / sum(shares)) <= 1
     if trained:
-        assert parts.test[:5].tolist() == [0, 1, 2, 3, 4]
+        # A small test part has fewer.
+        assert parts.test[:5].tolist() == [0, 1, 2, 3, 4][: len(parts.test)]
 
 
 def test_parts_are_random_but_keep_the_order_for_a_trained_classifier() -> None:
